@@ -31,6 +31,12 @@ export interface DiskFile {
   /** Writes all chunks one behind the other from `position`, growing the file as needed. The chunks must not change until it resolves. */
   write(chunks: readonly Uint8Array[], position: number): Promise<void>;
 
+  /**
+   * {@link write} and then {@link datasync}, with one wait for both: the path of a log's group commit. Not for bulk: a short
+   * write may run on the event loop before the sync is handed to a thread.
+   */
+  writeAndDatasync(chunks: readonly Uint8Array[], position: number): Promise<void>;
+
   /** Makes written data and the size durable (fdatasync). A failure means that what the disk holds is unknown. */
   datasync(): Promise<void>;
 

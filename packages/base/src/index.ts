@@ -5,5 +5,6 @@ export * from './crc32c.ts';
 export * from './disk.ts';
 export * from './errors.ts';
 export * from './logger.ts';
+export * from './memory-disk.ts';
 export * from './metrics.ts';
 export * from './random.ts';
