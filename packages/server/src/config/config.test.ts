@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type MemberConfig, makeConfig, settingsWithoutEffect, verifyBootstrap } from './config.ts';
+import { formatDuration, parseDurationMs } from './duration.ts';
+import { addEnvironment, parseArguments, settingsFromFile, UsageError } from './parse.ts';
+
+const config = (...args: string[]): MemberConfig => makeConfig(parseArguments(args));
+
+function refusal(run: () => unknown): { text: string; exitCode: number | undefined } {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String(error));
+    return { text: error.message, exitCode: error.data?.exitCode };
+  }
+  assert.fail('was accepted');
+}
+
+test('defaults are those of etcd 3.7', () => {
+  const made = config();
+  assert.equal(made.name, 'default');
+  assert.equal(made.dataDir, 'default.etcd');
+  assert.equal(made.snapshotCount, 10_000);
+  assert.equal(made.requestBytesMax, 1_572_864);
+  assert.equal(made.concurrentStreamsMax, 4_294_967_295);
+  assert.equal(made.keepaliveIntervalMs, 7_200_000);
+  assert.equal(made.listenClientUrls[0]?.href, 'http://localhost:2379');
+  assert.deepEqual([...made.initialCluster], [['default', ['http://localhost:2380']]]);
+});
+
+test('flags take one dash or two, = or a following word, booleans only =', () => {
+  const made = config(
+    '-name',
+    'a',
+    '--pre-vote=false',
+    '--data-dir=/x',
+    '-heartbeat-interval=50',
+    '--election-timeout',
+    '500',
+  );
+  assert.equal(made.name, 'a');
+  assert.equal(made.preVote, false);
+  assert.equal(made.dataDir, '/x');
+  assert.equal(made.heartbeatMs, 50);
+  assert.equal(made.electionMs, 500);
+});
+
+test('what etcd refuses is refused with its text and exit code', () => {
+  assert.deepEqual(
+    refusal(() => config('--nonsense')),
+    { text: 'flag provided but not defined: -nonsense', exitCode: 2 },
+  );
+  assert.deepEqual(
+    refusal(() => config('--discovery=x')),
+    { text: 'flag provided but not defined: -discovery', exitCode: 2 },
+  );
+  assert.deepEqual(
+    refusal(() => config('--snapshot-count=x')),
+    {
+      text: 'invalid value "x" for flag -snapshot-count: parse error',
+      exitCode: 2,
+    },
+  );
+  assert.deepEqual(
+    refusal(() => config('word')),
+    { text: '"word" is not a valid flag', exitCode: 1 },
+  );
+  assert.match(refusal(() => config('--election-timeout=400')).text, /should be at least as 5 times as/);
+  assert.match(
+    refusal(() => config('--listen-client-urls=http://127.0.0.1:1')).text,
+    /--advertise-client-urls is required/,
+  );
+  assert.match(refusal(() => config('--feature-gates=Nope=true')).text, /unrecognized feature gate: Nope/);
+  assert.match(refusal(() => config('--listen-peer-urls=http://example.org:1')).text, /expected IP in URL for binding/);
+});
+
+test('the environment counts unless the flag is there too', () => {
+  const settings = parseArguments([]);
+  addEnvironment(settings, { ETCD_NAME: 'e', ETCD_NONSENSE: '1', ETCD_DATA_DIR: '', PATH: '/bin' });
+  const made = makeConfig(settings);
+  assert.equal(made.name, 'e');
+  assert.equal(made.dataDir, 'e.etcd');
+  assert.deepEqual(
+    settings.notes.map((note) => note.message),
+    ['recognized and used environment variable', 'unrecognized environment variable'],
+  );
+  assert.match(refusal(() => addEnvironment(parseArguments(['--name=f']), { ETCD_NAME: 'e' })).text, /shadowed by/);
+});
+
+test('a file has nanoseconds, lists and nested keys', () => {
+  const made = makeConfig(
+    settingsFromFile({
+      name: 'n',
+      'backend-batch-interval': 50_000_000,
+      'log-outputs': ['stderr'],
+      'client-transport-security': { 'cert-file': 'c', 'key-file': 'k' },
+      unknown: 1,
+    }),
+  );
+  assert.equal(made.backendBatchIntervalMs, 50);
+  assert.deepEqual(made.logOutputs, ['stderr']);
+  assert.equal(made.certFile, 'c');
+  assert.match(refusal(() => settingsFromFile({ name: { a: 1 } })).text, /error unmarshaling JSON/);
+});
+
+test('a first start needs this member in the cluster with the URLs it advertises', () => {
+  verifyBootstrap(config('--name=a'));
+  verifyBootstrap(config());
+  assert.match(
+    refusal(() => verifyBootstrap(config('--name=a', '--initial-cluster=b=http://localhost:2380'))).text,
+    /couldn't find local name "a"/,
+  );
+  assert.match(
+    refusal(() => verifyBootstrap(config('--initial-advertise-peer-urls=http://localhost:9'))).text,
+    /--initial-cluster has default=http:\/\/localhost:2380 but missing/,
+  );
+});
+
+test('flags that nothing acts on yet are named when set', () => {
+  assert.deepEqual(settingsWithoutEffect(parseArguments(['--max-learners=3', '--name=x'])), ['max-learners']);
+});
+
+test('durations read and print as Go does', () => {
+  for (const [text, ms] of [
+    ['1m30s', 90_000],
+    ['100ms', 100],
+    ['2h0m0s', 7_200_000],
+    ['1.5s', 1500],
+    ['0s', 0],
+  ] as const) {
+    assert.equal(parseDurationMs(text), ms);
+  }
+  assert.equal(parseDurationMs('5'), undefined);
+  assert.equal(formatDuration(7000), '7s');
+  assert.equal(formatDuration(7_200_000), '2h0m0s');
+  assert.equal(formatDuration(0.5), '500µs');
+});
