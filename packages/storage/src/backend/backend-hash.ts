@@ -1,0 +1,62 @@
+import { type Clock, crc32c, emptyBytes, latin1FromBytes } from '@quorate/base';
+import type { BackendReader } from './backend.ts';
+import { BucketId, bucketNameBytes, MetaKey, type PlainBucketId } from './bucket-id.ts';
+import { encodeRevisionKey } from './revision-key.ts';
+import { Slice } from './slice.ts';
+
+const notHashed: ReadonlySet<string> = new Set([MetaKey.consistentIndex, MetaKey.term, MetaKey.storageVersion]);
+const pairsPerLook = 64;
+
+/** etcd's Hash: CRC-32C over each bucket's name, keys and values in order, without separators. `reader` must stay as it is. */
+export async function hashBackend(clock: Clock, reader: BackendReader): Promise<number> {
+  const slice = new Slice(clock);
+  let crc = 0;
+  for (let bucket = 0; bucket < bucketNameBytes.length; bucket++) {
+    crc = crc32c(crc, bucketNameBytes[bucket] as Uint8Array);
+    crc =
+      bucket === BucketId.key
+        ? await hashRevisions(reader, slice, crc)
+        : await hashPlain(reader, slice, bucket as PlainBucketId, crc);
+  }
+  return crc;
+}
+
+async function hashRevisions(reader: BackendReader, slice: Slice, start: number): Promise<number> {
+  let crc = start;
+  let fromMain = 0;
+  let fromSub = 0;
+  for (let more = true; more; ) {
+    more = false;
+    let seen = 0;
+    reader.rangeRevisions(fromMain, fromSub, Number.MAX_SAFE_INTEGER, (main, sub, tombstone, value) => {
+      crc = crc32c(crc32c(crc, encodeRevisionKey(main, sub, tombstone)), value);
+      seen += 1;
+      if (seen % pairsPerLook !== 0 || !slice.spent()) return true;
+      [fromMain, fromSub, more] = [main, sub + 1, true];
+      return false;
+    });
+    if (more) await slice.rest();
+  }
+  return crc;
+}
+
+async function hashPlain(reader: BackendReader, slice: Slice, bucket: PlainBucketId, start: number): Promise<number> {
+  let crc = start;
+  let from: Uint8Array | undefined = emptyBytes;
+  while (from !== undefined) {
+    const begin: Uint8Array = from;
+    from = undefined;
+    let seen = 0;
+    reader.range(bucket, begin, undefined, Number.POSITIVE_INFINITY, (key, value) => {
+      seen += 1;
+      if (seen % pairsPerLook === 0 && slice.spent()) {
+        from = key;
+        return false;
+      }
+      if (bucket !== BucketId.meta || !notHashed.has(latin1FromBytes(key))) crc = crc32c(crc32c(crc, key), value);
+      return true;
+    });
+    if (from !== undefined) await slice.rest();
+  }
+  return crc;
+}

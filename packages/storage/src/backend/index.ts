@@ -1,0 +1,4 @@
+export * from './backend.ts';
+export * from './bucket-id.ts';
+export * from './memory-backend.ts';
+export * from './revision-key.ts';
