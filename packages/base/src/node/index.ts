@@ -1,1 +1,3 @@
 export * from './node-clock.ts';
+export * from './node-disk.ts';
+export * from './node-random.ts';
