@@ -1,0 +1,131 @@
+import { emptyBytes } from './entry.ts';
+import { RaftError } from './errors.ts';
+
+/** Numbers of the protocol's `ConfChangeType`. */
+export const ConfChangeType = {
+  AddNode: 0,
+  RemoveNode: 1,
+  UpdateNode: 2,
+  AddLearnerNode: 3,
+} as const;
+export type ConfChangeType = (typeof ConfChangeType)[keyof typeof ConfChangeType];
+
+/** Numbers of the protocol's `ConfChangeTransition`. */
+export const ConfChangeTransition = {
+  /** Simple if one voter changes at most, else joint and left by itself. */
+  Auto: 0,
+  /** Joint, left by itself. */
+  JointImplicit: 1,
+  /** Joint until an empty change leaves it. */
+  JointExplicit: 2,
+} as const;
+export type ConfChangeTransition = (typeof ConfChangeTransition)[keyof typeof ConfChangeTransition];
+
+/** The old change of one node. */
+export interface ConfChange {
+  readonly id: bigint;
+  readonly type: ConfChangeType;
+  readonly nodeId: bigint;
+  readonly context: Uint8Array;
+}
+
+export interface ConfChangeSingle {
+  readonly type: ConfChangeType;
+  readonly nodeId: bigint;
+}
+
+/** A change of any number of nodes; without any it leaves a joint configuration. */
+export interface ConfChangeV2 {
+  readonly transition: ConfChangeTransition;
+  readonly changes: readonly ConfChangeSingle[];
+  readonly context: Uint8Array;
+}
+
+/** Either form. A `ConfChangeV2` is told by its `changes`. */
+export type AnyConfChange = ConfChange | ConfChangeV2;
+
+export function isConfChangeV2(change: AnyConfChange): change is ConfChangeV2 {
+  return 'changes' in change;
+}
+
+export function createConfChange(init: Pick<ConfChange, 'type' | 'nodeId'> & Partial<ConfChange>): ConfChange {
+  return { id: init.id ?? 0n, type: init.type, nodeId: init.nodeId, context: init.context ?? emptyBytes };
+}
+
+export function createConfChangeV2(init: Partial<ConfChangeV2>): ConfChangeV2 {
+  return {
+    transition: init.transition ?? ConfChangeTransition.Auto,
+    changes: init.changes ?? [],
+    context: init.context ?? emptyBytes,
+  };
+}
+
+export function toConfChangeV2(change: AnyConfChange): ConfChangeV2 {
+  if (isConfChangeV2(change)) return change;
+  return {
+    transition: ConfChangeTransition.Auto,
+    changes: [{ type: change.type, nodeId: change.nodeId }],
+    context: change.context,
+  };
+}
+
+/** Whether the change asks to leave a joint configuration. */
+export function isLeaveJoint(change: ConfChangeV2): boolean {
+  return change.transition === ConfChangeTransition.Auto && change.changes.length === 0;
+}
+
+/**
+ * Whether the change goes through a joint configuration, and if so whether that is left by itself.
+ * More than one change always does, since each alone may be fine but not all at once.
+ */
+export function jointTransition(change: ConfChangeV2): { autoLeave: boolean } | undefined {
+  if (change.transition === ConfChangeTransition.Auto && change.changes.length <= 1) return undefined;
+  return { autoLeave: change.transition !== ConfChangeTransition.JointExplicit };
+}
+
+const changeLetters = ['v', 'r', 'u', 'l'] as const;
+
+/** Changes as tokens: `v1` make voter, `l1` make learner, `r1` remove, `u1` update, separated by blanks. */
+export function describeConfChanges(changes: readonly ConfChangeSingle[]): string {
+  return changes.map((change) => `${changeLetters[change.type] ?? 'unknown'}${change.nodeId}`).join(' ');
+}
+
+/**
+ * Reads what {@link describeConfChanges} writes.
+ * @throws {RaftError} raft/invalid-conf-change
+ */
+export function parseConfChanges(text: string): ConfChangeSingle[] {
+  const tokens = text
+    .trim()
+    .split(/\s+/)
+    .filter((token) => token !== '');
+  return tokens.map((token) => {
+    if (token.length < 2) throw new RaftError('raft/invalid-conf-change', `unknown token ${token}`);
+    const type = changeLetters.indexOf(token.charAt(0) as (typeof changeLetters)[number]);
+    const id = token.slice(1);
+    if (type < 0 || !/^\d+$/.test(id)) throw new RaftError('raft/invalid-conf-change', `unknown input: ${token}`);
+    return { type: type as ConfChangeType, nodeId: BigInt(id) };
+  });
+}
+
+const transitionNames = [
+  'ConfChangeTransitionAuto',
+  'ConfChangeTransitionJointImplicit',
+  'ConfChangeTransitionJointExplicit',
+] as const;
+const changeTypeNames = [
+  'ConfChangeAddNode',
+  'ConfChangeRemoveNode',
+  'ConfChangeUpdateNode',
+  'ConfChangeAddLearnerNode',
+] as const;
+
+/** A change in the text form of protobuf, as it stands in log lines. */
+export function describeConfChange(change: AnyConfChange): string {
+  const single = (part: ConfChangeSingle) => `type:${changeTypeNames[part.type]} node_id:${part.nodeId}`;
+  const parts = isConfChangeV2(change)
+    ? [`transition:${transitionNames[change.transition]}`, ...change.changes.map((part) => `changes:{${single(part)}}`)]
+    : [...(change.id === 0n ? [] : [`id:${change.id}`]), single(change)];
+  if (change.context.length > 0) parts.push(`context:${JSON.stringify(String.fromCharCode(...change.context))}`);
+  return parts.join(' ');
+}

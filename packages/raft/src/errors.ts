@@ -1,0 +1,49 @@
+/** Stable codes of {@link RaftError}; nobody parses the text. */
+export type RaftErrorCode =
+  | 'raft/stopped'
+  | 'raft/aborted'
+  | 'raft/proposal-dropped'
+  | 'raft/step-local-message'
+  | 'raft/step-peer-not-found'
+  | 'raft/invalid-message'
+  | 'raft/invalid-config'
+  | 'raft/invalid-conf-change'
+  | 'raft/bootstrap'
+  | 'raft/compacted'
+  | 'raft/snapshot-out-of-date'
+  | 'raft/unavailable'
+  | 'raft/snapshot-temporarily-unavailable';
+
+/** An operational error: something asked of the library that it can not do, or that did not happen. */
+export class RaftError extends Error {
+  override readonly name = 'RaftError';
+  readonly code: RaftErrorCode;
+
+  constructor(code: RaftErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The proposal was ignored by some cases, so that the proposer can be notified and fail fast. */
+export const proposalDropped = new RaftError('raft/proposal-dropped', 'raft proposal dropped');
+/** A message that only the node itself may step came from outside. */
+export const stepLocalMessage = new RaftError('raft/step-local-message', 'raft: cannot step raft local message');
+/** A response came from a node that is not in the configuration. */
+export const stepPeerNotFound = new RaftError('raft/step-peer-not-found', 'raft: cannot step as peer not found');
+/** The asynchronous node is stopped. */
+export const nodeStopped = new RaftError('raft/stopped', 'raft: stopped');
+/** The entry asked for is older than what the log still holds. */
+export const logCompacted = new RaftError('raft/compacted', 'requested index is unavailable due to compaction');
+/** The snapshot offered is older than the one there is. */
+export const snapshotOutOfDate = new RaftError(
+  'raft/snapshot-out-of-date',
+  'requested index is older than the existing snapshot',
+);
+/** The entry asked for is not in the log yet. */
+export const entryUnavailable = new RaftError('raft/unavailable', 'requested entry at index is unavailable');
+/** Thrown by a {@link Storage} that is still making its snapshot: raft asks again later. */
+export const snapshotTemporarilyUnavailable = new RaftError(
+  'raft/snapshot-temporarily-unavailable',
+  'snapshot is temporarily unavailable',
+);

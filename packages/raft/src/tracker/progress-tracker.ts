@@ -1,0 +1,81 @@
+import { jointCommittedIndex, jointVoteResult, sortedIds } from '../quorum/joint.ts';
+import type { VoteResult } from '../quorum/vote-result.ts';
+import { type Configuration, emptyConfiguration, isVoter } from './configuration.ts';
+import { Inflights } from './inflights.ts';
+import type { Progress } from './progress.ts';
+
+export type ProgressMap = ReadonlyMap<bigint, Progress>;
+
+export interface VoteTally {
+  readonly granted: number;
+  readonly rejected: number;
+  readonly result: VoteResult;
+}
+
+/** The configuration, what is known of each of its nodes, and the votes of a running election. */
+export class ProgressTracker {
+  config: Configuration = emptyConfiguration;
+  progress: ProgressMap = new Map();
+  /** All of {@link progress}, ascending by id: the order of everything that is sent to all. */
+  ordered: readonly Progress[] = [];
+  private readonly votes = new Map<bigint, boolean>();
+  private readonly inflightMessagesMax: number;
+  private readonly inflightBytesMax: number;
+  private readonly matchOf = (id: bigint): number | undefined => this.progress.get(id)?.match;
+
+  constructor(inflightMessagesMax: number, inflightBytesMax: number) {
+    this.inflightMessagesMax = inflightMessagesMax;
+    this.inflightBytesMax = inflightBytesMax;
+  }
+
+  /** A tracker with the same limits that knows nobody. */
+  fresh(): ProgressTracker {
+    return new ProgressTracker(this.inflightMessagesMax, this.inflightBytesMax);
+  }
+
+  newInflights(): Inflights {
+    return new Inflights(this.inflightMessagesMax, this.inflightBytesMax);
+  }
+
+  switchTo(config: Configuration, progress: ProgressMap): void {
+    this.config = config;
+    this.progress = progress;
+    this.ordered = sortedIds(progress.keys()).map((id) => progress.get(id) as Progress);
+  }
+
+  /** One voter and no other half: whatever it holds is committed. */
+  isSingleton(): boolean {
+    return this.config.incoming.size === 1 && this.config.outgoing.size === 0;
+  }
+
+  /** The highest index that the voters' acknowledgements commit. */
+  committed(): number {
+    return jointCommittedIndex(this.config, this.matchOf);
+  }
+
+  /** Whether a quorum was heard of since this was last reset. */
+  isQuorumActive(): boolean {
+    return jointVoteResult(this.config, (id) => this.progress.get(id)?.recentActive === true) === 'VoteWon';
+  }
+
+  resetVotes(): void {
+    this.votes.clear();
+  }
+
+  /** The first vote of a node counts. */
+  recordVote(id: bigint, granted: boolean): void {
+    if (!this.votes.has(id)) this.votes.set(id, granted);
+  }
+
+  /** Counts the votes of voters: others may have voted under an older configuration. */
+  tallyVotes(): VoteTally {
+    let granted = 0;
+    let rejected = 0;
+    for (const [id, vote] of this.votes) {
+      if (!isVoter(this.config, id)) continue;
+      if (vote) granted++;
+      else rejected++;
+    }
+    return { granted, rejected, result: jointVoteResult(this.config, (id) => this.votes.get(id)) };
+  }
+}
