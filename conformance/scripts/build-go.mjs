@@ -1,0 +1,68 @@
+// Builds the reference programs (etcd, etcdctl, etcdutl, bbolt) from the versions pinned in conformance/go/go.mod
+// into conformance/.bin/. A binary is fresh when it is newer than go.mod and go.sum; --force builds all again.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const programs = [
+  { name: 'etcd37', package: 'go.etcd.io/etcd/server/v3' },
+  { name: 'etcdctl37', package: 'go.etcd.io/etcd/etcdctl/v3' },
+  { name: 'etcdutl37', package: 'go.etcd.io/etcd/etcdutl/v3' },
+  { name: 'bbolt', package: 'go.etcd.io/bbolt/cmd/bbolt' },
+];
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const moduleDir = join(root, 'go');
+const binDir = join(root, '.bin');
+
+function modifiedAt(path) {
+  return statSync(path).mtimeMs;
+}
+
+function isFresh(path) {
+  if (!existsSync(path)) return false;
+  const built = modifiedAt(path);
+  return built >= modifiedAt(join(moduleDir, 'go.mod')) && built >= modifiedAt(join(moduleDir, 'go.sum'));
+}
+
+function build(program) {
+  const target = join(binDir, program.name);
+  // Built beside the target and renamed, so that an interrupted build never looks fresh.
+  const partial = `${target}.part`;
+  const run = spawnSync('go', ['build', '-trimpath', '-o', partial, program.package], {
+    cwd: moduleDir,
+    stdio: 'inherit',
+    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
+  });
+  if (run.status !== 0) return false;
+  renameSync(partial, target);
+  return true;
+}
+
+function main() {
+  const force = process.argv.includes('--force');
+  const stale = programs.filter((program) => force || !isFresh(join(binDir, program.name)));
+  if (stale.length === 0) {
+    console.log('conformance/.bin is fresh');
+    return 0;
+  }
+  const version = spawnSync('go', ['version'], { encoding: 'utf8' });
+  if (version.status !== 0) {
+    console.error(
+      `Go is missing: install Go 1.26 or later (https://go.dev/dl/) to build ${stale.map((p) => p.name).join(', ')}. ` +
+        'Suites that need them are skipped until then.',
+    );
+    return 1;
+  }
+  mkdirSync(binDir, { recursive: true });
+  let failed = 0;
+  for (const program of stale) {
+    const began = Date.now();
+    if (build(program)) console.log(`built ${program.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+    else failed++;
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = main();

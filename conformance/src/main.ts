@@ -1,0 +1,61 @@
+import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
+import { runEtcdctlSuite } from './steps/suite.ts';
+import { serverProgram } from './support/programs.ts';
+import { Report } from './support/report.ts';
+import { cleanUp } from './support/server.ts';
+import { errorText } from './support/text.ts';
+
+type Suite = (options: Options, report: Report) => Promise<void>;
+
+const suites: Partial<Record<SuiteName, Suite>> = {
+  etcdctl: runEtcdctlSuite,
+};
+
+async function runSuites(options: Options, report: Report): Promise<void> {
+  const underTest = serverProgram(options.serverUnderTest);
+  for (const name of options.suites) {
+    const began = Date.now();
+    const suite = suites[name];
+    if (suite === undefined) continue;
+    if (!underTest.found) {
+      report.skip(`suite ${name}`, underTest.reason);
+      continue;
+    }
+    try {
+      await suite(options, report);
+    } catch (error) {
+      report.fail(`suite ${name}`, errorText(error));
+    }
+    report.note(`suite ${name}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  }
+}
+
+async function main(): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = parseOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${errorText(error)}\n${usage}`);
+    return 2;
+  }
+  if (options === undefined) {
+    console.log(usage);
+    return 0;
+  }
+  const report = new Report(options.verbose);
+  const keep = options.keep;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      cleanUp(keep);
+      process.exit(130);
+    });
+  }
+  try {
+    await runSuites(options, report);
+  } finally {
+    cleanUp(keep);
+  }
+  return report.finish();
+}
+
+process.exit(await main());

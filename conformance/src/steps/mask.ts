@@ -1,0 +1,85 @@
+import { escapeRegExp } from '../support/text.ts';
+import type { Mask } from './parse.ts';
+
+/** What differs between two servers by right: their identity, and what the steps captured from their output. */
+export interface Identity {
+  readonly clientPort: number;
+  readonly peerPort: number;
+  readonly scratchDir: string;
+  readonly dataDir: string;
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  /** Captured values by name, in the order of capture. */
+  readonly captured: ReadonlyMap<string, string>;
+}
+
+const TIMES: readonly Mask[] = [
+  // Durations as Go prints them: 1.234567ms, 2m3.5s. Plain "60s" of a lease's granted TTL is left alone.
+  { pattern: /\b(?:\d+m)?\d+\.\d+(?:ns|µs|us|ms|s)\b/g, replacement: '<time>' },
+  { pattern: /\b\d+(?:ns|µs|us|ms)\b/g, replacement: '<time>' },
+  { pattern: /"ts":"[^"]*"/g, replacement: '"ts":"<time>"' },
+  { pattern: /"ts":[0-9.e+]+/g, replacement: '"ts":"<time>"' },
+  { pattern: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.0-9]*(?:Z|[+-]\d\d:?\d\d)/g, replacement: '<time>' },
+  { pattern: /remaining\(-?\d+s\)/g, replacement: 'remaining(<time>)' },
+];
+
+const MACHINE: readonly Mask[] = [
+  // Addresses of Go objects in log lines.
+  { pattern: /\b0x[0-9a-f]{9,12}\b/g, replacement: '<pointer>' },
+  { pattern: /LocalAddr: '127\.0\.0\.1:\d+'/g, replacement: "LocalAddr: '<local>'" },
+  { pattern: /"size":"[^"]*"/g, replacement: '"size":"<size>"' },
+  { pattern: /\b\d+(?:\.\d+)? [kMGT]?B\b/g, replacement: '<size>' },
+  { pattern: /"(dbSize|dbSizeInUse|totalSize|raftIndex|raftAppliedIndex)":\d+/g, replacement: '"$1":<n>' },
+  {
+    pattern: /^"(DBSize|DBSizeInUse|Size|RaftIndex|RaftAppliedIndex)" : "?\d+"?$/gm,
+    replacement: '"$1" : <n>',
+  },
+  // Versions of the server; 3.4 beside 3.7.1 must not count as a difference.
+  { pattern: /\b3\.[4-7]\.\d+\b/g, replacement: '<version>' },
+];
+
+function wholeNumber(digits: string): RegExp {
+  return new RegExp(`(?<![0-9a-zA-Z])0*${escapeRegExp(digits)}(?![0-9a-zA-Z])`, 'g');
+}
+
+function identityMasks(identity: Identity): Mask[] {
+  const masks: Mask[] = [];
+  for (const [name, value] of identity.captured) {
+    masks.push({ pattern: wholeNumber(value), replacement: `<${name}>` });
+    // etcdctl shows ids in hex, its json and fields formats in decimal.
+    if (/^[0-9a-f]{8,16}$/.test(value)) {
+      masks.push({ pattern: wholeNumber(BigInt(`0x${value}`).toString()), replacement: `<${name}>` });
+    }
+  }
+  for (const [name, id] of [
+    ['member', identity.memberId],
+    ['cluster', identity.clusterId],
+  ] as const) {
+    masks.push({ pattern: wholeNumber(id.toString()), replacement: `<${name}>` });
+    masks.push({ pattern: wholeNumber(id.toString(16)), replacement: `<${name}>` });
+    // %16x pads a short id with blanks.
+    masks.push({ pattern: new RegExp(` +<${name}>`, 'g'), replacement: ` <${name}>` });
+  }
+  masks.push({ pattern: new RegExp(escapeRegExp(identity.dataDir), 'g'), replacement: '<data-dir>' });
+  masks.push({ pattern: new RegExp(escapeRegExp(identity.scratchDir), 'g'), replacement: '<dir>' });
+  masks.push({ pattern: new RegExp(`\\b${identity.clientPort}\\b`, 'g'), replacement: '<client-port>' });
+  masks.push({ pattern: new RegExp(`\\b${identity.peerPort}\\b`, 'g'), replacement: '<peer-port>' });
+  return masks;
+}
+
+/** Drawn tables take their widths from what they hold; once ids are masked the widths mean nothing. */
+function squeezeTables(text: string): string {
+  if (!/[+┌│|][-─ ]/.test(text)) return text;
+  return text
+    .split('\n')
+    .map((line) => (/^[+┌├└│|]/.test(line) ? line.replace(/[-─]{2,}/g, '-').replace(/ {2,}/g, ' ') : line))
+    .join('\n');
+}
+
+export function maskText(text: string, identity: Identity, extra: readonly Mask[]): string {
+  let masked = text;
+  for (const mask of [...extra, ...identityMasks(identity), ...TIMES, ...MACHINE]) {
+    masked = masked.replace(mask.pattern, mask.replacement);
+  }
+  return squeezeTables(masked);
+}

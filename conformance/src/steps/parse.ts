@@ -1,0 +1,287 @@
+import type { ClientVersion } from '../support/programs.ts';
+
+// The step format (conformance/steps/*.txt), one line a thing:
+//
+//   # comment
+//   %clients 3.7                 which client versions run this file (default: 3.4 3.7)
+//   %server --max-txn-ops=4      extra flags for both servers
+//   %later                       runs only with --later
+//   == title                     starts a group; it names the steps below it
+//   %fresh [flags]               new servers with empty data directories from here on
+//   $ etcdctl get foo            runs to the end; the reference server must let it exit 0
+//   ! etcdctl get ""             the same, but the reference must make it fail
+//   & w etcdctl watch foo        starts it in the background under the name w
+//   > w progress                 writes a line to the standard input of w
+//   wait w 9                     waits until w has printed 9 lines in all
+//   end w [INT]                  ends w by signal (default TERM) and compares all it printed
+//
+// Lines indented by two blanks belong to the step above:
+//
+//     | text                     a line of standard input
+//     capture NAME regex         remembers group 1 of the output as ${NAME}; it is masked from then on
+//     mask regex => text         masks more of this step's output
+//     only 3.7                   runs only with this client version
+//
+// Words are split at blanks; '…' is literal, "…" knows \n \t \x41 \" \\. ${NAME} is replaced; so are ${repeat:x:100},
+// ${dir} (a scratch directory for each server), ${endpoint}, ${member} and ${cluster} (hex ids). `-w {json,fields}` makes one step each.
+
+export interface Capture {
+  readonly name: string;
+  readonly pattern: RegExp;
+}
+
+export interface Mask {
+  readonly pattern: RegExp;
+  readonly replacement: string;
+}
+
+interface StepCommon {
+  readonly line: number;
+  readonly group: string;
+  readonly text: string;
+  readonly only: ClientVersion | undefined;
+  readonly masks: readonly Mask[];
+}
+
+export interface RunStep extends StepCommon {
+  readonly kind: 'run';
+  readonly words: readonly string[];
+  readonly mustFail: boolean;
+  readonly stdin: string;
+  readonly captures: readonly Capture[];
+}
+
+export interface StartStep extends StepCommon {
+  readonly kind: 'start';
+  readonly name: string;
+  readonly words: readonly string[];
+}
+
+export interface InputStep extends StepCommon {
+  readonly kind: 'input';
+  readonly name: string;
+  readonly input: string;
+}
+
+export interface WaitStep extends StepCommon {
+  readonly kind: 'wait';
+  readonly name: string;
+  readonly lines: number;
+}
+
+export interface EndStep extends StepCommon {
+  readonly kind: 'end';
+  readonly name: string;
+  readonly signal: NodeJS.Signals;
+}
+
+export interface FreshStep extends StepCommon {
+  readonly kind: 'fresh';
+  readonly serverArgs: readonly string[];
+}
+
+export type Step = RunStep | StartStep | InputStep | WaitStep | EndStep | FreshStep;
+
+export interface StepFile {
+  readonly name: string;
+  readonly clients: readonly ClientVersion[];
+  readonly serverArgs: readonly string[];
+  readonly later: boolean;
+  readonly steps: readonly Step[];
+}
+
+/** What the indented lines under a step say. */
+interface Details {
+  stdin: string;
+  captures: Capture[];
+  masks: Mask[];
+  only: ClientVersion | undefined;
+}
+
+class StepSyntaxError extends Error {
+  constructor(file: string, line: number, reason: string) {
+    super(`${file}:${line}: ${reason}`);
+  }
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '0': '\0' };
+
+/** Splits a command line into words. Substitutions (`${…}`) stay as they are. */
+export function splitWords(line: string): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  let at = 0;
+  while (at < line.length) {
+    const char = line.charAt(at);
+    if (char === "'") {
+      const end = line.indexOf("'", at + 1);
+      if (end < 0) throw new Error('unclosed single quote');
+      word = (word ?? '') + line.slice(at + 1, end);
+      at = end + 1;
+    } else if (char === '"') {
+      const [text, next] = readQuoted(line, at + 1);
+      word = (word ?? '') + text;
+      at = next;
+    } else if (char === ' ') {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+      at++;
+    } else {
+      word = (word ?? '') + char;
+      at++;
+    }
+  }
+  if (word !== undefined) words.push(word);
+  return words;
+}
+
+function readQuoted(line: string, from: number): [text: string, next: number] {
+  let text = '';
+  for (let at = from; at < line.length; at++) {
+    const char = line.charAt(at);
+    if (char === '"') return [text, at + 1];
+    if (char !== '\\') {
+      text += char;
+      continue;
+    }
+    at++;
+    const escaped = line.charAt(at);
+    if (escaped === 'x') {
+      text += String.fromCharCode(Number.parseInt(line.slice(at + 1, at + 3), 16));
+      at += 2;
+    } else {
+      text += ESCAPES[escaped] ?? escaped;
+    }
+  }
+  throw new Error('unclosed double quote');
+}
+
+function clientVersion(text: string): ClientVersion {
+  if (text !== '3.4' && text !== '3.7') throw new Error(`unknown client version ${text}`);
+  return text;
+}
+
+function readDetail(details: Details, text: string): void {
+  if (text === '|' || text.startsWith('| ')) {
+    details.stdin += `${text.slice(2)}\n`;
+    return;
+  }
+  const [verb = '', ...rest] = text.split(' ');
+  const argument = rest.join(' ');
+  switch (verb) {
+    case 'capture': {
+      const [name = '', ...pattern] = rest;
+      details.captures.push({ name, pattern: new RegExp(pattern.join(' '), 'm') });
+      return;
+    }
+    case 'mask': {
+      const [pattern = '', replacement] = argument.split(' => ');
+      if (replacement === undefined) throw new Error('mask needs "regex => text"');
+      details.masks.push({ pattern: new RegExp(pattern, 'gm'), replacement });
+      return;
+    }
+    case 'only':
+      details.only = clientVersion(argument);
+      return;
+    default:
+      throw new Error(`unknown detail "${verb}"`);
+  }
+}
+
+/** `-w {json,fields}` becomes one command line for each format. */
+function expandFormats(line: string): string[] {
+  const found = /-w \{([a-z,]+)\}/.exec(line);
+  if (found === null) return [line];
+  return (found[1] ?? '').split(',').map((format) => line.replace(found[0], `-w ${format}`));
+}
+
+class Parser {
+  private readonly steps: Step[] = [];
+  private clients: ClientVersion[] = ['3.4', '3.7'];
+  private serverArgs: string[] = [];
+  private later = false;
+  private group = '';
+  private details: Details | undefined;
+  private readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  parse(source: string): StepFile {
+    const lines = source.split('\n');
+    for (let index = 0; index < lines.length; index++) {
+      const line = lines[index] ?? '';
+      if (line.trim() === '' || line.startsWith('#') || line.startsWith('  ')) continue;
+      this.details = { stdin: '', captures: [], masks: [], only: undefined };
+      const head = index + 1;
+      try {
+        // The details come first: a step is built complete.
+        while ((lines[index + 1] ?? '').startsWith('  ')) readDetail(this.details, (lines[++index] ?? '').slice(2));
+        this.readLine(line, head, this.details);
+      } catch (error) {
+        throw new StepSyntaxError(this.name, head, error instanceof Error ? error.message : String(error));
+      }
+    }
+    return {
+      name: this.name,
+      clients: this.clients,
+      serverArgs: this.serverArgs,
+      later: this.later,
+      steps: this.steps,
+    };
+  }
+
+  private readLine(line: string, number: number, details: Details): void {
+    const common = { line: number, group: this.group, text: line, only: details.only, masks: details.masks };
+    const words = splitWords(line.startsWith('==') ? '' : line);
+    const [verb = '', first = '', ...rest] = words;
+    if (line.startsWith('== ')) {
+      this.group = line.slice(3).trim();
+    } else if (verb === '%clients') {
+      this.clients = words.slice(1).map(clientVersion);
+    } else if (verb === '%server') {
+      this.serverArgs = words.slice(1);
+    } else if (verb === '%later') {
+      this.later = true;
+    } else if (verb === '%fresh') {
+      this.steps.push({ ...common, kind: 'fresh', serverArgs: words.slice(1) });
+    } else if (verb === '$' || verb === '!') {
+      this.addRuns(line, number, details, verb === '!');
+    } else if (verb === '&') {
+      this.steps.push({ ...common, kind: 'start', name: first, words: rest });
+    } else if (verb === '>') {
+      const input = line.slice(line.indexOf(first) + first.length).replace(/^ /, '');
+      this.steps.push({ ...common, kind: 'input', name: first, input });
+    } else if (verb === 'wait') {
+      const lines = Number(rest[0]);
+      if (!(lines > 0)) throw new Error('wait needs a name and a number of lines');
+      this.steps.push({ ...common, kind: 'wait', name: first, lines });
+    } else if (verb === 'end') {
+      this.steps.push({ ...common, kind: 'end', name: first, signal: rest[0] === 'INT' ? 'SIGINT' : 'SIGTERM' });
+    } else {
+      throw new Error(`cannot read "${line}"`);
+    }
+  }
+
+  private addRuns(line: string, number: number, details: Details, mustFail: boolean): void {
+    for (const text of expandFormats(line)) {
+      this.steps.push({
+        kind: 'run',
+        line: number,
+        group: this.group,
+        text,
+        only: details.only,
+        masks: details.masks,
+        words: splitWords(text).slice(1),
+        mustFail,
+        stdin: details.stdin,
+        captures: details.captures,
+      });
+    }
+  }
+}
+
+export function parseSteps(name: string, source: string): StepFile {
+  return new Parser(name).parse(source);
+}

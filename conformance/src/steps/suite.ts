@@ -1,0 +1,136 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Options } from '../options.ts';
+import { unifiedDiff } from '../support/diff.ts';
+import { type ClientVersion, conformanceDir, referenceOf, serverProgram, toolProgram } from '../support/programs.ts';
+import type { Report } from '../support/report.ts';
+import { launchFresh, scratchDir } from '../support/server.ts';
+import { errorText } from '../support/text.ts';
+import { parseSteps, type Step, type StepFile } from './parse.ts';
+import { type Outcome, Player } from './player.ts';
+
+interface Pair {
+  readonly reference: Player;
+  readonly underTest: Player;
+}
+
+async function play(player: Player, step: Exclude<Step, { kind: 'fresh' }>): Promise<Outcome> {
+  switch (step.kind) {
+    case 'run':
+      return player.run(step);
+    case 'start':
+      return player.start(step);
+    case 'input':
+      return player.input(step);
+    case 'wait':
+      return player.wait(step);
+    case 'end':
+      return player.end(step);
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Why the reference itself shows that the step is wrong: a step must not pass because both servers fail alike. */
+function referenceComplaint(step: Step, outcome: Outcome): string | undefined {
+  if (step.kind === 'run') {
+    const failed = outcome.exit !== 0;
+    if (failed === step.mustFail) return undefined;
+    return `the reference was expected to ${step.mustFail ? 'fail' : 'succeed'}:\n${outcome.shown}`;
+  }
+  return outcome.exit === 'timeout' ? `the reference did not answer as the step says:\n${outcome.shown}` : undefined;
+}
+
+class FileRun {
+  private readonly file: StepFile;
+  private readonly client: ClientVersion;
+  private readonly options: Options;
+  private readonly report: Report;
+  private readonly scratch: string;
+
+  constructor(file: StepFile, client: ClientVersion, options: Options, report: Report, scratch: string) {
+    this.file = file;
+    this.client = client;
+    this.options = options;
+    this.report = report;
+    this.scratch = scratch;
+  }
+
+  async run(): Promise<void> {
+    let pair = await this.startPair(this.file.serverArgs);
+    try {
+      for (const step of this.file.steps) {
+        if (step.only !== undefined && step.only !== this.client) continue;
+        if (step.kind === 'fresh') {
+          await closePair(pair);
+          pair = await this.startPair(step.serverArgs);
+          continue;
+        }
+        await this.compare(pair, step);
+      }
+    } finally {
+      await closePair(pair);
+    }
+  }
+
+  private async startPair(serverArgs: readonly string[]): Promise<Pair> {
+    const start = async (kind: Options['serverUnderTest']): Promise<Player> =>
+      Player.over(await launchFresh(kind, this.scratch, serverArgs), this.client, this.scratch);
+    const [reference, underTest] = await Promise.all([
+      start(referenceOf(this.client)),
+      start(this.options.serverUnderTest),
+    ]);
+    return { reference, underTest };
+  }
+
+  private async compare(pair: Pair, step: Exclude<Step, { kind: 'fresh' }>): Promise<void> {
+    const name = `etcdctl ${this.client} ${this.file.name}:${step.line} [${step.group}] ${step.text.slice(0, 160)}`;
+    try {
+      const [reference, underTest] = await Promise.all([play(pair.reference, step), play(pair.underTest, step)]);
+      const complaint = referenceComplaint(step, reference);
+      const diff = unifiedDiff(reference.shown, underTest.shown);
+      if (complaint !== undefined) this.report.fail(name, complaint);
+      else if (diff !== '') this.report.fail(name, diff);
+      else this.report.pass(name);
+    } catch (error) {
+      this.report.fail(name, errorText(error));
+    }
+  }
+}
+
+async function closePair(pair: Pair): Promise<void> {
+  await Promise.all([pair.reference.close(), pair.underTest.close()]);
+}
+
+export function loadStepFiles(): StepFile[] {
+  const directory = join(conformanceDir, 'steps');
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.txt'))
+    .sort()
+    .map((name) => parseSteps(name, readFileSync(join(directory, name), 'utf8')));
+}
+
+/** Every step file with every client, each client's own server as the reference. */
+export async function runEtcdctlSuite(options: Options, report: Report): Promise<void> {
+  const files = loadStepFiles();
+  for (const client of options.clients) {
+    const tool = toolProgram('etcdctl', client);
+    const reference = serverProgram(referenceOf(client));
+    if (!tool.found || !reference.found) {
+      report.skip(`etcdctl ${client}`, !tool.found ? tool.reason : !reference.found ? reference.reason : '');
+      continue;
+    }
+    for (const file of files) {
+      if (!file.name.includes(options.filter) || !file.clients.includes(client)) continue;
+      if (file.later && !options.later) {
+        report.skip(`etcdctl ${client} ${file.name}`, 'marked %later (--later runs it)');
+        continue;
+      }
+      try {
+        await new FileRun(file, client, options, report, scratchDir('steps')).run();
+      } catch (error) {
+        report.fail(`etcdctl ${client} ${file.name}`, errorText(error));
+      }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { indent } from './text.ts';
+
+/** Counts and prints what the suites find. Nothing is left out silently: a skip is printed and counted. */
+export class Report {
+  private passed = 0;
+  private failed = 0;
+  private skipped = 0;
+  private readonly failures: string[] = [];
+  private readonly verbose: boolean;
+
+  constructor(verbose: boolean) {
+    this.verbose = verbose;
+  }
+
+  note(text: string): void {
+    console.log(text);
+  }
+
+  pass(name: string): void {
+    this.passed++;
+    if (this.verbose) console.log(`ok    ${name}`);
+  }
+
+  fail(name: string, detail: string): void {
+    this.failed++;
+    this.failures.push(name);
+    console.log(`FAIL  ${name}`);
+    if (detail !== '') console.log(indent(detail));
+  }
+
+  skip(name: string, reason: string): void {
+    this.skipped++;
+    console.log(`skip  ${name}: ${reason}`);
+  }
+
+  get failureCount(): number {
+    return this.failed;
+  }
+
+  /** Prints the closing lines and returns the exit status. */
+  finish(): number {
+    if (this.failures.length > 1) {
+      console.log('failed:');
+      for (const name of this.failures) console.log(`  ${name}`);
+    }
+    if (this.skipped > 0) console.log(`${this.skipped} skipped (reasons above)`);
+    console.log(`${this.passed} passed, ${this.failed} failed`);
+    return this.failed === 0 ? 0 : 1;
+  }
+}
