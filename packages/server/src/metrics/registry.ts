@@ -48,7 +48,7 @@ export function formatGoFloat(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   const magnitude = Math.abs(value);
   if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e21)) return goExponent(value);
-  return magnitude >= 2 ** 21 && magnitude >= 1e6 ? goExponent(value) : String(value);
+  return magnitude >= 1e6 ? goExponent(value) : String(value);
 }
 
 function goExponent(value: number): string {

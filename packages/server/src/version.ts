@@ -1,0 +1,8 @@
+/** The release of etcd whose behaviour this server has; what clients and members are told. */
+export const etcdVersion = '3.7.1';
+
+/** Version of the cluster as it is stored: major and minor. */
+export const clusterVersion = '3.7.0';
+
+/** Quorate's own version. */
+export const quorateVersion = '0.1.0';
