@@ -1,1 +1,15 @@
-export {};
+export * from './codec.ts';
+export * from './decode-error.ts';
+export * as authpb from './generated/authpb.ts';
+export * as etcdserverpb from './generated/etcdserverpb.ts';
+export * as healthpb from './generated/healthpb.ts';
+export * as leasepb from './generated/leasepb.ts';
+export * as membershippb from './generated/membershippb.ts';
+export * as mvccpb from './generated/mvccpb.ts';
+export * as raftpb from './generated/raftpb.ts';
+export * as snappb from './generated/snappb.ts';
+export * as v3electionpb from './generated/v3electionpb.ts';
+export * as v3lockpb from './generated/v3lockpb.ts';
+export * as walpb from './generated/walpb.ts';
+export { allocate, decodeUtf8, decodeUtf8Lossy, utf8Length, writeUtf8 } from './utf8.ts';
+export * from './wire.ts';

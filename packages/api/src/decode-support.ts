@@ -1,0 +1,93 @@
+import { allocate } from './utf8.ts';
+import { cursor, readTag, skipField, WireType, writeRaw, writeTag, writeVarint } from './wire.ts';
+
+/** What generated decoders need on their rare paths: unknown fields and fields that come twice. */
+
+/** Starts and ends, alternating, of the unknown fields of one message. */
+export type Ranges = number[];
+
+/** Notes that `[start, end)` holds an unknown field. Neighbours become one range, so usually there is one. */
+export function keepUnknown(ranges: Ranges | undefined, start: number, end: number): Ranges {
+  if (ranges === undefined) return [start, end];
+  if (ranges[ranges.length - 1] === start) ranges[ranges.length - 1] = end;
+  else ranges.push(start, end);
+  return ranges;
+}
+
+/** The unknown fields one behind the other: a view when there is one range, else a copy. */
+export function gatherUnknown(bytes: Uint8Array, ranges: Ranges): Uint8Array {
+  if (ranges.length === 2) return bytes.subarray(ranges[0], ranges[1]);
+  let size = 0;
+  for (let i = 0; i < ranges.length; i += 2) size += (ranges[i + 1] as number) - (ranges[i] as number);
+  const whole = allocate(size);
+  let position = 0;
+  for (let i = 0; i < ranges.length; i += 2) {
+    position = writeRaw(bytes.subarray(ranges[i], ranges[i + 1]), whole, position);
+  }
+  return whole;
+}
+
+/** Numbers of a message type's fields that hold one sub-message, each with its oneof (0 for none, else 1, 2 …). */
+export type MergeTable = ReadonlyMap<number, number>;
+
+/**
+ * Protobuf says that a sub-message that comes twice is merged, which is the same as decoding both encodings one behind
+ * the other. No real encoder does that, so decoders notice it (a second occurrence), rebuild the message with this
+ * function and start over: linear in the size, whatever an attacker sends, and free for all others.
+ * Of a oneof only what came last counts: another member in between drops what came before.
+ */
+export function mergeDuplicates(bytes: Uint8Array, start: number, end: number, table: MergeTable): Uint8Array {
+  const others: Ranges = [];
+  const parts = new Map<number, Ranges>();
+  const selected = new Map<number, number>();
+  for (let position = start; position < end; ) {
+    const tag = readTag(bytes, position, end);
+    const value = cursor.position;
+    const next = skipField(bytes, value, end, tag);
+    const fieldNumber = tag >>> 3;
+    const oneof = (tag & 7) === WireType.bytes ? table.get(fieldNumber) : undefined;
+    if (oneof === undefined) keepUnknown(others, position, next);
+    else {
+      if (oneof !== 0) {
+        const before = selected.get(oneof);
+        if (before !== undefined && before !== fieldNumber) parts.delete(before);
+        selected.set(oneof, fieldNumber);
+      }
+      // The content lies behind the length, whose end skipField left in the cursor.
+      const content = cursor.position;
+      parts.set(fieldNumber, keepUnknown(parts.get(fieldNumber), content, next));
+    }
+    position = next;
+  }
+  return rebuild(bytes, others, parts, end - start);
+}
+
+function rebuild(bytes: Uint8Array, others: Ranges, parts: Map<number, Ranges>, sizeBefore: number): Uint8Array {
+  // Two lengths become one, which may be longer by some bytes for each field.
+  const target = allocate(sizeBefore + parts.size * 10);
+  let position = 0;
+  for (let i = 0; i < others.length; i += 2) {
+    position = writeRaw(bytes.subarray(others[i], others[i + 1]), target, position);
+  }
+  for (const [fieldNumber, ranges] of parts) {
+    const content = gatherUnknown(bytes, ranges);
+    position = writeTag(fieldNumber, WireType.bytes, target, position);
+    position = writeVarint(content.length, target, position);
+    position = writeRaw(content, target, position);
+  }
+  return target.subarray(0, position);
+}
+
+/** Checks the window a caller asks to decode: a mistake of the caller's, not of the bytes. */
+export function checkWindow(bytes: Uint8Array, start: number, end: number): void {
+  if (start < 0 || start > end || end > bytes.length) {
+    throw new RangeError(`no window [${start}, ${end}) in ${bytes.length} bytes`);
+  }
+}
+
+/** Typed arrays ignore writes beyond their end: say so instead. */
+export function checkWritten(position: number, target: Uint8Array): number {
+  if (position > target.length)
+    throw new RangeError(`the message needs ${position} bytes, the target has ${target.length}`);
+  return position;
+}
