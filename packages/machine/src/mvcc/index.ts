@@ -1,0 +1,2 @@
+export * from './contract.ts';
+export * from './key-index/index.ts';
