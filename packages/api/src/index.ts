@@ -1,5 +1,6 @@
 export * from './codec.ts';
 export * from './decode-error.ts';
+export * from './errors.ts';
 export * as authpb from './generated/authpb.ts';
 export * as etcdserverpb from './generated/etcdserverpb.ts';
 export * as healthpb from './generated/healthpb.ts';
@@ -11,5 +12,7 @@ export * as snappb from './generated/snappb.ts';
 export * as v3electionpb from './generated/v3electionpb.ts';
 export * as v3lockpb from './generated/v3lockpb.ts';
 export * as walpb from './generated/walpb.ts';
+export * from './grpc-status.ts';
+export * from './services.ts';
 export { allocate, decodeUtf8, decodeUtf8Lossy, utf8Length, writeUtf8 } from './utf8.ts';
 export * from './wire.ts';
