@@ -27,6 +27,7 @@ const MACHINE: readonly Mask[] = [
   // Addresses of Go objects in log lines.
   { pattern: /\b0x[0-9a-f]{9,12}\b/g, replacement: '<pointer>' },
   { pattern: /LocalAddr: '127\.0\.0\.1:\d+'/g, replacement: "LocalAddr: '<local>'" },
+  { pattern: /\bclient-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, replacement: 'client-<uuid>' },
   { pattern: /"size":"[^"]*"/g, replacement: '"size":"<size>"' },
   { pattern: /\b\d+(?:\.\d+)? [kMGT]?B\b/g, replacement: '<size>' },
   { pattern: /"(dbSize|dbSizeInUse|totalSize|raftIndex|raftAppliedIndex)":\d+/g, replacement: '"$1":<n>' },

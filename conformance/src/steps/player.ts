@@ -88,7 +88,7 @@ export class Player {
     const { command, args } = this.command(step.words);
     const result = await run(command, args, {
       stdin: this.substitute(step.stdin),
-      env: clientEnvironment(this.server, this.client),
+      env: clientEnvironment(this.server, this.client, args),
       cwd: this.scratch,
     });
     for (const capture of step.captures) {
@@ -101,7 +101,10 @@ export class Player {
 
   start(step: StartStep): Outcome {
     const { command, args } = this.command(step.words);
-    const child = new Child(command, args, { env: clientEnvironment(this.server, this.client), cwd: this.scratch });
+    const child = new Child(command, args, {
+      env: clientEnvironment(this.server, this.client, args),
+      cwd: this.scratch,
+    });
     this.background.set(step.name, child);
     return NOTHING_SHOWN;
   }
@@ -150,8 +153,14 @@ function toolFor(tool: string, client: ClientVersion): Program {
   return { found: false, reason: `steps may run etcdctl, etcdutl, bbolt and sh, not ${tool}` };
 }
 
-function clientEnvironment(server: RunningServer, client: ClientVersion): Record<string, string> {
-  const environment = { ETCDCTL_ENDPOINTS: server.endpoint };
+function clientEnvironment(
+  server: RunningServer,
+  client: ClientVersion,
+  args: readonly string[] = [],
+): Record<string, string> {
+  // A flag and its environment variable together are an error.
+  const given = args.some((arg) => arg.startsWith('--endpoints'));
+  const environment: Record<string, string> = given ? {} : { ETCDCTL_ENDPOINTS: server.endpoint };
   // Client 3.7 warns about a variable it no longer knows.
   return client === '3.4' ? { ...environment, ETCDCTL_API: '3' } : environment;
 }
