@@ -2,13 +2,14 @@
 
 /** Names the generated code may import, by module. */
 export const runtimeNames = {
+  allocate: { values: ['allocate'] },
   codec: { types: ['Codec', 'Init', 'MessageCodec'] },
   'decode-error': { values: ['DecodeError', 'inMessage'] },
   'decode-support': {
     values: ['checkWindow', 'checkWritten', 'gatherUnknown', 'keepUnknown', 'mergeDuplicates'],
     types: ['MergeTable', 'Ranges'],
   },
-  utf8: { values: ['allocate', 'utf8Length', 'writeUtf8'] },
+  utf8: { values: ['utf8Length', 'writeUtf8'] },
   wire: {
     values: [
       'cursor',

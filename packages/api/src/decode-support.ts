@@ -1,4 +1,4 @@
-import { allocate } from './utf8.ts';
+import { allocate, view } from './allocate.ts';
 import { cursor, readTag, skipField, WireType, writeRaw, writeTag, writeVarint } from './wire.ts';
 
 /** What generated decoders need on their rare paths: unknown fields and fields that come twice. */
@@ -16,13 +16,13 @@ export function keepUnknown(ranges: Ranges | undefined, start: number, end: numb
 
 /** The unknown fields one behind the other: a view when there is one range, else a copy. */
 export function gatherUnknown(bytes: Uint8Array, ranges: Ranges): Uint8Array {
-  if (ranges.length === 2) return bytes.subarray(ranges[0], ranges[1]);
+  if (ranges.length === 2) return view(bytes, ranges[0] as number, ranges[1] as number);
   let size = 0;
   for (let i = 0; i < ranges.length; i += 2) size += (ranges[i + 1] as number) - (ranges[i] as number);
   const whole = allocate(size);
   let position = 0;
   for (let i = 0; i < ranges.length; i += 2) {
-    position = writeRaw(bytes.subarray(ranges[i], ranges[i + 1]), whole, position);
+    position = writeRaw(view(bytes, ranges[i] as number, ranges[i + 1] as number), whole, position);
   }
   return whole;
 }
@@ -67,7 +67,7 @@ function rebuild(bytes: Uint8Array, others: Ranges, parts: Map<number, Ranges>, 
   const target = allocate(sizeBefore + parts.size * 10);
   let position = 0;
   for (let i = 0; i < others.length; i += 2) {
-    position = writeRaw(bytes.subarray(others[i], others[i + 1]), target, position);
+    position = writeRaw(view(bytes, others[i] as number, others[i + 1] as number), target, position);
   }
   for (const [fieldNumber, ranges] of parts) {
     const content = gatherUnknown(bytes, ranges);
@@ -75,7 +75,7 @@ function rebuild(bytes: Uint8Array, others: Ranges, parts: Map<number, Ranges>, 
     position = writeVarint(content.length, target, position);
     position = writeRaw(content, target, position);
   }
-  return target.subarray(0, position);
+  return view(target, 0, position);
 }
 
 /** Checks the window a caller asks to decode: a mistake of the caller's, not of the bytes. */

@@ -1,3 +1,4 @@
+export * from './allocate.ts';
 export * from './codec.ts';
 export * from './decode-error.ts';
 export * from './errors.ts';
@@ -14,5 +15,5 @@ export * as v3lockpb from './generated/v3lockpb.ts';
 export * as walpb from './generated/walpb.ts';
 export * from './grpc-status.ts';
 export * from './services.ts';
-export { allocate, decodeUtf8, decodeUtf8Lossy, utf8Length, writeUtf8 } from './utf8.ts';
+export { decodeUtf8, decodeUtf8Lossy, utf8Length, writeUtf8 } from './utf8.ts';
 export * from './wire.ts';

@@ -6,7 +6,6 @@ interface NativeText {
 interface NativeStatics {
   readonly prototype: NativeText;
   byteLength(text: string): number;
-  allocUnsafe(size: number): Uint8Array;
 }
 interface TextEncoderLike {
   encode(text: string): Uint8Array;
@@ -27,14 +26,6 @@ const lossyDecoder = new globals.TextDecoder('utf-8', { fatal: false, ignoreBOM:
 
 /** Below this many characters a loop beats the call into the runtime (bench/codec). */
 const shortText = 24;
-
-/**
- * Bytes whose content is undefined, all to be written by the caller. Small ones are parts of a slab shared with others
- * (a fresh ArrayBuffer costs half a microsecond): whoever keeps one for long keeps up to 8 KiB alive.
- */
-export const allocate: (size: number) => Uint8Array = native
-  ? (size) => native.allocUnsafe(size)
-  : (size) => new Uint8Array(size);
 
 /** Undefined when the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {

@@ -1,3 +1,4 @@
+import { view } from './allocate.ts';
 import { DecodeError } from './decode-error.ts';
 import { decodeUtf8, decodeUtf8Lossy } from './utf8.ts';
 
@@ -176,7 +177,7 @@ export function readBytes(bytes: Uint8Array, position: number, end: number): Uin
   const length = readLength(bytes, position, end);
   const start = cursor.position;
   cursor.position = start + length;
-  return length === 0 ? emptyBytes : bytes.subarray(start, start + length);
+  return length === 0 ? emptyBytes : view(bytes, start, start + length);
 }
 
 /** A proto3 string: must be UTF-8. */
