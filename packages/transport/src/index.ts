@@ -1,1 +1,15 @@
-export {};
+export type { Decompress, DecompressFailure } from './grpc/compression.ts';
+export { base64Encode, emptyMetadata, Metadata } from './grpc/metadata.ts';
+export { GrpcStatus, GrpcStatusError, grpcStatusNames } from './grpc/status.ts';
+export type { ByteStream, ByteStreamHandler, Peer, PeerCertificate } from './http2/byte-stream.ts';
+export { clientPrefaceText, Http2Code } from './http2/constants.ts';
+export { defaultHttp2Limits, type Http2Limits } from './http2/limits.ts';
+export type { Call, GrpcType, StreamCall, StreamHandler, UnaryCall, UnaryHandler } from './server/calls.ts';
+export { createGrpcServer, type GrpcServer, type GrpcServerDeps } from './server/grpc-server.ts';
+export type { HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
+export {
+  defaultGrpcServerOptions,
+  type GrpcServerOptions,
+  type GrpcServerSettings,
+  type ServerKeepalive,
+} from './server/server-options.ts';

@@ -1,1 +1,4 @@
-export {};
+export { gunzip } from './gunzip.ts';
+export { type Listener, type ListenOptions, listen } from './listen.ts';
+export { NetByteStream, peerOfSocket } from './net-byte-stream.ts';
+export { sniffProtocol } from './sniff.ts';

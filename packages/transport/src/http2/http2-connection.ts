@@ -1,0 +1,666 @@
+import { type Clock, type Logger, readUint32BE, utf8FromBytes, utf8ToBytes } from '@quorate/base';
+import type { HeaderField } from '../hpack/header-field.ts';
+import { HpackDecoder } from '../hpack/hpack-decoder.ts';
+import type { ByteStream, ByteStreamHandler, Peer } from './byte-stream.ts';
+import { defaultWindowBytes, FrameFlag, FrameType, Http2Code, SettingId, windowBytesMax } from './constants.ts';
+import { FloodGuard, FloodKind } from './flood-guard.ts';
+import type { Flushable, FlushScheduler } from './flush-scheduler.ts';
+import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { sendGoaway, sendPing, sendReset, sendSettings, sendSettingsAck, sendWindowUpdate } from './frame-writer.ts';
+import { HeaderBlockAssembly } from './header-block-assembly.ts';
+import type { Http2Stream } from './http2-stream.ts';
+import type { Http2Limits } from './limits.ts';
+import { Output } from './output.ts';
+import { PeerSettings } from './peer-settings.ts';
+import { RecentIds } from './recent-ids.ts';
+import type { SlabPool } from './slab-pool.ts';
+import { StreamSender } from './stream-sender.ts';
+import { StreamTable } from './stream-table.ts';
+
+export interface Http2Deps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly slabs: SlabPool;
+  readonly flusher: FlushScheduler;
+}
+
+const noBytes = utf8ToBytes('');
+
+/**
+ * One HTTP/2 connection (RFC 9113), the part that servers and clients share: frames, settings, flow control both ways, pings, errors,
+ * limits. What a stream is for is the business of the subclass.
+ */
+export abstract class Http2Connection<S extends Http2Stream> implements ByteStreamHandler, FrameSink, Flushable {
+  readonly peer: Peer;
+  readonly clock: Clock;
+  readonly limits: Http2Limits;
+  readonly output: Output;
+  readonly streams = new StreamTable<S>();
+  readonly settings = new PeerSettings();
+  readonly sender: StreamSender<S>;
+  /** When bytes came last, on the clock. */
+  lastReadMs: number;
+  /** Neither ended by us nor gone. */
+  isOpen = true;
+  /** Bytes of messages begun and not complete, over all streams. */
+  unfinishedBytes = 0;
+  protected readonly logger: Logger;
+  protected readonly decoder: HpackDecoder;
+  protected readonly fields: HeaderField[] = [];
+  protected readonly reader: FrameReader;
+  protected readonly guard: FloodGuard;
+  protected sawSettings = false;
+  /** The highest id that the peer opened a stream with. */
+  protected lastPeerStreamId = 0;
+  protected readonly startedMs: number;
+  private readonly stream: ByteStream;
+  private readonly flusher: FlushScheduler;
+  private readonly assembly: HeaderBlockAssembly;
+  private readonly recent = new RecentIds();
+  private receiveWindow: number;
+  private uncreditedBytes = 0;
+  private dirty = false;
+  private readingPaused = false;
+  private endedMs = Number.POSITIVE_INFINITY;
+  private writeStartedMs = 0;
+  private gone = false;
+
+  constructor(deps: Http2Deps, stream: ByteStream, limits: Http2Limits) {
+    this.clock = deps.clock;
+    this.logger = deps.logger;
+    this.flusher = deps.flusher;
+    this.limits = limits;
+    this.stream = stream;
+    this.peer = stream.peer;
+    this.output = new Output(deps.slabs);
+    this.sender = new StreamSender(this);
+    this.decoder = new HpackDecoder(limits.headerTableBytes, limits.headerListBytesMax);
+    this.reader = new FrameReader(this, limits.frameBytesMax);
+    this.assembly = new HeaderBlockAssembly(limits);
+    this.guard = new FloodGuard(deps.clock, limits.floodWindowMs, [
+      limits.resetsMax,
+      limits.streamErrorsMax,
+      limits.settingsMax,
+      limits.pingsMax,
+      limits.prioritiesMax,
+      limits.windowUpdatesMax,
+      limits.emptyDataMax,
+      limits.unknownFramesMax,
+    ]);
+    this.receiveWindow = Math.max(limits.connectionWindowBytes, defaultWindowBytes);
+    this.startedMs = deps.clock.nowMs();
+    this.lastReadMs = this.startedMs;
+    stream.setHandler(this);
+  }
+
+  /** A complete header block: decode it whatever it is for, the table must follow. `malformed`: answer with a stream error. */
+  protected abstract onHeaderBlock(
+    streamId: number,
+    endStream: boolean,
+    malformed: boolean,
+    source: Uint8Array,
+    start: number,
+    end: number,
+  ): void;
+
+  /** Sends the trailers that end a queue, or for a client fails. */
+  abstract sendQueuedTrailers(stream: S): void;
+
+  /** We have sent END_STREAM on the stream; nothing else waits. */
+  abstract onLocalEnd(stream: S): void;
+
+  /** True for ids that the peer has not used yet: frames for them break the protocol. */
+  protected abstract isIdle(streamId: number): boolean;
+
+  protected abstract onPing(): void;
+  protected abstract onPingAck(): void;
+  protected abstract onGoaway(lastStreamId: number, code: number, debug: string): void;
+  /** The peer's first SETTINGS have come, or later ones. */
+  protected abstract onSettings(): void;
+  /** The stream has left the table. */
+  protected abstract onStreamRemoved(stream: S): void;
+  /** The connection is over; all streams have been aborted. */
+  protected abstract onConnectionEnd(reason: string): void;
+
+  /** Feeds bytes behind the client's preface. */
+  onData(chunk: Uint8Array): void {
+    this.receive(chunk, 0);
+  }
+
+  protected receive(chunk: Uint8Array, start: number): void {
+    if (!this.isOpen) return;
+    this.lastReadMs = this.clock.nowMs();
+    this.reader.push(chunk, start);
+    if (this.output.writing && !this.readingPaused && this.output.gatheredBytes > this.limits.outputBytesMax) {
+      this.readingPaused = true;
+      this.stream.pauseReading();
+    }
+  }
+
+  onWritten(): void {
+    this.output.written();
+    if (this.gone) return;
+    this.sender.pumpWaiting();
+    this.flush();
+    if (!this.isOpen && !this.output.writing) {
+      this.stream.end();
+      return;
+    }
+    if (this.readingPaused && this.output.gatheredBytes <= this.limits.outputBytesMax / 2) {
+      this.readingPaused = false;
+      this.stream.resumeReading();
+    }
+  }
+
+  onEnd(): void {
+    this.terminate('the peer closed the connection');
+    if (!this.gone) this.stream.end();
+  }
+
+  onClose(reason: string): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.terminate(reason);
+  }
+
+  /** Asks for a flush at the end of the turn. Call after every write to `output`. */
+  touch(): void {
+    if (this.dirty) return;
+    this.dirty = true;
+    this.flusher.add(this);
+  }
+
+  flush(): void {
+    this.dirty = false;
+    if (this.gone || this.output.writing || this.output.isEmpty) return;
+    this.writeStartedMs = this.lastReadMs;
+    this.output.flush(this.stream);
+  }
+
+  /** RST_STREAM, and the stream is forgotten. The caller tells whoever waits for it. */
+  resetStream(stream: S, code: number): void {
+    if (!this.isOpen || (stream.localClosed && stream.remoteClosed)) return;
+    stream.localClosed = true;
+    stream.remoteClosed = true;
+    this.recent.add(stream.id, true);
+    sendReset(this.output, stream.id, code);
+    this.touch();
+    this.drop(stream);
+  }
+
+  /** Takes a stream that is closed on both sides out of the table. */
+  remove(stream: S): void {
+    this.recent.add(stream.id, false);
+    this.drop(stream);
+  }
+
+  private drop(stream: S): void {
+    this.streams.delete(stream.id);
+    this.sender.discard(stream);
+    this.accountUnfinished(stream, 0);
+    this.onStreamRemoved(stream);
+  }
+
+  /** Ends the connection for a breach of the protocol or a limit: GOAWAY, then close. */
+  connectionError(code: number, why: string): void {
+    if (!this.isOpen) return;
+    sendGoaway(this.output, this.lastPeerStreamId, code, utf8ToBytes(why.slice(0, 200)));
+    this.logger.debug('http2 connection error', { peer: this.peer.address, code, reason: why });
+    this.end(why);
+  }
+
+  /** Flushes what is gathered and closes. */
+  end(reason: string): void {
+    if (!this.isOpen) return;
+    this.endedMs = this.clock.nowMs();
+    this.terminate(reason);
+    this.dirty = false;
+    this.output.flush(this.stream);
+    if (!this.output.writing) this.stream.end();
+    // Reading goes on, into nothing, so that the close does not turn into a TCP reset that eats our GOAWAY.
+    if (this.readingPaused) this.stream.resumeReading();
+  }
+
+  /** Cuts the connection. */
+  destroy(reason: string): void {
+    this.terminate(reason);
+    this.gone = true;
+    this.stream.destroy();
+  }
+
+  private terminate(reason: string): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    for (const stream of this.streams.values()) {
+      stream.localClosed = true;
+      stream.remoteClosed = true;
+      this.streams.delete(stream.id);
+      this.sender.discard(stream);
+      stream.onAborted(-1);
+    }
+    this.onConnectionEnd(reason);
+  }
+
+  /** True once there is no more to do with it: it can be forgotten. */
+  get isGone(): boolean {
+    return this.gone;
+  }
+
+  /** Looks at the clock-bound limits; called every second or so. */
+  housekeep(nowMs: number): void {
+    if (!this.isOpen) {
+      if (!this.gone && nowMs - this.endedMs >= this.limits.lingerMs) this.destroy('lingered');
+      return;
+    }
+    if (!this.sawSettings && nowMs - this.startedMs >= this.limits.prefaceMs) {
+      this.destroy('no HTTP/2 preface in time');
+    } else if (this.output.writing && nowMs - this.writeStartedMs >= this.limits.stallMs) {
+      this.destroy('the peer does not read');
+    }
+  }
+
+  /** Notes how many bytes of an unfinished message the stream holds. */
+  accountUnfinished(stream: S, bytes: number): void {
+    if (bytes === stream.unfinishedBytes) return;
+    this.unfinishedBytes += bytes - stream.unfinishedBytes;
+    stream.unfinishedBytes = bytes;
+    if (this.unfinishedBytes > this.limits.unfinishedBytesMax) {
+      this.connectionError(Http2Code.enhanceYourCalm, 'too many bytes of unfinished messages');
+    }
+  }
+
+  /** Lets the peer send as many bytes more on the stream as it has sent. */
+  creditStream(stream: S): void {
+    if (stream.remoteClosed || stream.uncreditedBytes === 0 || !this.isOpen) return;
+    stream.receiveWindow += stream.uncreditedBytes;
+    sendWindowUpdate(this.output, stream.id, stream.uncreditedBytes);
+    stream.uncreditedBytes = 0;
+    this.touch();
+  }
+
+  onOversizedFrame(length: number): void {
+    this.connectionError(Http2Code.frameSizeError, `frame of ${length} bytes`);
+  }
+
+  onFrame(type: number, flags: number, streamId: number, source: Uint8Array, start: number, end: number): boolean {
+    if (this.assembly.streamId !== 0 && (type !== FrameType.continuation || streamId !== this.assembly.streamId)) {
+      return this.violation('expected CONTINUATION');
+    }
+    if (!this.sawSettings && (type !== FrameType.settings || (flags & FrameFlag.ack) !== 0)) {
+      return this.violation('expected SETTINGS');
+    }
+    switch (type) {
+      case FrameType.data:
+        this.onDataFrame(flags, streamId, source, start, end);
+        break;
+      case FrameType.headers:
+        this.onHeadersFrame(flags, streamId, source, start, end);
+        break;
+      case FrameType.priority:
+        this.onPriorityFrame(streamId, source, start, end);
+        break;
+      case FrameType.rstStream:
+        this.onResetFrame(streamId, source, start, end);
+        break;
+      case FrameType.settings:
+        this.onSettingsFrame(flags, streamId, source, start, end);
+        break;
+      case FrameType.pushPromise:
+        return this.violation('PUSH_PROMISE is not enabled');
+      case FrameType.ping:
+        this.onPingFrame(flags, streamId, source, start, end);
+        break;
+      case FrameType.goaway:
+        if (streamId !== 0) return this.violation('GOAWAY on a stream');
+        if (end - start < 8) return this.wrongSize('GOAWAY');
+        this.onGoaway(
+          readUint32BE(source, start) & windowBytesMax,
+          readUint32BE(source, start + 4),
+          utf8FromBytes(source.subarray(start + 8, end)),
+        );
+        break;
+      case FrameType.windowUpdate:
+        this.onWindowUpdateFrame(streamId, source, start, end);
+        break;
+      case FrameType.continuation:
+        this.onContinuationFrame(flags, source, start, end);
+        break;
+      default:
+        // Unknown types are ignored (RFC 9113 section 5.5).
+        this.countFlood(FloodKind.unknown, 'unknown frames');
+    }
+    return this.isOpen;
+  }
+
+  private violation(why: string): boolean {
+    this.connectionError(Http2Code.protocolError, why);
+    return false;
+  }
+
+  private wrongSize(what: string): boolean {
+    this.connectionError(Http2Code.frameSizeError, `${what} has a wrong size`);
+    return false;
+  }
+
+  /** Counts a cheap frame; false when it was one too many and the connection is over. */
+  protected countFlood(kind: number, what: string): boolean {
+    if (!this.guard.exceeds(kind)) return true;
+    this.connectionError(Http2Code.enhanceYourCalm, `too many ${what}`);
+    return false;
+  }
+
+  /** RST_STREAM for a stream that the peer broke; `stream` when it is open. */
+  streamError(streamId: number, stream: S | undefined, code: number): void {
+    if (!this.countFlood(FloodKind.streamError, 'stream errors')) return;
+    if (stream === undefined) {
+      this.recent.add(streamId, true);
+      sendReset(this.output, streamId, code);
+      this.touch();
+      return;
+    }
+    this.resetStream(stream, code);
+    stream.onAborted(code);
+  }
+
+  /** Remembers a stream that we refused or finished before the peer did, so that what it still sends is not taken amiss. */
+  protected rememberReset(streamId: number): void {
+    this.recent.add(streamId, true);
+  }
+
+  protected rememberClosed(streamId: number): void {
+    this.recent.add(streamId, false);
+  }
+
+  protected wasReset(streamId: number): boolean {
+    return this.recent.wasReset(streamId);
+  }
+
+  protected wasOpen(streamId: number): boolean {
+    return this.recent.has(streamId);
+  }
+
+  /** Takes a stream out of the table that we have reset ourselves. */
+  protected removeReset(stream: S): void {
+    this.recent.add(stream.id, true);
+    this.drop(stream);
+  }
+
+  private onDataFrame(flags: number, streamId: number, source: Uint8Array, from: number, to: number): void {
+    if (streamId === 0) {
+      this.violation('DATA on stream 0');
+      return;
+    }
+    const length = to - from;
+    this.receiveWindow -= length;
+    if (this.receiveWindow < 0) {
+      this.connectionError(Http2Code.flowControlError, 'connection window exceeded');
+      return;
+    }
+    this.uncreditedBytes += length;
+    if (this.uncreditedBytes * 2 >= this.limits.connectionWindowBytes) this.creditConnection();
+    let start = from;
+    let end = to;
+    if ((flags & FrameFlag.padded) !== 0) {
+      if (length === 0) {
+        this.wrongSize('DATA');
+        return;
+      }
+      start++;
+      end -= source[from] as number;
+      if (start > end) {
+        this.violation('padding exceeds the frame');
+        return;
+      }
+    }
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      this.onDataForClosed(streamId);
+      return;
+    }
+    if (stream.remoteClosed) {
+      this.streamError(streamId, stream, Http2Code.streamClosed);
+      return;
+    }
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) {
+      this.streamError(streamId, stream, Http2Code.flowControlError);
+      return;
+    }
+    this.onStreamData(stream, length, (flags & FrameFlag.endStream) !== 0, source, start, end);
+  }
+
+  private onStreamData(
+    stream: S,
+    length: number,
+    ended: boolean,
+    source: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    stream.receivedBytes += end - start;
+    if (!ended) {
+      stream.uncreditedBytes += length;
+      if (start === end) {
+        this.countFlood(FloodKind.emptyData, 'empty DATA frames');
+        return;
+      }
+    } else {
+      if (stream.expectedBytes >= 0 && stream.expectedBytes !== stream.receivedBytes) {
+        this.streamError(stream.id, stream, Http2Code.protocolError);
+        return;
+      }
+      stream.remoteClosed = true;
+    }
+    stream.onBody(source, start, end, ended);
+    if (!ended && !stream.readingPaused && stream.uncreditedBytes * 2 >= this.limits.streamWindowBytes) {
+      this.creditStream(stream);
+    }
+  }
+
+  /**
+   * When the frame behind the current DATA frame is the empty DATA frame that ends the same stream, takes it too and returns true.
+   * Clients that half-close with a frame of its own thus cost no copy of the message.
+   */
+  takeEmptyEnd(stream: S, source: Uint8Array): boolean {
+    const position = this.reader.cursor;
+    if (position + 9 > this.reader.chunkEnd || stream.expectedBytes >= 0) return false;
+    const flags = source[position + 4] as number;
+    if (
+      ((source[position] as number) | (source[position + 1] as number) | (source[position + 2] as number)) !== 0 ||
+      source[position + 3] !== FrameType.data ||
+      flags !== FrameFlag.endStream ||
+      (readUint32BE(source, position + 5) & windowBytesMax) !== stream.id
+    ) {
+      return false;
+    }
+    this.reader.cursor = position + 9;
+    stream.remoteClosed = true;
+    return true;
+  }
+
+  private onDataForClosed(streamId: number): void {
+    if (this.isIdle(streamId)) this.violation('DATA on an idle stream');
+    else if (!this.recent.wasReset(streamId)) this.streamError(streamId, undefined, Http2Code.streamClosed);
+  }
+
+  private creditConnection(): void {
+    this.receiveWindow += this.uncreditedBytes;
+    sendWindowUpdate(this.output, 0, this.uncreditedBytes);
+    this.uncreditedBytes = 0;
+    this.touch();
+  }
+
+  private onHeadersFrame(flags: number, streamId: number, source: Uint8Array, from: number, to: number): void {
+    if (streamId === 0) {
+      this.violation('HEADERS on stream 0');
+      return;
+    }
+    let start = from;
+    let end = to;
+    let malformed = false;
+    if ((flags & (FrameFlag.padded | FrameFlag.priority)) !== 0) {
+      if ((flags & FrameFlag.padded) !== 0) end -= source[start++] ?? 0;
+      if ((flags & FrameFlag.priority) !== 0) {
+        // A stream that depends on itself (RFC 7540 section 5.3.1).
+        if (to - start >= 5) malformed = (readUint32BE(source, start) & windowBytesMax) === streamId;
+        start += 5;
+      }
+      if (start > to) {
+        this.wrongSize('HEADERS');
+        return;
+      }
+      if (start > end) {
+        this.violation('padding exceeds the frame');
+        return;
+      }
+    }
+    const endStream = (flags & FrameFlag.endStream) !== 0;
+    if ((flags & FrameFlag.endHeaders) !== 0) {
+      this.onHeaderBlock(streamId, endStream, malformed, source, start, end);
+    } else if (!this.assembly.begin(streamId, endStream, malformed, source, start, end)) {
+      this.connectionError(Http2Code.enhanceYourCalm, 'header block too large');
+    }
+  }
+
+  private onContinuationFrame(flags: number, source: Uint8Array, start: number, end: number): void {
+    const assembly = this.assembly;
+    if (assembly.streamId === 0) {
+      this.violation('unexpected CONTINUATION');
+      return;
+    }
+    if (!assembly.append(source, start, end)) {
+      this.connectionError(Http2Code.enhanceYourCalm, 'header block too large');
+      return;
+    }
+    if ((flags & FrameFlag.endHeaders) === 0) return;
+    const streamId = assembly.streamId;
+    const block = assembly.take();
+    this.onHeaderBlock(streamId, assembly.endStream, assembly.malformed, block, 0, block.length);
+  }
+
+  private onPriorityFrame(streamId: number, source: Uint8Array, start: number, end: number): void {
+    if (streamId === 0) {
+      this.violation('PRIORITY on stream 0');
+      return;
+    }
+    if (!this.countFlood(FloodKind.priority, 'PRIORITY frames')) return;
+    if (end - start !== 5) this.streamError(streamId, this.streams.get(streamId), Http2Code.frameSizeError);
+    else if ((readUint32BE(source, start) & windowBytesMax) === streamId) {
+      this.streamError(streamId, this.streams.get(streamId), Http2Code.protocolError);
+    }
+  }
+
+  private onResetFrame(streamId: number, source: Uint8Array, start: number, end: number): void {
+    if (end - start !== 4) {
+      this.wrongSize('RST_STREAM');
+      return;
+    }
+    if (streamId === 0 || this.isIdle(streamId)) {
+      this.violation('RST_STREAM on an idle stream');
+      return;
+    }
+    if (!this.countFlood(FloodKind.reset, 'RST_STREAM frames')) return;
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) return;
+    stream.localClosed = true;
+    stream.remoteClosed = true;
+    this.remove(stream);
+    stream.onAborted(readUint32BE(source, start));
+  }
+
+  private onSettingsFrame(flags: number, streamId: number, source: Uint8Array, start: number, end: number): void {
+    if (streamId !== 0) {
+      this.violation('SETTINGS on a stream');
+      return;
+    }
+    if ((flags & FrameFlag.ack) !== 0) {
+      if (start !== end) this.wrongSize('SETTINGS');
+      return;
+    }
+    if ((end - start) % 6 !== 0) {
+      this.wrongSize('SETTINGS');
+      return;
+    }
+    if (!this.countFlood(FloodKind.settings, 'SETTINGS frames')) return;
+    const oldWindow = this.settings.initialWindowBytes;
+    const error = this.settings.apply(source, start, end);
+    if (error !== Http2Code.noError) {
+      this.connectionError(error, 'a setting has a wrong value');
+      return;
+    }
+    const delta = this.settings.initialWindowBytes - oldWindow;
+    if (delta !== 0 && !this.sender.adjustWindows(this.streams.values(), delta)) {
+      this.connectionError(Http2Code.flowControlError, 'stream window too large');
+      return;
+    }
+    this.sawSettings = true;
+    sendSettingsAck(this.output);
+    this.touch();
+    this.onSettings();
+  }
+
+  private onPingFrame(flags: number, streamId: number, source: Uint8Array, start: number, end: number): void {
+    if (streamId !== 0) {
+      this.violation('PING on a stream');
+    } else if (end - start !== 8) {
+      this.wrongSize('PING');
+    } else if ((flags & FrameFlag.ack) !== 0) {
+      this.onPingAck();
+    } else if (this.countFlood(FloodKind.ping, 'PING frames')) {
+      sendPing(this.output, true, source, start);
+      this.touch();
+      this.onPing();
+    }
+  }
+
+  private onWindowUpdateFrame(streamId: number, source: Uint8Array, start: number, end: number): void {
+    if (end - start !== 4) {
+      this.wrongSize('WINDOW_UPDATE');
+      return;
+    }
+    const increment = readUint32BE(source, start) & windowBytesMax;
+    if (streamId === 0) {
+      if (increment === 0) this.violation('WINDOW_UPDATE of 0');
+      else if (!this.countFlood(FloodKind.windowUpdate, 'WINDOW_UPDATE frames')) return;
+      else if (!this.sender.creditConnection(increment)) {
+        this.connectionError(Http2Code.flowControlError, 'connection window too large');
+      }
+      return;
+    }
+    if (this.isIdle(streamId)) {
+      this.violation('WINDOW_UPDATE on an idle stream');
+      return;
+    }
+    if (!this.countFlood(FloodKind.windowUpdate, 'WINDOW_UPDATE frames')) return;
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) return;
+    if (increment === 0) this.streamError(streamId, stream, Http2Code.protocolError);
+    else if (!this.sender.creditStream(stream, increment)) {
+      this.streamError(streamId, stream, Http2Code.flowControlError);
+    }
+  }
+
+  /** Our first frames: SETTINGS, and the connection window if it is not the default. */
+  protected sendFirstFrames(settings: readonly number[]): void {
+    const limits = this.limits;
+    const all = [...settings, SettingId.initialWindowSize, limits.streamWindowBytes];
+    if (limits.frameBytesMax !== 16_384) all.push(SettingId.maxFrameSize, limits.frameBytesMax);
+    if (limits.headerTableBytes !== 4096) all.push(SettingId.headerTableSize, limits.headerTableBytes);
+    all.push(SettingId.maxHeaderListSize, limits.headerListBytesMax);
+    sendSettings(this.output, all);
+    const more = limits.connectionWindowBytes - defaultWindowBytes;
+    if (more > 0) sendWindowUpdate(this.output, 0, more);
+    this.touch();
+  }
+
+  /** GOAWAY without ending the connection. */
+  protected sendGoaway(lastStreamId: number, code: number): void {
+    sendGoaway(this.output, lastStreamId, code, noBytes);
+    this.touch();
+  }
+
+  /** Refunds the peer's WINDOW_UPDATE allowance for a DATA frame sent. */
+  onDataFrameSent(): void {
+    this.guard.refund(FloodKind.windowUpdate, 8);
+  }
+}

@@ -1,0 +1,97 @@
+import type { DeadlineEntry } from '../grpc/deadline-wheel.ts';
+import type { Metadata } from '../grpc/metadata.ts';
+import { GrpcStatus } from '../grpc/status.ts';
+import type { Peer } from '../http2/byte-stream.ts';
+import { Http2Code } from '../http2/constants.ts';
+import { Http2Stream } from '../http2/http2-stream.ts';
+import type { RequestHead } from './request-head.ts';
+import type { ServerConnection } from './server-connection.ts';
+
+/** A request under way: the stream, its headers, its deadline and its cancellation. */
+export abstract class ServerCall extends Http2Stream implements DeadlineEntry {
+  readonly connection: ServerConnection;
+  readonly head: RequestHead;
+  readonly startedMs: number;
+  deadlineMs: number = Number.POSITIVE_INFINITY;
+  cancelled = false;
+  wheelNext: DeadlineEntry | null = null;
+  wheelPrevious: DeadlineEntry | null = null;
+  wheelBucket = -1;
+  /** Answered or given up: nothing more may be sent. */
+  protected finished = false;
+  protected headersSent = false;
+  private cancelCallback: (() => void) | null = null;
+
+  constructor(connection: ServerConnection, id: number, head: RequestHead) {
+    super(id, connection.settings.initialWindowBytes, connection.streamReceiveWindow);
+    this.connection = connection;
+    this.head = head;
+    this.startedMs = connection.lastReadMs;
+    this.expectedBytes = head.contentLength;
+    if (head.timeoutMs !== Number.POSITIVE_INFINITY) {
+      this.deadlineMs = connection.lastReadMs + head.timeoutMs;
+      connection.deadlines.add(this);
+    }
+  }
+
+  get path(): string {
+    return this.head.path;
+  }
+
+  get metadata(): Metadata {
+    return this.head.metadata;
+  }
+
+  get peer(): Peer {
+    return this.connection.peer;
+  }
+
+  onCancel(callback: () => void): void {
+    if (this.cancelled) callback();
+    else if (!this.finished) this.cancelCallback = callback;
+  }
+
+  fail(code: number, message: string): void {
+    if (this.finished) return;
+    if (code === GrpcStatus.ok) this.finishWith(GrpcStatus.unknown, message);
+    else this.finishWith(code, message);
+  }
+
+  /** Ends the call with this status, behind what is queued. */
+  protected finishWith(code: number, message: string): void {
+    this.settle(code);
+    this.connection.finishCall(this, this.headersSent, code, message);
+  }
+
+  /** Marks the call as finished; every path to an end comes through here once. */
+  protected settle(code: number): void {
+    this.finished = true;
+    this.cancelCallback = null;
+    if (this.wheelBucket >= 0) this.connection.deadlines.remove(this);
+    this.head.route?.handled(code);
+  }
+
+  /** The deadline passed: status 4 if it can still be told, else RST_STREAM as grpc-go does. */
+  onDeadline(): void {
+    if (this.finished) return;
+    const callback = this.cancelCallback;
+    this.cancelled = true;
+    if (this.queue !== null && this.queue.bytes > 0) {
+      this.settle(GrpcStatus.deadlineExceeded);
+      this.connection.resetStream(this, Http2Code.cancel);
+    } else {
+      this.finishWith(GrpcStatus.deadlineExceeded, 'context deadline exceeded');
+    }
+    callback?.();
+  }
+
+  onAborted(_code: number): void {
+    if (this.finished) return;
+    const callback = this.cancelCallback;
+    this.cancelled = true;
+    this.settle(GrpcStatus.cancelled);
+    callback?.();
+  }
+
+  onDrained(_bytes: number): void {}
+}

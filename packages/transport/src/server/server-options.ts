@@ -1,0 +1,54 @@
+import type { Decompress } from '../grpc/compression.ts';
+import { defaultHttp2Limits, type Http2Limits } from '../http2/limits.ts';
+import type { HttpFallback } from './http-fallback.ts';
+
+/** Keepalive of a server; times in milliseconds, `Infinity` for never. The defaults are etcd's flags'. */
+export interface ServerKeepalive {
+  /** Without anything read for this long, the server pings (grpc-keepalive-interval). */
+  readonly intervalMs: number;
+  /** How long the answer may take before the connection is cut (grpc-keepalive-timeout). */
+  readonly timeoutMs: number;
+  /** Clients that ping more often than this, a third time in a row, are sent away (grpc-keepalive-min-time); 0 for any. */
+  readonly minTimeMs: number;
+  /** Whether clients may ping at that rate without a call; else it is once in two hours. */
+  readonly permitWithoutStream: boolean;
+}
+
+export interface GrpcServerOptions {
+  readonly limits: Http2Limits;
+  readonly keepalive: ServerKeepalive;
+  /** Bytes queued on a stream call from which on `write` returns false. */
+  readonly streamHighWaterBytes: number;
+  /** Answers requests that are not gRPC; without it they get 415. */
+  readonly onHttpRequest: HttpFallback | null;
+  /** Gunzips requests; without it gzip is an unsupported encoding. */
+  readonly gunzip: Decompress | null;
+}
+
+export const defaultGrpcServerOptions: GrpcServerOptions = {
+  limits: defaultHttp2Limits,
+  keepalive: { intervalMs: 7_200_000, timeoutMs: 20_000, minTimeMs: 5000, permitWithoutStream: false },
+  streamHighWaterBytes: 256 * 1024,
+  onHttpRequest: null,
+  gunzip: null,
+};
+
+/** What callers pass: anything left out has its default. */
+export interface GrpcServerSettings {
+  readonly limits?: Partial<Http2Limits>;
+  readonly keepalive?: Partial<ServerKeepalive>;
+  readonly streamHighWaterBytes?: number;
+  readonly onHttpRequest?: HttpFallback;
+  readonly gunzip?: Decompress;
+}
+
+export function completeServerOptions(settings: GrpcServerSettings): GrpcServerOptions {
+  const defaults = defaultGrpcServerOptions;
+  return {
+    limits: { ...defaults.limits, ...settings.limits },
+    keepalive: { ...defaults.keepalive, ...settings.keepalive },
+    streamHighWaterBytes: settings.streamHighWaterBytes ?? defaults.streamHighWaterBytes,
+    onHttpRequest: settings.onHttpRequest ?? defaults.onHttpRequest,
+    gunzip: settings.gunzip ?? defaults.gunzip,
+  };
+}
