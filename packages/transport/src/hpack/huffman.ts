@@ -84,17 +84,20 @@ export function huffmanEncode(text: string, target: Uint8Array, start: number): 
       length -= 16;
       bits = (bits << length) | (code >>> 16);
       bitCount += length;
-      while (bitCount >= 8) target[position++] = (bits >>> (bitCount -= 8)) & 0xff;
-      bits = (bits << 16) | (code & 0xffff);
-      bitCount += 16;
-    } else {
-      bits = (bits << length) | code;
-      bitCount += length;
+      while (bitCount >= 8) {
+        bitCount -= 8;
+        target[position++] = bits >>> bitCount;
+      }
+      length = 16;
     }
-    while (bitCount >= 8) target[position++] = (bits >>> (bitCount -= 8)) & 0xff;
-    bits &= 0xff;
+    bits = (bits << length) | (code & 0xffff);
+    bitCount += length;
+    while (bitCount >= 8) {
+      bitCount -= 8;
+      target[position++] = bits >>> bitCount;
+    }
   }
-  if (bitCount > 0) target[position++] = ((bits << (8 - bitCount)) | (0xff >>> bitCount)) & 0xff;
+  if (bitCount > 0) target[position++] = (bits << (8 - bitCount)) | (0xff >>> bitCount);
   return position;
 }
 

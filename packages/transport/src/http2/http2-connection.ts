@@ -588,14 +588,15 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
       this.connectionError(error, 'a setting has a wrong value');
       return;
     }
+    this.sawSettings = true;
+    // Acknowledged before anything that the new values let out.
+    sendSettingsAck(this.output);
+    this.touch();
     const delta = this.settings.initialWindowBytes - oldWindow;
     if (delta !== 0 && !this.sender.adjustWindows(this.streams.values(), delta)) {
       this.connectionError(Http2Code.flowControlError, 'stream window too large');
       return;
     }
-    this.sawSettings = true;
-    sendSettingsAck(this.output);
-    this.touch();
     this.onSettings();
   }
 

@@ -36,7 +36,7 @@ export class SendQueue {
     while (rest > 0) {
       const chunk = this.chunks[this.first] as Uint8Array;
       const available = chunk.length - this.offset;
-      const taken = available < rest ? available : rest;
+      const taken = Math.min(available, rest);
       if (taken <= copyBytesMax) output.copy(chunk, this.offset, this.offset + taken);
       else output.reference(chunk.subarray(this.offset, this.offset + taken));
       rest -= taken;

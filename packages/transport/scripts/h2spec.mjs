@@ -1,0 +1,30 @@
+// Runs h2spec (generic, http2, hpack) against our server; all must pass.
+//   node scripts/h2spec.mjs [PATH TO h2spec] [further arguments of h2spec]
+// Without a path: `h2spec` from PATH. Build it with: go install github.com/summerwind/h2spec/cmd/h2spec@latest
+import { spawn } from 'node:child_process';
+import { silentLogger } from '@quorate/base';
+import { NodeClock } from '@quorate/base/node';
+import { createGrpcServer } from '@quorate/transport';
+import { listen } from '@quorate/transport/node';
+
+const [binary = 'h2spec', ...rest] = process.argv.slice(2);
+const body = Buffer.from('a small body for the flow control tests\n');
+const server = createGrpcServer(
+  { clock: new NodeClock(), logger: silentLogger },
+  {
+    onHttpRequest: (_request, respond) =>
+      respond({ status: 200, headers: [['content-type', 'text/plain']], body: Uint8Array.from(body) }),
+    // h2spec opens one stream more than this.
+    limits: { streamsMax: 100 },
+  },
+);
+const listener = await listen(server, { host: '127.0.0.1' });
+const suites = rest.length > 0 ? rest : ['generic', 'http2', 'hpack'];
+const child = spawn(binary, ['-h', '127.0.0.1', '-p', String(listener.port), '-o', '2', ...suites], {
+  stdio: 'inherit',
+});
+child.on('error', (error) => {
+  console.error(`h2spec: ${error.message}`);
+  process.exit(1);
+});
+child.on('exit', (code) => process.exit(code ?? 1));
