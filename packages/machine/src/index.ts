@@ -1,1 +1,3 @@
+export * from './lease/index.ts';
 export * from './mvcc/index.ts';
+export * from './watch/index.ts';
