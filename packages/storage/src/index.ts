@@ -1,1 +1,2 @@
 export * from './backend/index.ts';
+export * from './wal/index.ts';
