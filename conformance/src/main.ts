@@ -1,4 +1,5 @@
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
+import { runGrpcSuite } from './grpc/suite.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
 import { serverProgram } from './support/programs.ts';
 import { Report } from './support/report.ts';
@@ -9,6 +10,7 @@ type Suite = (options: Options, report: Report) => Promise<void>;
 
 const suites: Partial<Record<SuiteName, Suite>> = {
   etcdctl: runEtcdctlSuite,
+  grpc: runGrpcSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {

@@ -28,7 +28,7 @@ export const usage = `usage: node conformance/dist/main.js [options]
   --filter text            only step files and gRPC parts whose name contains text
   --later                  step files marked %later too
   --seed n                 seed of the random suites (default 1)
-  --operations n           random operations of the gRPC suite (default 4000)
+  --operations n           random operations of the gRPC suite (default 6000)
   --rounds n               rounds of the kill suite (default 20)
   --open-with a,b          servers that must open the data directory after a kill (default etcd34,etcd37)
   --verbose                name each step that passed
@@ -67,7 +67,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       filter: { type: 'string', default: '' },
       later: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
-      operations: { type: 'string', default: '4000' },
+      operations: { type: 'string', default: '6000' },
       rounds: { type: 'string', default: '20' },
       'open-with': { type: 'string', default: 'etcd34,etcd37' },
       verbose: { type: 'boolean', default: false },
