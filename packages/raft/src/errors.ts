@@ -33,17 +33,22 @@ export const stepLocalMessage = new RaftError('raft/step-local-message', 'raft: 
 export const stepPeerNotFound = new RaftError('raft/step-peer-not-found', 'raft: cannot step as peer not found');
 /** The asynchronous node is stopped. */
 export const nodeStopped = new RaftError('raft/stopped', 'raft: stopped');
-/** The entry asked for is older than what the log still holds. */
-export const logCompacted = new RaftError('raft/compacted', 'requested index is unavailable due to compaction');
+/** The entry asked for is older than what the log still holds. A new error each time, since it is thrown. */
+export function logCompacted(): RaftError {
+  return new RaftError('raft/compacted', 'requested index is unavailable due to compaction');
+}
+
 /** The snapshot offered is older than the one there is. */
-export const snapshotOutOfDate = new RaftError(
-  'raft/snapshot-out-of-date',
-  'requested index is older than the existing snapshot',
-);
+export function snapshotOutOfDate(): RaftError {
+  return new RaftError('raft/snapshot-out-of-date', 'requested index is older than the existing snapshot');
+}
+
 /** The entry asked for is not in the log yet. */
-export const entryUnavailable = new RaftError('raft/unavailable', 'requested entry at index is unavailable');
-/** Thrown by a {@link Storage} that is still making its snapshot: raft asks again later. */
-export const snapshotTemporarilyUnavailable = new RaftError(
-  'raft/snapshot-temporarily-unavailable',
-  'snapshot is temporarily unavailable',
-);
+export function entryUnavailable(): RaftError {
+  return new RaftError('raft/unavailable', 'requested entry at index is unavailable');
+}
+
+/** To be thrown by a `Storage` that is still making its snapshot: raft asks again later. */
+export function snapshotTemporarilyUnavailable(): RaftError {
+  return new RaftError('raft/snapshot-temporarily-unavailable', 'snapshot is temporarily unavailable');
+}

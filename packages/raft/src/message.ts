@@ -105,11 +105,35 @@ export function createMessage(init: MessageInit): Message {
   };
 }
 
+/** A message while it is being made. */
+export type MessageDraft = { -readonly [Field in keyof Message]: Message[Field] };
+
+/** A message of that type with all else zero. */
+export function draftMessage(type: MessageType, to: bigint): MessageDraft {
+  return {
+    type,
+    to,
+    from: NONE,
+    term: 0,
+    logTerm: 0,
+    index: 0,
+    entries: noEntries,
+    commit: 0,
+    vote: NONE,
+    snapshot: undefined,
+    reject: false,
+    rejectHint: 0,
+    context: emptyBytes,
+    responses: noResponses,
+  };
+}
+
 function isComplete(entry: EntryInit): entry is Entry {
   return entry.term !== undefined && entry.index !== undefined && entry.type !== undefined && entry.data !== undefined;
 }
 
-function completeEntries(entries: readonly EntryInit[]): readonly Entry[] {
+/** The entries themselves if all are complete, else completed copies. */
+export function completeEntries(entries: readonly EntryInit[]): readonly Entry[] {
   let complete = true;
   for (let i = 0; i < entries.length && complete; i++) complete = isComplete(entries[i] as EntryInit);
   if (complete) return entries as readonly Entry[];

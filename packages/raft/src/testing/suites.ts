@@ -1,5 +1,6 @@
 import { confChangeHandler } from './confchange-suite.ts';
 import { type CaseFailure, parseScenario, rewriteScenario, runScenario, type ScenarioCase } from './datadriven.ts';
+import { interactionHandler } from './interaction/handler.ts';
 import { quorumHandler } from './quorum-suite.ts';
 
 type Handler = (scenario: ScenarioCase) => string;
@@ -9,7 +10,7 @@ function handlerFor(text: string): Handler {
   const command = parseScenario(text).cases[0]?.command;
   if (command === 'committed' || command === 'vote') return quorumHandler();
   if (command === 'simple' || command === 'enter-joint' || command === 'leave-joint') return confChangeHandler();
-  throw new Error('no such suite');
+  return interactionHandler();
 }
 
 /** Runs one scenario file of any suite; returns the cases whose answer differs. */

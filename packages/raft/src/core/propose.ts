@@ -1,0 +1,153 @@
+import { assert, unreachable } from '../assert.ts';
+import { type AnyConfChange, describeConfChange, toConfChangeV2 } from '../conf-change.ts';
+import { confChangeOfEntry } from '../conf-change-codec.ts';
+import { createEntry, type Entry, type EntryInit, EntryType, emptyBytes } from '../entry.ts';
+import { proposalDropped, RaftError } from '../errors.ts';
+import { hex } from '../hex.ts';
+import { completeEntries, draftMessage, MessageType } from '../message.ts';
+import { NONE, StateType } from '../state.ts';
+import { describeConfiguration, isJoint } from '../tracker/configuration.ts';
+import type { Raft } from './raft.ts';
+import { broadcastAppend } from './replication.ts';
+import type { LeaderRole } from './role.ts';
+
+/** Proposes entries: appends them as leader, forwards them as follower. All or none of them are taken. */
+export function propose(raft: Raft, entries: readonly EntryInit[], from: bigint): RaftError | undefined {
+  const { role } = raft;
+  switch (role.state) {
+    case StateType.Leader:
+      return proposeAsLeader(raft, role, entries);
+    case StateType.Follower:
+      return forwardProposal(raft, entries, from);
+    case StateType.Candidate:
+    case StateType.PreCandidate:
+      return dropWithoutLeader(raft);
+    default:
+      return unreachable(role);
+  }
+}
+
+function dropWithoutLeader(raft: Raft): RaftError {
+  raft.logger.info?.(`${hex(raft.id)} no leader at term ${raft.term}; dropping proposal`);
+  return proposalDropped;
+}
+
+function forwardProposal(raft: Raft, entries: readonly EntryInit[], from: bigint): RaftError | undefined {
+  if (raft.lead === NONE) return dropWithoutLeader(raft);
+  if (raft.settings.disableProposalForwarding) {
+    raft.logger.info?.(
+      `${hex(raft.id)} not forwarding to leader ${hex(raft.lead)} at term ${raft.term}; dropping proposal`,
+    );
+    return proposalDropped;
+  }
+  const forwarded = draftMessage(MessageType.MsgProp, raft.lead);
+  forwarded.from = from;
+  forwarded.entries = completeEntries(entries);
+  raft.send(forwarded);
+  return undefined;
+}
+
+function proposeAsLeader(raft: Raft, leader: LeaderRole, entries: readonly EntryInit[]): RaftError | undefined {
+  assert(entries.length > 0, 'stepped empty MsgProp');
+  // Removed from the configuration while leader: what it would append might never be committed.
+  if (!raft.tracker.progress.has(raft.id)) return proposalDropped;
+  if (leader.transferee !== NONE) {
+    raft.logger.debug?.(
+      `${hex(raft.id)} [term ${raft.term}] transfer leadership to ${hex(leader.transferee)} is in progress; dropping proposal`,
+    );
+    return proposalDropped;
+  }
+  const pendingBefore = leader.pendingConfIndex;
+  const checked = checkConfChanges(raft, leader, entries);
+  if (checked instanceof RaftError) {
+    leader.pendingConfIndex = pendingBefore;
+    return checked;
+  }
+  const dropped = appendOwnEntries(raft, leader, checked);
+  if (dropped !== undefined) {
+    leader.pendingConfIndex = pendingBefore;
+    return dropped;
+  }
+  broadcastAppend(raft);
+  return undefined;
+}
+
+/** Empty normal entries in place of changes that may not be made now; the other entries as they are. */
+function checkConfChanges(
+  raft: Raft,
+  leader: LeaderRole,
+  entries: readonly EntryInit[],
+): readonly EntryInit[] | RaftError {
+  let checked: EntryInit[] | undefined;
+  for (let i = 0; i < entries.length; i++) {
+    const { type = EntryType.Normal, data = emptyBytes } = entries[i] as EntryInit;
+    if (type === EntryType.Normal) continue;
+    let change: AnyConfChange | undefined;
+    try {
+      change = confChangeOfEntry({ type, data });
+    } catch (error) {
+      if (error instanceof RaftError) return error;
+      throw error;
+    }
+    if (change === undefined) continue;
+    const reason = reasonAgainst(raft, leader, toConfChangeV2(change).changes.length === 0);
+    if (reason !== undefined && !raft.settings.disableConfChangeValidation) {
+      const text = data.length === 0 ? '' : describeConfChange(change);
+      raft.logger.info?.(
+        `${hex(raft.id)} ignoring conf change ${text} at config ${describeConfiguration(raft.tracker.config)}: ${reason}`,
+      );
+      checked ??= [...entries];
+      checked[i] = { type: EntryType.Normal };
+      continue;
+    }
+    leader.pendingConfIndex = raft.log.lastIndex() + i + 1;
+    raft.trace('ProposeConfChange', undefined, toConfChangeV2(change));
+  }
+  return checked ?? entries;
+}
+
+/** One change at a time, each applied before the next, and joint configurations entered and left in turn. */
+function reasonAgainst(raft: Raft, leader: LeaderRole, wantsLeaveJoint: boolean): string | undefined {
+  const { applied } = raft.log;
+  if (leader.pendingConfIndex > applied) {
+    return `possible unapplied conf change at index ${leader.pendingConfIndex} (applied to ${applied})`;
+  }
+  const alreadyJoint = isJoint(raft.tracker.config);
+  if (alreadyJoint && !wantsLeaveJoint) return 'must transition out of joint config first';
+  if (!alreadyJoint && wantsLeaveJoint) return 'not in joint state; refusing empty conf change';
+  return undefined;
+}
+
+/** Gives entries their term and index and appends them to the own log, unless too much is uncommitted. */
+export function appendOwnEntries(
+  raft: Raft,
+  leader: LeaderRole,
+  proposed: readonly EntryInit[],
+): RaftError | undefined {
+  let payload = 0;
+  for (let i = 0; i < proposed.length; i++) payload += (proposed[i] as EntryInit).data?.length ?? 0;
+  // What exceeds the limit alone passes if nothing else is pending; what has no payload always does, as a new leader's
+  // first entry and the change that leaves a joint configuration must.
+  const { uncommittedBytes } = leader;
+  if (uncommittedBytes > 0 && payload > 0 && uncommittedBytes + payload > raft.settings.maxUncommittedEntriesSize) {
+    raft.logger.warn?.(
+      `${hex(raft.id)} appending new entries to log would exceed uncommitted entry size limit; dropping proposal`,
+    );
+    return proposalDropped;
+  }
+  leader.uncommittedBytes += payload;
+  let index = raft.log.lastIndex();
+  const { term } = raft;
+  const entries: Entry[] = [];
+  for (let i = 0; i < proposed.length; i++) {
+    const { type, data } = proposed[i] as EntryInit;
+    entries.push(createEntry(term, ++index, type ?? EntryType.Normal, data ?? emptyBytes));
+  }
+  raft.log.append(entries);
+  raft.trace('Replicate');
+  // The leader acknowledges its own entries like any other, once they are durable.
+  const own = draftMessage(MessageType.MsgAppResp, raft.id);
+  own.index = index;
+  raft.send(own);
+  return undefined;
+}

@@ -1,0 +1,310 @@
+import { bootstrap, type Peer } from './bootstrap.ts';
+import { type AnyConfChange, toConfChangeV2 } from './conf-change.ts';
+import { encodeAnyConfChange } from './conf-change-codec.ts';
+import type { RaftConfig } from './core/config.ts';
+import { hup } from './core/election.ts';
+import { applyConfChange } from './core/membership.ts';
+import { Raft } from './core/raft.ts';
+import {
+  storageAppendMessage,
+  storageAppendResponse,
+  storageApplyMessage,
+  storageApplyResponse,
+} from './core/storage-messages.ts';
+import { validateMessage } from './core/validate.ts';
+import { type Entry, type EntryInit, EntryType, entriesSize } from './entry.ts';
+import { proposalDropped, type RaftError, stepLocalMessage, stepPeerNotFound } from './errors.ts';
+import { fatal } from './fatal.ts';
+import {
+  createMessage,
+  isLocalMessage,
+  isResponseMessage,
+  type Message,
+  type MessageInit,
+  MessageType,
+} from './message.ts';
+import type { Ready } from './ready.ts';
+import {
+  type ConfState,
+  emptyHardState,
+  equalHardState,
+  type HardState,
+  isEmptyHardState,
+  isLocalTarget,
+  type ReadState,
+  type SoftState,
+} from './state.ts';
+import { type BasicStatus, basicStatusOf, type Status, statusOf } from './status.ts';
+import type { Progress } from './tracker/progress.ts';
+
+const noReadStates: readonly ReadState[] = Object.freeze([]);
+
+/**
+ * A Raft node as a plain state machine: messages, ticks and proposals go in, a {@link Ready} comes out. It never waits,
+ * keeps no time and does no I/O. Methods that may be refused return a {@link RaftError}, or undefined when all is well.
+ */
+export class RawNode {
+  private readonly raft: Raft;
+  private readonly asyncStorageWrites: boolean;
+  private previousSoftState: SoftState;
+  private previousHardState: HardState;
+  /** What raft tells itself once the accepted Ready is done. */
+  private readonly stepsOnAdvance: Message[] = [];
+
+  /** @throws {RaftError} raft/invalid-config */
+  constructor(config: RaftConfig) {
+    this.raft = new Raft(config);
+    this.asyncStorageWrites = config.asyncStorageWrites ?? false;
+    this.previousSoftState = this.raft.softState();
+    this.previousHardState = this.raft.hardState();
+  }
+
+  /** Makes the members of a new cluster; see {@link bootstrap}. @throws {RaftError} raft/bootstrap */
+  bootstrap(peers: readonly Peer[]): void {
+    bootstrap(this.raft, peers);
+    // So that the first Ready stores all of it.
+    this.previousHardState = emptyHardState;
+  }
+
+  // What goes in.
+
+  /** One tick of the clock that elections and heartbeats are counted in. */
+  tick(): void {
+    this.raft.tick();
+  }
+
+  /** Lets time pass for elections only, and calls none: for groups that sleep while nothing happens. */
+  tickQuiesced(): void {
+    this.raft.electionElapsed++;
+  }
+
+  /** Calls an election now. */
+  campaign(): void {
+    hup(this.raft, this.raft.settings.preVote ? 'pre-election' : 'election');
+  }
+
+  /** Proposes one entry. @returns raft/proposal-dropped when it will not be taken. */
+  propose(data: Uint8Array): RaftError | undefined {
+    return this.raft.propose([{ data }]);
+  }
+
+  /** Proposes an entry for each of the payloads, in order; all or none are taken. The payloads must not change any more. */
+  proposeBatch(payloads: readonly Uint8Array[]): RaftError | undefined {
+    const entries: EntryInit[] = [];
+    for (let i = 0; i < payloads.length; i++) entries.push({ data: payloads[i] as Uint8Array });
+    return this.proposeEntries(entries);
+  }
+
+  /** As {@link proposeBatch}, with entries of any type. */
+  proposeEntries(entries: readonly EntryInit[]): RaftError | undefined {
+    return entries.length === 0 ? undefined : this.raft.propose(entries);
+  }
+
+  /**
+   * Proposes a change of the configuration. One at a time: while another is not applied, or when it does not fit a joint
+   * configuration, an empty entry takes its place in the log.
+   */
+  proposeConfChange(change: AnyConfChange): RaftError | undefined {
+    return this.raft.propose([encodeAnyConfChange(change)]);
+  }
+
+  /**
+   * Takes a committed change into force; to be called for each one that is applied (unless the application decides to
+   * ignore it, which all nodes must do alike). Returns the configuration to store with snapshots from there on.
+   */
+  applyConfChange(change: AnyConfChange): ConfState {
+    return applyConfChange(this.raft, toConfChangeV2(change));
+  }
+
+  /**
+   * Takes a message from another node, or a response from a storage thread.
+   * @returns raft/step-local-message, raft/step-peer-not-found, raft/invalid-message, raft/proposal-dropped
+   */
+  step(init: MessageInit): RaftError | undefined {
+    const { type } = init;
+    const fromThread = init.from !== undefined && isLocalTarget(init.from);
+    if (isLocalMessage(type) && !fromThread) return stepLocalMessage;
+    if (type === MessageType.MsgProp && init.term === undefined) return this.stepProposal(init);
+    const message = createMessage(init);
+    if (isResponseMessage(type) && !fromThread && !this.raft.tracker.progress.has(message.from)) {
+      return stepPeerNotFound;
+    }
+    return validateMessage(message) ?? this.raft.step(message);
+  }
+
+  /** Spares local proposals the detour over a complete message. */
+  private stepProposal(init: MessageInit): RaftError | undefined {
+    const { entries = [] } = init;
+    return entries.length === 0 ? proposalDropped : this.raft.propose(entries);
+  }
+
+  /** The application could not send to a node. */
+  reportUnreachable(id: bigint): void {
+    this.raft.step(createMessage({ type: MessageType.MsgUnreachable, from: id }));
+  }
+
+  /** How sending a snapshot went. Success is not yet that it was applied, but the way is free for entries. */
+  reportSnapshot(id: bigint, status: 'finished' | 'failed'): void {
+    this.raft.step(createMessage({ type: MessageType.MsgSnapStatus, from: id, reject: status === 'failed' }));
+  }
+
+  /** Asks the leader to hand leadership to a voter. It is given up after an election timeout. */
+  transferLeader(transferee: bigint): void {
+    this.raft.step(createMessage({ type: MessageType.MsgTransferLeader, from: transferee }));
+  }
+
+  /** As a follower, forgets who leads, so that it may vote at once. Nothing happens without one, or with lease-based reads. */
+  forgetLeader(): void {
+    this.raft.step(createMessage({ type: MessageType.MsgForgetLeader }));
+  }
+
+  /**
+   * Asks for an index a linearizable read must wait for. It comes as a ReadState with the same context, or never, if
+   * messages are lost or there is no leader: then ask again.
+   */
+  readIndex(context: Uint8Array): void {
+    this.raft.step(createMessage({ type: MessageType.MsgReadIndex, entries: [{ data: context }] }));
+  }
+
+  // What comes out.
+
+  /** Whether {@link ready} has anything to tell. */
+  hasReady(): boolean {
+    const { raft } = this;
+    const { log } = raft;
+    return (
+      raft.messages.length > 0 ||
+      raft.messagesAfterAppend.length > 0 ||
+      log.unstable.hasNextEntries() ||
+      log.hasNextCommitted(!this.asyncStorageWrites) ||
+      log.unstable.nextSnapshot() !== undefined ||
+      raft.readStates.length > 0 ||
+      this.changedSoftState() !== undefined ||
+      this.changedHardState() !== undefined
+    );
+  }
+
+  /** What is to be done now. It counts as taken on: without asynchronous storage writes {@link advance} must follow. */
+  ready(): Ready {
+    const ready = this.readyWithoutAccept();
+    this.acceptReady(ready);
+    return ready;
+  }
+
+  /** What {@link ready} would return, with nothing changed. */
+  readyWithoutAccept(): Ready {
+    const { raft } = this;
+    const hardState = this.changedHardState();
+    const entries = raft.log.unstable.nextEntries();
+    const parts = {
+      softState: this.changedSoftState(),
+      hardState,
+      readStates: raft.readStates.length === 0 ? noReadStates : raft.readStates,
+      entries,
+      snapshot: raft.log.unstable.nextSnapshot(),
+      committedEntries: raft.log.nextCommitted(!this.asyncStorageWrites),
+      messages: raft.messages as readonly Message[],
+      mustSync:
+        entries.length > 0 || raft.term !== this.previousHardState.term || raft.vote !== this.previousHardState.vote,
+    };
+    parts.messages = this.asyncStorageWrites ? this.withStorageWork(parts) : this.withDependentMessages();
+    return parts;
+  }
+
+  private withStorageWork(parts: Pick<Ready, 'hardState' | 'entries' | 'snapshot' | 'committedEntries'>): Message[] {
+    const append = storageAppendMessage(this.raft, parts);
+    const apply = storageApplyMessage(this.raft, parts);
+    const messages = [...this.raft.messages];
+    if (append !== undefined) messages.push(append);
+    if (apply !== undefined) messages.push(apply);
+    return messages;
+  }
+
+  /** All messages for others: those that depend on storage too, as it comes before sending. */
+  private withDependentMessages(): readonly Message[] {
+    const { messages, messagesAfterAppend, id } = this.raft;
+    if (messagesAfterAppend.every((message) => message.to === id)) return messages;
+    return [...messages, ...messagesAfterAppend.filter((message) => message.to !== id)];
+  }
+
+  /** Takes on what {@link readyWithoutAccept} returned; nothing may have happened in between. */
+  acceptReady(ready: Ready): void {
+    const { raft } = this;
+    if (ready.softState !== undefined) this.previousSoftState = ready.softState;
+    if (ready.hardState !== undefined) this.previousHardState = ready.hardState;
+    if (ready.readStates.length > 0) raft.readStates = [];
+    if (!this.asyncStorageWrites) this.planAdvance(ready);
+    raft.messages = [];
+    raft.messagesAfterAppend = [];
+    raft.log.unstable.acceptInProgress();
+    const last = ready.committedEntries.at(-1);
+    if (last !== undefined) {
+      raft.log.acceptApplying(last.index, this.applyingSize(ready.committedEntries), !this.asyncStorageWrites);
+    }
+    raft.trace('Ready');
+  }
+
+  private applyingSize(entries: readonly Entry[]): number {
+    return this.raft.settings.maxCommittedSizePerReady === Number.POSITIVE_INFINITY ? 0 : entriesSize(entries);
+  }
+
+  private planAdvance(ready: Ready): void {
+    const { raft, stepsOnAdvance } = this;
+    if (stepsOnAdvance.length > 0) fatal(raft.logger, 'two accepted Ready structs without call to Advance');
+    for (const message of raft.messagesAfterAppend) if (message.to === raft.id) stepsOnAdvance.push(message);
+    const appended = storageAppendResponse(raft, ready);
+    if (appended !== undefined) stepsOnAdvance.push(appended);
+    const applied = storageApplyResponse(raft, ready);
+    if (applied !== undefined) stepsOnAdvance.push(applied);
+  }
+
+  /**
+   * All of the last Ready is stored, sent and applied. Not with asynchronous storage writes, where responses say so. The
+   * argument is not used; it is there for those who pass it.
+   */
+  advance(_ready?: Ready): void {
+    if (this.asyncStorageWrites) fatal(this.raft.logger, 'Advance must not be called when using AsyncStorageWrites');
+    const { stepsOnAdvance, raft } = this;
+    for (let i = 0; i < stepsOnAdvance.length; i++) raft.step(stepsOnAdvance[i] as Message);
+    stepsOnAdvance.length = 0;
+  }
+
+  private changedSoftState(): SoftState | undefined {
+    const { previousSoftState: previous, raft } = this;
+    return previous.leader === raft.lead && previous.state === raft.role.state ? undefined : raft.softState();
+  }
+
+  private changedHardState(): HardState | undefined {
+    const { previousHardState: previous, raft } = this;
+    if (previous.term === raft.term && previous.vote === raft.vote && previous.commit === raft.log.committed) {
+      return undefined;
+    }
+    const now = raft.hardState();
+    return equalHardState(now, previous) || isEmptyHardState(now) ? undefined : now;
+  }
+
+  // What is known.
+
+  basicStatus(): BasicStatus {
+    return basicStatusOf(this.raft);
+  }
+
+  status(): Status {
+    return statusOf(this.raft);
+  }
+
+  /** Visits the progress of all nodes, ascending by id, as it is and without a copy: not to be kept or changed. */
+  withProgress(visit: (id: bigint, progress: Progress) => void): void {
+    for (const progress of this.raft.tracker.ordered) visit(progress.id, progress);
+  }
+
+  /** Whether the entry is a change of the configuration, to be decoded and given to {@link applyConfChange}. */
+  static isConfChange(entry: Entry): boolean {
+    return entry.type !== EntryType.Normal;
+  }
+
+  /** Fixes the drawn election timeout until the next change of role or term. For tests. */
+  setRandomizedElectionTimeout(ticks: number): void {
+    this.raft.randomizedElectionTimeout = ticks;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Raft } from './core/raft.ts';
+import { hex } from './hex.ts';
+import { type HardState, NONE, type SoftState, StateType } from './state.ts';
+import type { Configuration } from './tracker/configuration.ts';
+import type { Progress } from './tracker/progress.ts';
+
+/** What there is to know of a node without walking over its peers. */
+export interface BasicStatus {
+  readonly id: bigint;
+  readonly hardState: HardState;
+  readonly softState: SoftState;
+  readonly applied: number;
+  /** To whom leadership is being transferred, 0 for nobody. */
+  readonly leadTransferee: bigint;
+}
+
+export interface Status extends BasicStatus {
+  readonly config: Configuration;
+  /** Copies, ascending by id; only of a leader. */
+  readonly progress: ReadonlyMap<bigint, Progress>;
+}
+
+export function basicStatusOf(raft: Raft): BasicStatus {
+  return {
+    id: raft.id,
+    hardState: raft.hardState(),
+    softState: raft.softState(),
+    applied: raft.log.applied,
+    leadTransferee: raft.role.state === StateType.Leader ? raft.role.transferee : NONE,
+  };
+}
+
+export function statusOf(raft: Raft): Status {
+  const progress = new Map<bigint, Progress>();
+  if (raft.role.state === StateType.Leader) {
+    for (const one of raft.tracker.ordered) progress.set(one.id, one.clone());
+  }
+  return { ...basicStatusOf(raft), config: raft.tracker.config, progress };
+}
+
+/** The status as JSON, in the form that etcd's debug endpoint has: ids in hexadecimal. */
+export function statusToJson(status: Status): string {
+  const progress: Record<string, { match: number; next: number; state: string }> = {};
+  for (const { id, match, next, state } of status.progress.values()) progress[hex(id)] = { match, next, state };
+  const { hardState, softState } = status;
+  return JSON.stringify({
+    id: hex(status.id),
+    term: hardState.term,
+    vote: hex(hardState.vote),
+    commit: hardState.commit,
+    lead: hex(softState.leader),
+    raftState: softState.state,
+    applied: status.applied,
+    progress,
+    leadtransferee: hex(status.leadTransferee),
+  });
+}
