@@ -53,7 +53,7 @@ export class WatchHub implements ChangeSink, CatchUpHost {
   readonly encoder: ResponseEncoder;
   readonly options: Required<WatchHubOptions>;
   private currentHistory: History;
-  /** Of the last transaction told: synced watchers have everything up to it. */
+  /** Of the last transaction told: watchers that were synced then have everything up to it. */
   private toldRevision: number;
   private readonly index = new InterestIndex<Watcher>();
   private readonly batch: EventBatch;
@@ -62,6 +62,7 @@ export class WatchHub implements ChangeSink, CatchUpHost {
   private readonly hits: Interest<Watcher>[] = [];
 
   private watcherCount = 0;
+  private syncedCount = 0;
   private behindCount = 0;
   private readonly streamGauge: Gauge;
   private readonly watcherGauge: Gauge;
@@ -86,6 +87,11 @@ export class WatchHub implements ChangeSink, CatchUpHost {
 
   get history(): History {
     return this.currentHistory;
+  }
+
+  /** Whether a write has to be told: those behind read it from the history. */
+  get hasWatchers(): boolean {
+    return this.syncedCount > 0;
   }
 
   /** A new stream without watchers. Close it when its call ends. */
@@ -220,6 +226,7 @@ export class WatchHub implements ChangeSink, CatchUpHost {
     watcher.state = 'synced';
     watcher.interest = this.index.add(watcher.key, watcher.end, watcher);
     watcher.stream.syncedCount++;
+    this.syncedCount++;
   }
 
   /** The watcher is behind now and in no list. */
@@ -228,6 +235,7 @@ export class WatchHub implements ChangeSink, CatchUpHost {
     this.index.remove(watcher.interest, watcher);
     watcher.interest = undefined;
     watcher.stream.syncedCount--;
+    this.syncedCount--;
     this.behindCount++;
   }
 

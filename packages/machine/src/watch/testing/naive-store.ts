@@ -44,7 +44,7 @@ export class NaiveStore implements History {
     if (events.length === 0) return;
     this.currentRevision = revision;
     for (const event of events) this.changes.push({ revision, event });
-    this.sink?.changed(revision, events);
+    if (this.sink?.hasWatchers !== false) this.sink?.changed(revision, events);
   }
 
   put(key: string, value = 'v'): void {
