@@ -47,11 +47,15 @@ export interface DiskFile {
   truncate(size: number): Promise<void>;
 
   /**
-   * Tries to lock the whole file against other processes, in the way a real etcd sees: `flock` for databases,
-   * open-file-description locks for WAL segments (best effort where the platform lacks the means, never a false success against a holder it can see).
+   * Tries to lock the whole file against other processes and other handles, in a way that etcd and bbolt respect on databases
+   * (best effort where the platform lacks the means, never a success against a holder that can be seen). Not for hot paths:
+   * the real disk starts a process for it, which holds the event loop for a time that grows with the memory in use.
    * @returns false when somebody else holds it.
    */
   tryLock(kind: 'exclusive' | 'shared'): Promise<boolean>;
+
+  /** Whether another handle or process holds a lock on the file, as far as the system tells without taking one. Cheap. */
+  isLockedElsewhere(): Promise<boolean>;
 
   /** Closes the file and drops its lock. */
   close(): Promise<void>;

@@ -92,6 +92,7 @@ test('locks hold by file, end with the handle, and survive a rename', async () =
   await disk.rename('/a', '/b');
   const third = await disk.open('/b');
   assert.equal(await third.tryLock('shared'), false);
+  assert.deepEqual([await first.isLockedElsewhere(), await third.isLockedElsewhere()], [false, true]);
   await first.close();
   assert.equal(await third.tryLock('shared'), true);
 });

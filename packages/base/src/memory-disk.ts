@@ -381,6 +381,13 @@ class MemoryHandle implements DiskFile {
     return true;
   }
 
+  async isLockedElsewhere(): Promise<boolean> {
+    this.check();
+    const { exclusive, shared } = this.file;
+    if (exclusive !== undefined) return exclusive !== this;
+    return shared.size > (shared.has(this) ? 1 : 0);
+  }
+
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;

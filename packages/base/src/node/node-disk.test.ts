@@ -107,7 +107,9 @@ for (const [name, options] of [
     assert.equal(await first.tryLock('exclusive'), true);
     assert.equal(await second.tryLock('exclusive'), false);
     assert.equal(await second.tryLock('shared'), false);
+    assert.deepEqual([await first.isLockedElsewhere(), await second.isLockedElsewhere()], [false, true]);
     await first.close();
+    assert.equal(await second.isLockedElsewhere(), false);
     assert.equal(await second.tryLock('shared'), true);
     const third = await disk.open(target);
     assert.equal(await third.tryLock('shared'), true);

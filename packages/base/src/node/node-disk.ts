@@ -3,7 +3,7 @@ import fsPromises from 'node:fs/promises';
 import path from 'node:path';
 import type { Disk, DiskFile, OpenOptions } from '@quorate/base';
 import { diskError } from './node-disk-error.ts';
-import { acquireLock, type NodeLock, type NodeLockOptions, releaseLock } from './node-lock.ts';
+import { acquireLock, isLockedElsewhere, type NodeLock, type NodeLockOptions, releaseLock } from './node-lock.ts';
 
 /**
  * Up to this size {@link DiskFile.writeAndDatasync} writes on the event loop before it hands the sync to a thread. Measured
@@ -190,6 +190,10 @@ class NodeFile implements DiskFile {
     if (this.lock !== undefined && this.lock.lockFile !== lock.lockFile) releaseLock(this.lock);
     this.lock = lock;
     return true;
+  }
+
+  async isLockedElsewhere(): Promise<boolean> {
+    return isLockedElsewhere(this.fd, path.resolve(this.path), this.lock, this.locks);
   }
 
   async close(): Promise<void> {

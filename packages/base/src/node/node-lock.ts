@@ -50,6 +50,17 @@ export async function acquireLock(
   return { exclusive, pid: outcome, lockFile: undefined };
 }
 
+/** What can be seen without taking a lock. */
+export function isLockedElsewhere(
+  fd: number,
+  path: string,
+  held: NodeLock | undefined,
+  options: NodeLockOptions,
+): boolean {
+  if (foreignLocks(fd, held?.pid, options).length > 0) return true;
+  return held?.lockFile === undefined && lockFileIsLive(`${path}.lock`);
+}
+
 /** To be called when the file is closed: closing drops the kernel's lock, the lock file has to be removed. */
 export function releaseLock(lock: NodeLock): void {
   if (lock.lockFile !== undefined) fs.rmSync(lock.lockFile, { force: true });

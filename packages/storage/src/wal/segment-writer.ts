@@ -8,12 +8,12 @@ import { ZeroFiller } from './zero-filler.ts';
 
 const slowSyncMs = 1000;
 
-/** A segment that this process keeps from being purged. */
+/**
+ * A segment that this process keeps from being purged. Those found at the start are locked; those begun later are not, because
+ * taking a lock would hold the event loop at every cut: the lock of the database keeps others out.
+ */
 export interface HeldSegment extends SegmentName {
-  /** Undefined once it is complete and only its lock matters. */
   readonly file: DiskFile;
-  /** A second handle for the lock, where the first was opened under another name. */
-  readonly lock: Promise<DiskFile | undefined> | undefined;
 }
 
 export interface SegmentWriterOptions {
@@ -34,7 +34,6 @@ export class SegmentWriter {
   private readonly options: SegmentWriterOptions;
   private readonly syncSeconds: Histogram;
   private readonly pipeline: SegmentPipeline;
-  private readonly onFailure: (error: unknown) => void;
   private file: DiskFile;
   private filler: ZeroFiller | undefined;
   private position: number;
@@ -55,7 +54,6 @@ export class SegmentWriter {
     this.logger = deps.logger;
     this.options = options;
     this.held = held;
-    this.onFailure = onFailure;
     this.position = position;
     this.file = (held.at(-1) as HeldSegment).file;
     this.pipeline = new SegmentPipeline(deps.disk, options, onFailure);
@@ -127,22 +125,9 @@ export class SegmentWriter {
     const startMs = this.clock.nowMs();
     await this.disk.syncDirectory(directory);
     this.observe(startMs);
-    this.held.push({ name, sequence: cut.sequence, index: cut.index, file, lock: this.lock(`${directory}/${name}`) });
+    this.held.push({ name, sequence: cut.sequence, index: cut.index, file });
     filler?.allow(this.options.segmentBytes);
     this.logger.info('created a new WAL segment', { path: `${directory}/${name}` });
-  }
-
-  /** In the background: nobody else looks at a segment that young. */
-  private async lock(path: string): Promise<DiskFile | undefined> {
-    try {
-      const file = await this.disk.open(path, { write: true });
-      if (await file.tryLock('exclusive')) return file;
-      await file.close();
-      this.onFailure(new Error(`fileutil: file already locked: ${path}`));
-    } catch (error) {
-      this.onFailure(error);
-    }
-    return undefined;
   }
 
   /** Lets go of the segments before the one in front of the first that begins at or behind `index`. */
@@ -151,7 +136,7 @@ export class SegmentWriter {
     const found = held.findIndex((segment) => segment.index >= index);
     const count = (found < 0 ? held.length : found) - 1;
     if (count <= 0) return;
-    for (const segment of held.splice(0, count)) await closeHeld(segment);
+    for (const segment of held.splice(0, count)) await segment.file.close();
   }
 
   /**
@@ -164,28 +149,26 @@ export class SegmentWriter {
     const removed: string[] = [];
     while (names.length > countMax) {
       const name = names.shift() as string;
-      if (this.held.some((segment) => segment.name === name)) break;
-      const file = await this.disk.open(`${directory}/${name}`, { write: true });
-      try {
-        if (!(await file.tryLock('exclusive'))) break;
-        await this.disk.remove(file.path);
-      } finally {
-        await file.close();
-      }
-      this.logger.info('purged', { path: file.path });
+      if (this.held.some((segment) => segment.name === name) || (await this.isLocked(name))) break;
+      await this.disk.remove(`${directory}/${name}`);
+      this.logger.info('purged', { path: `${directory}/${name}` });
       removed.push(name);
     }
     return removed;
   }
 
+  private async isLocked(name: string): Promise<boolean> {
+    const file = await this.disk.open(`${this.options.directory}/${name}`);
+    try {
+      return await file.isLockedElsewhere();
+    } finally {
+      await file.close();
+    }
+  }
+
   async close(): Promise<void> {
     await this.filler?.stop();
     await this.pipeline.close();
-    for (const segment of this.held.splice(0)) await closeHeld(segment);
+    for (const segment of this.held.splice(0)) await segment.file.close();
   }
-}
-
-async function closeHeld(segment: HeldSegment): Promise<void> {
-  await segment.file.close();
-  await (await segment.lock)?.close();
 }

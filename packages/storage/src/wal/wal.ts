@@ -155,7 +155,7 @@ export class Wal {
       const size = Math.max(tail.size(), resolveOptions(options).segmentBytes);
       await tail.truncate(end.position);
       await tail.truncate(size);
-      const held = names.map((name, i) => ({ ...name, file: files[i] as DiskFile, lock: undefined }));
+      const held = names.map((name, i) => ({ ...name, file: files[i] as DiskFile }));
       const last = Math.max(content.lastIndex, snapshot.index);
       const state = { hardState: content.hardState, lastIndex: last };
       const wal = new Wal(deps, options, content.metadata ?? new Uint8Array(0), held, end, state);
