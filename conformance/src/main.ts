@@ -1,5 +1,6 @@
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
+import { runWatchSuite } from './grpc/watch-suite.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
 import { serverProgram } from './support/programs.ts';
 import { Report } from './support/report.ts';
@@ -11,6 +12,7 @@ type Suite = (options: Options, report: Report) => Promise<void>;
 const suites: Partial<Record<SuiteName, Suite>> = {
   etcdctl: runEtcdctlSuite,
   grpc: runGrpcSuite,
+  watch: runWatchSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {
