@@ -24,13 +24,14 @@ const encoder = new globals.TextEncoder();
 const strictDecoder = new globals.TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const lossyDecoder = new globals.TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
-/** Below this many characters a loop beats the call into the runtime (bench/codec). */
-const shortText = 24;
+/** Up to this many characters a loop beats the call into the runtime when writing, and when reading (bench/codec). */
+const shortWrite = 24;
+const shortRead = 8;
 
 /** Undefined when the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
   const length = end - start;
-  if (length <= shortText) {
+  if (length <= shortRead) {
     const text = decodeAscii(bytes, start, end);
     if (text !== undefined) return text;
   }
@@ -61,7 +62,7 @@ export const decodeUtf8Lossy: (bytes: Uint8Array, start: number, end: number) =>
 
 /** Length of `text` in UTF-8. A lone surrogate counts as U+FFFD, as which it is written. */
 export function utf8Length(text: string): number {
-  if (text.length > shortText && native) return native.byteLength(text);
+  if (text.length > shortWrite && native) return native.byteLength(text);
   let length = text.length;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
@@ -80,7 +81,7 @@ const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdf
 
 /** Writes `text`, whose {@link utf8Length} is `length`; returns the position behind it. */
 export function writeUtf8(text: string, length: number, target: Uint8Array, position: number): number {
-  if (length === text.length && length <= shortText) {
+  if (length === text.length && length <= shortWrite) {
     for (let i = 0; i < length; i++) target[position + i] = text.charCodeAt(i);
   } else if (native) native.prototype.utf8Write.call(target, text, position, length);
   else target.set(encoder.encode(text), position);

@@ -37,28 +37,33 @@ const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 const lowCell = littleEndian ? 0 : 1;
 const highCell = littleEndian ? 1 : 0;
 
-/** Reads a varint of up to 64 bits into `halves`. */
+/** Reads a varint of up to 64 bits into `halves`. Four bytes make the lowest 28 bits, the next four 28 more, two the rest. */
 function readHalves(bytes: Uint8Array, start: number, end: number): void {
-  let low = 0;
-  let high = 0;
   let position = start;
-  for (let shift = 0; shift < 70; shift += 7) {
+  let low = 0;
+  let middle = 0;
+  let high = 0;
+  let byte = 0x80;
+  for (let shift = 0; shift < 28 && byte >= 0x80; shift += 7) {
     if (position >= end) throw new DecodeError('truncated', position);
-    const byte = bytes[position++] as number;
-    if (shift < 28) low |= (byte & 0x7f) << shift;
-    else if (shift === 28) {
-      low |= (byte & 0x7f) << 28;
-      high = (byte & 0x7f) >>> 4;
-    } else high |= (byte & 0x7f) << (shift - 32);
-    if (byte < 0x80) {
-      if (shift === 63 && byte > 1) break;
-      halves.low = low >>> 0;
-      halves.high = high >>> 0;
-      cursor.position = position;
-      return;
-    }
+    byte = bytes[position++] as number;
+    low |= (byte & 0x7f) << shift;
   }
-  throw new DecodeError('varint-overflow', start);
+  for (let shift = 0; shift < 28 && byte >= 0x80; shift += 7) {
+    if (position >= end) throw new DecodeError('truncated', position);
+    byte = bytes[position++] as number;
+    middle |= (byte & 0x7f) << shift;
+  }
+  for (let shift = 0; shift < 14 && byte >= 0x80; shift += 7) {
+    if (position >= end) throw new DecodeError('truncated', position);
+    byte = bytes[position++] as number;
+    high |= (byte & 0x7f) << shift;
+  }
+  // The tenth byte has room for one bit.
+  if (byte >= 0x80 || high > 0xff) throw new DecodeError('varint-overflow', start);
+  halves.low = (low | (middle << 28)) >>> 0;
+  halves.high = ((middle >>> 4) | (high << 24)) >>> 0;
+  cursor.position = position;
 }
 
 /** A tag, `field number << 3 | wire type`, below 2^32. The caller has seen that `position < end`. */
@@ -75,34 +80,44 @@ export function readTag(bytes: Uint8Array, position: number, end: number): numbe
 
 /** A length that lies within the bytes. */
 export function readLength(bytes: Uint8Array, position: number, end: number): number {
-  let length = 0;
-  const first = position < end ? (bytes[position] as number) : 0x80;
-  if (first < 0x80) {
-    cursor.position = position + 1;
-    length = first;
-  } else {
-    const second = position + 1 < end ? (bytes[position + 1] as number) : 0x80;
-    if (second < 0x80) {
-      cursor.position = position + 2;
-      length = (first & 0x7f) | (second << 7);
-    } else {
-      readHalves(bytes, position, end);
-      length = halves.high * twoTo32 + halves.low;
-    }
+  let length = readShort(bytes, position, end);
+  if (length < 0) {
+    readHalves(bytes, position, end);
+    length = halves.high * twoTo32 + halves.low;
   }
   if (length > end - cursor.position) throw new DecodeError('truncated', position);
   return length;
 }
 
+/** A varint of at most four bytes, or of one byte at the end; -1 when it must be read the slow way. */
+function readShort(bytes: Uint8Array, position: number, end: number): number {
+  if (position >= end) return -1;
+  const first = bytes[position] as number;
+  if (first < 0x80) {
+    cursor.position = position + 1;
+    return first;
+  }
+  if (end - position < 4) return -1;
+  const second = bytes[position + 1] as number;
+  if (second < 0x80) {
+    cursor.position = position + 2;
+    return (first & 0x7f) | (second << 7);
+  }
+  const third = bytes[position + 2] as number;
+  if (third < 0x80) {
+    cursor.position = position + 3;
+    return (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
+  }
+  const fourth = bytes[position + 3] as number;
+  if (fourth >= 0x80) return -1;
+  cursor.position = position + 4;
+  return (first & 0x7f) | ((second & 0x7f) << 7) | ((third & 0x7f) << 14) | (fourth << 21);
+}
+
 /** A uint64 kept as number. */
 export function readUint(bytes: Uint8Array, position: number, end: number): number {
-  if (position < end) {
-    const first = bytes[position] as number;
-    if (first < 0x80) {
-      cursor.position = position + 1;
-      return first;
-    }
-  }
+  const short = readShort(bytes, position, end);
+  if (short >= 0) return short;
   readHalves(bytes, position, end);
   if (halves.high > 0x1f_ffff) throw new DecodeError('out-of-range', position);
   return halves.high * twoTo32 + halves.low;
@@ -110,13 +125,8 @@ export function readUint(bytes: Uint8Array, position: number, end: number): numb
 
 /** An int64 kept as number. */
 export function readInt(bytes: Uint8Array, position: number, end: number): number {
-  if (position < end) {
-    const first = bytes[position] as number;
-    if (first < 0x80) {
-      cursor.position = position + 1;
-      return first;
-    }
-  }
+  const short = readShort(bytes, position, end);
+  if (short >= 0) return short;
   readHalves(bytes, position, end);
   const value = (halves.high | 0) * twoTo32 + halves.low;
   if (!Number.isSafeInteger(value)) throw new DecodeError('out-of-range', position);
@@ -313,7 +323,7 @@ export function delimitedLength(length: number): number {
 }
 
 /** Below this many bytes a loop beats `set` (bench/codec). */
-const shortCopy = 24;
+const shortCopy = 12;
 
 /** The bytes alone. */
 export function writeRaw(bytes: Uint8Array, target: Uint8Array, position: number): number {
