@@ -1,4 +1,5 @@
 import { type BucketHeader, bucketHeaderBytes, decodeBucketHeader } from './bucket-header.ts';
+import { viewOf } from './bytes.ts';
 import { Cursor, type CursorSource } from './cursor.ts';
 import { parseInlinePage } from './page.ts';
 import { findLeaf, type Pages, type Tree, valueAt } from './tree.ts';
@@ -41,7 +42,11 @@ export class Bucket implements ReadableBucket, CursorSource {
   /** From the value of its element. */
   static open(pages: BucketPages, value: Uint8Array): Bucket {
     const header = decodeBucketHeader(value, pages.highWaterMark);
-    return new Bucket(pages, header, header.rootId === 0 ? value.subarray(bucketHeaderBytes) : undefined);
+    return new Bucket(
+      pages,
+      header,
+      header.rootId === 0 ? viewOf(value, bucketHeaderBytes, value.length - bucketHeaderBytes) : undefined,
+    );
   }
 
   get sequence(): number {

@@ -1,9 +1,11 @@
 import { allocateUnsafe, assert, type Clock, type Disk, type Logger, silentLogger } from '@quorate/base';
 import { type CheckReport, checkPages } from './check.ts';
+import { compactInto } from './compact.ts';
 import { initializeFile, isUnborn, lockFile, readMeta } from './database-file.ts';
 import { bboltError } from './errors.ts';
 import { FreePages } from './free-pages.ts';
 import { encodeFreelist, freelistBytes, readFreelist } from './freelist.ts';
+import { DatabaseImage } from './image.ts';
 import { encodeMeta, type Meta } from './meta.ts';
 import { Page } from './page.ts';
 import { Pager } from './pager.ts';
@@ -60,6 +62,7 @@ const defaultCacheBytes = 128 * 1024 * 1024;
 export class Database {
   readonly path: string;
   readonly isReadOnly: boolean;
+  private readonly disk: Disk;
   private readonly clock: Clock;
   private readonly pager: Pager;
   private readonly free: FreePages;
@@ -71,6 +74,7 @@ export class Database {
   private writer: WriteTransaction | undefined;
   private committing: Promise<void> | undefined;
   private failure: unknown;
+  private onLastRead: (() => void) | undefined;
 
   private constructor(
     deps: DatabaseDeps,
@@ -82,6 +86,7 @@ export class Database {
   ) {
     this.path = pager.file.path;
     this.isReadOnly = options.readOnly === true;
+    this.disk = deps.disk;
     this.clock = deps.clock;
     this.pager = pager;
     this.storeFreelist = options.storeFreelist === true;
@@ -146,7 +151,7 @@ export class Database {
   beginRead(): ReadTransaction {
     if (this.pager.isClosed) throw bboltError('bbolt/closed', 'the database is closed');
     this.free.openReader(this.meta.txid);
-    return new ReadTransaction(this.pager, this.meta, (transaction) => this.free.closeReader(transaction.txid));
+    return new ReadTransaction(this.pager, this.meta, (transaction) => this.readClosed(transaction));
   }
 
   /** @throws CodedError bbolt/transaction-open while there is another one, bbolt/read-only, bbolt/failed, bbolt/closed */
@@ -176,6 +181,34 @@ export class Database {
     };
   }
 
+  /** The whole file as of the last commit; writing goes on. Close it. @throws CodedError bbolt/closed */
+  image(): DatabaseImage {
+    return new DatabaseImage(this.pager.file, this.beginRead());
+  }
+
+  /**
+   * Writes the content of the last commit without free pages to a new file at `path`, durable with its directory entry when it resolves. Writing goes
+   * on meanwhile and does not show there.
+   * @throws CodedError disk/exists, bbolt/closed, bbolt/corrupt and the disk's; the unfinished file is removed
+   */
+  async compactTo(path: string): Promise<void> {
+    const transaction = this.beginRead();
+    try {
+      const file = await this.disk.open(path, { write: true, create: true, exclusive: true });
+      try {
+        await compactInto(file, transaction.root(), this.pageSize, transaction.txid, new Slice(this.clock));
+      } catch (error) {
+        await file.close();
+        await this.disk.remove(path).catch(() => undefined);
+        throw error;
+      }
+      await file.close();
+      await this.disk.syncDirectory(directoryOf(path));
+    } finally {
+      transaction.close();
+    }
+  }
+
   /** Looks at every page of the last commit; writing may go on meanwhile. @throws CodedError bbolt/closed and the disk's */
   async check(): Promise<CheckReport> {
     // Pages taken by a commit under way are neither free nor reachable.
@@ -194,6 +227,16 @@ export class Database {
     } finally {
       transaction.close();
     }
+  }
+
+  /** {@link close} as soon as all read transactions are closed. New ones may not be begun. */
+  async closeAfterReads(): Promise<void> {
+    if (this.free.readerCount > 0) {
+      await new Promise<void>((resolve) => {
+        this.onLastRead = resolve;
+      });
+    }
+    await this.close();
   }
 
   /** Waits for a commit under way, then closes the file. Views of pages stay valid. @throws CodedError bbolt/transaction-open */
@@ -280,6 +323,11 @@ export class Database {
     spill.ids.push(id);
     spill.buffers.push(bytes);
     return { id, slots };
+  }
+
+  private readClosed(transaction: ReadTransaction): void {
+    this.free.closeReader(transaction.txid);
+    if (this.free.readerCount === 0) this.onLastRead?.();
   }
 
   private failedError(): Error {

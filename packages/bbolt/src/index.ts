@@ -3,6 +3,7 @@ export type { CheckReport } from './check.ts';
 export { Cursor } from './cursor.ts';
 export { Database, type DatabaseDeps, type DatabaseOptions, type DatabaseStats } from './database.ts';
 export type { BboltErrorCode } from './errors.ts';
+export { DatabaseImage } from './image.ts';
 export { ReadTransaction } from './read-transaction.ts';
 export { Slice } from './slice.ts';
 export { defaultFillPercent, WriteBucket } from './write-bucket.ts';

@@ -1,4 +1,5 @@
-import { allocateUnsafe, type DiskFile } from '@quorate/base';
+import type { DiskFile } from '@quorate/base';
+import { pageBytes } from './bytes.ts';
 import { bboltError } from './errors.ts';
 import { readUint32LE } from './little-endian.ts';
 import { corruptPage, type Page, parsePage } from './page.ts';
@@ -29,12 +30,12 @@ export class Pager implements Pages {
     if (this.isClosed) throw bboltError('bbolt/closed', 'the database is closed');
     const { pageSize } = this;
     this.cache.misses += 1;
-    let bytes = allocateUnsafe(pageSize);
+    let bytes = pageBytes(pageSize);
     this.fill(id, bytes);
     const overflow = readUint32LE(bytes, 12);
     if (overflow > 0) {
       if (id + overflow >= this.highWaterMark) throw corruptPage(id, `overflows by ${overflow} pages behind the end`);
-      bytes = allocateUnsafe(pageSize * (overflow + 1));
+      bytes = pageBytes(pageSize * (overflow + 1));
       this.fill(id, bytes);
     }
     const page = parsePage(id, bytes, this.highWaterMark);

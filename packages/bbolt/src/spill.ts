@@ -1,4 +1,5 @@
-import { allocateUnsafe, latin1ToBytes } from '@quorate/base';
+import { latin1ToBytes } from '@quorate/base';
+import { pageBytes } from './bytes.ts';
 import { Node } from './node.ts';
 import { pageHeaderBytes } from './page.ts';
 import type { Slice } from './slice.ts';
@@ -145,7 +146,7 @@ export class Spill {
     const { pageSize } = this.owner;
     const slots = Math.max(1, Math.ceil((begin === end ? pageHeaderBytes : node.sizeOf(begin, end)) / pageSize));
     const id = this.owner.allocate(slots);
-    const bytes = allocateUnsafe(slots * pageSize);
+    const bytes = pageBytes(slots * pageSize);
     node.encode(begin, end, id, slots - 1, bytes, 0, bytes.length);
     this.ids.push(id);
     this.buffers.push(bytes);

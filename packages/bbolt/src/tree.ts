@@ -1,3 +1,4 @@
+import { viewOf } from './bytes.ts';
 import { Node } from './node.ts';
 import { childIndexOf, corruptPage, type Page } from './page.ts';
 
@@ -33,12 +34,12 @@ export function valueAt(tree: Tree, index: number): Uint8Array {
   const source = tree.valueSource(index);
   const start = tree.valueStart(index);
   const length = tree.valueLength(index);
-  return length === source.length ? source : source.subarray(start, start + length);
+  return length === source.length ? source : viewOf(source, start, length);
 }
 
 export function keyAt(tree: Tree, index: number): Uint8Array {
   const source = tree.keySource(index);
   const start = tree.keyStart(index);
   const length = tree.keyLength(index);
-  return length === source.length ? source : source.subarray(start, start + length);
+  return length === source.length ? source : viewOf(source, start, length);
 }

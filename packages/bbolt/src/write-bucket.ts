@@ -1,6 +1,7 @@
 import { latin1FromBytes } from '@quorate/base';
 import { type BucketPages, type ElementVisitor, type ReadableBucket, walk } from './bucket.ts';
 import { bucketHeaderBytes, decodeBucketHeader, writeBucketHeader } from './bucket-header.ts';
+import { viewOf } from './bytes.ts';
 import { Cursor, type CursorSource } from './cursor.ts';
 import { bboltError } from './errors.ts';
 import { Node } from './node.ts';
@@ -65,7 +66,8 @@ export class WriteBucket implements ReadableBucket, CursorSource {
   private static open(pages: BucketOwner, value: Uint8Array): WriteBucket {
     const { rootId, sequence } = decodeBucketHeader(value, pages.highWaterMark);
     const bucket = new WriteBucket(pages, rootId, sequence, false);
-    if (rootId === 0) bucket.inlinePage = parseInlinePage(value.subarray(bucketHeaderBytes));
+    if (rootId === 0)
+      bucket.inlinePage = parseInlinePage(viewOf(value, bucketHeaderBytes, value.length - bucketHeaderBytes));
     return bucket;
   }
 

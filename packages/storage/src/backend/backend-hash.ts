@@ -1,11 +1,10 @@
 import { type Clock, crc32c, emptyBytes, latin1FromBytes } from '@quorate/base';
+import { Slice } from '@quorate/bbolt';
 import type { BackendReader } from './backend.ts';
 import { BucketId, bucketNameBytes, MetaKey, type PlainBucketId } from './bucket-id.ts';
 import { encodeRevisionKey } from './revision-key.ts';
-import { Slice } from './slice.ts';
 
 const notHashed: ReadonlySet<string> = new Set([MetaKey.consistentIndex, MetaKey.term, MetaKey.storageVersion]);
-const pairsPerLook = 64;
 
 /** etcd's Hash: CRC-32C over each bucket's name, keys and values in order, without separators. `reader` must stay as it is. */
 export async function hashBackend(clock: Clock, reader: BackendReader): Promise<number> {
@@ -27,11 +26,9 @@ async function hashRevisions(reader: BackendReader, slice: Slice, start: number)
   let fromSub = 0;
   for (let more = true; more; ) {
     more = false;
-    let seen = 0;
     reader.rangeRevisions(fromMain, fromSub, Number.MAX_SAFE_INTEGER, (main, sub, tombstone, value) => {
       crc = crc32c(crc32c(crc, encodeRevisionKey(main, sub, tombstone)), value);
-      seen += 1;
-      if (seen % pairsPerLook !== 0 || !slice.spent()) return true;
+      if (!slice.spent()) return true;
       [fromMain, fromSub, more] = [main, sub + 1, true];
       return false;
     });
@@ -46,10 +43,8 @@ async function hashPlain(reader: BackendReader, slice: Slice, bucket: PlainBucke
   while (from !== undefined) {
     const begin: Uint8Array = from;
     from = undefined;
-    let seen = 0;
     reader.range(bucket, begin, undefined, Number.POSITIVE_INFINITY, (key, value) => {
-      seen += 1;
-      if (seen % pairsPerLook === 0 && slice.spent()) {
+      if (slice.spent()) {
         from = key;
         return false;
       }

@@ -25,6 +25,9 @@ export interface BackendReader {
 
 /** Committed content as of one moment; later writes do not show. Holds back the reuse of pages until closed. */
 export interface BackendView extends BackendReader {
+  /** Of the content shown; 0 when there is none. */
+  readonly consistentIndex: number;
+  readonly consistentTerm: number;
   close(): void;
 }
 
@@ -32,6 +35,9 @@ export interface BackendView extends BackendReader {
 export interface BackendSnapshot {
   /** Bytes of the whole image. */
   readonly sizeBytes: number;
+  /** The entry up to which the image holds everything: at least that of the moment it was asked for. */
+  readonly consistentIndex: number;
+  readonly consistentTerm: number;
   /** The image from its beginning, once; each chunk belongs to the receiver. Read in slices, off the event loop. */
   chunks(): AsyncIterable<Uint8Array>;
   /** Lets its pages be reused; also needed after the last chunk. Closing twice is fine. */
@@ -57,8 +63,9 @@ export interface Backend extends BackendReader {
 
   /**
    * Says that everything written so far is the effect of entries up to `index` (of `term`; 0 leaves the term out). Written in the
-   * transaction that commits those writes, with the values as of the moment its batch was closed. Shown by
-   * {@link consistentIndex}, not by reads of bucket `meta`. An index of 0 is never written.
+   * transaction that commits those writes, with the values as of the moment its batch was closed. An entry's writes and this call must be
+   * one synchronous stretch: batches are closed by {@link commit} and between turns of the event loop. Shown by
+   * {@link consistentIndex}; reads of bucket `meta` show the committed one. An index of 0 is never written.
    */
   setConsistentIndex(index: number, term: number): void;
   /** As last set; of the file until then (0 when it has none). */

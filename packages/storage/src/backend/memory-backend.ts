@@ -104,7 +104,8 @@ class MemoryBackend implements Backend {
   }
 
   async openView(): Promise<BackendView> {
-    return Object.assign(this.open().clone(), { close() {} });
+    const { consistentIndex, consistentTerm } = this;
+    return Object.assign(this.open().clone(), { consistentIndex, consistentTerm, close() {} });
   }
 
   async snapshot(): Promise<BackendSnapshot> {
