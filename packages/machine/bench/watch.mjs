@@ -22,10 +22,8 @@ class List {
 }
 
 let sentBytes = 0;
-let sentCount = 0;
 const output = () => ({
   send(head, body) {
-    sentCount++;
     sentBytes += head.length + body.length;
     return true;
   },
@@ -65,10 +63,10 @@ function report(name, count, unit, milliseconds) {
   console.log(`${name.padEnd(62)} ${((milliseconds * 1e6) / count).toFixed(0).padStart(7)} ns/${unit}`);
 }
 
-function notify(name, setUp, keyOf, writes, unit, perWrite = 1) {
+function notify(name, setUp, keyOf, writes, unit, perWrite = 1, valueBytes = 100) {
   const { history, hub } = start();
   setUp(hub);
-  const events = Array.from({ length: writes }, (_, i) => [event(keyOf(i))]);
+  const events = Array.from({ length: writes }, (_, i) => [event(keyOf(i), valueBytes)]);
   const run = (from, to) => {
     for (let i = from; i < to; i++) {
       history.currentRevision++;
@@ -122,9 +120,10 @@ notify(
     for (let i = 0; i < 1000; i++) hub.openStream(output()).create(create('h', 'i'));
   },
   () => 'hot',
-  2000,
+  1000,
   'event and watcher',
   1000,
+  10 * 1024,
 );
 notify(
   '10000 keys watched by one each, each write hits one',
@@ -141,7 +140,6 @@ async function catchUp(watchers, revisions) {
   const { history, hub } = start();
   for (let i = 2; i < revisions + 2; i++) history.changes[i] = event(key(i));
   history.currentRevision = revisions + 1;
-  sentCount = 0;
   sentBytes = 0;
   const before = performance.now();
   for (let i = 0; i < watchers; i++) hub.openStream(output()).create(create('/registry/', '/registry0', 2));
@@ -162,5 +160,6 @@ async function catchUp(watchers, revisions) {
   );
   console.log(`${''.padEnd(62)} longest turn ${longest.toFixed(1)} ms, ${(sentBytes / 1e6).toFixed(0)} MB`);
 }
+await catchUp(1, 200_000);
 await catchUp(1, 200_000);
 await catchUp(1000, 20_000);

@@ -5,6 +5,7 @@ import { encodeEvents, type ResponseEncoder } from './response-encoder.ts';
 /** What of the events a watcher wants: a set of bits. */
 export const Variant = { previous: 1, noPut: 2, noDelete: 4 } as const;
 const variantCount = 8;
+const filters = Variant.noPut | Variant.noDelete;
 
 /** Bodies up to this size are copied behind each head; larger ones are shared as they are. */
 const copiedBodyBytesMax = 1024;
@@ -98,7 +99,7 @@ export class EventBatch {
   private makeBody(variant: number): Uint8Array {
     let events = this.events;
     let revisions = this.revisions;
-    if (!events.every((event) => isWanted(variant, event))) {
+    if ((variant & filters) !== 0) {
       const all = events;
       const allRevisions = revisions;
       revisions = allRevisions?.filter((_, i) => isWanted(variant, all[i] as StoreEvent));
@@ -108,7 +109,11 @@ export class EventBatch {
     const body =
       events.length === 0
         ? emptyBytes
-        : encodeEvents(events, (variant & Variant.previous) === 0 ? undefined : this.previous(events, revisions));
+        : encodeEvents(
+            events,
+            (variant & Variant.previous) === 0 ? undefined : this.previous(events, revisions),
+            this.encoder,
+          );
     this.bodies[variant] = body;
     return body;
   }

@@ -24,7 +24,7 @@ const slabBytes = 32 * 1024;
 /** Header, watch id, and six small fields without the reason. */
 const headBytesMax = 2 + headerBytesMax + 11 + 2 + 2 + 11 + 2;
 
-/** Encodes heads into slabs, so that a response costs no allocation of its own memory. */
+/** Encodes into slabs, so that a small response costs no allocation of its own memory. */
 export class ResponseEncoder {
   private readonly writeHeader: HeaderWriter;
   private slab = allocateUnsafe(slabBytes);
@@ -76,6 +76,15 @@ export class ResponseEncoder {
     return slab.subarray(start, at);
   }
 
+  /** `bytes` bytes to be written in full; a large block has memory of its own. */
+  allocate(bytes: number): Uint8Array {
+    if (bytes > slabBytes / 8) return allocateUnsafe(bytes);
+    const slab = this.room(bytes);
+    const start = this.used;
+    this.used = start + bytes;
+    return slab.subarray(start, this.used);
+  }
+
   private room(bytes: number): Uint8Array {
     if (this.used + bytes > this.slab.length) {
       this.slab = allocateUnsafe(Math.max(slabBytes, bytes));
@@ -102,13 +111,14 @@ export class ResponseEncoder {
 export function encodeEvents(
   events: readonly StoreEvent[],
   previous: readonly (Uint8Array | undefined)[] | undefined,
+  encoder: ResponseEncoder,
 ): Uint8Array {
   let size = 0;
   for (let i = 0; i < events.length; i++) {
     const inner = eventBytes(events[i] as StoreEvent, previous?.[i]);
     size += 1 + varintSize(inner) + inner;
   }
-  const body = allocateUnsafe(size);
+  const body = encoder.allocate(size);
   let at = 0;
   for (let i = 0; i < events.length; i++) {
     const event = events[i] as StoreEvent;
