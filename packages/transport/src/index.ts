@@ -1,3 +1,16 @@
+export {
+  type CallOptions,
+  type Connect,
+  completeClientOptions,
+  defaultClientLimits,
+  type GrpcClientDeps,
+  type GrpcClientOptions,
+  type GrpcClientSettings,
+  type RequestMetadata,
+} from './client/client-options.ts';
+export { GrpcClient } from './client/grpc-client.ts';
+export type { ClientStream, StreamStatus } from './client/stream-client-call.ts';
+export type { UnaryCallback } from './client/unary-client-call.ts';
 export type { Decompress, DecompressFailure } from './grpc/compression.ts';
 export { base64Encode, emptyMetadata, Metadata } from './grpc/metadata.ts';
 export { GrpcStatus, GrpcStatusError, grpcStatusNames } from './grpc/status.ts';

@@ -42,6 +42,8 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
   lastReadMs: number;
   /** Neither ended by us nor gone. */
   isOpen = true;
+  /** Why it ended. */
+  closeReason = 'connection lost';
   /** Bytes of messages begun and not complete, over all streams. */
   unfinishedBytes = 0;
   protected readonly logger: Logger;
@@ -120,7 +122,7 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
   /** The stream has left the table. */
   protected abstract onStreamRemoved(stream: S): void;
   /** The connection is over; all streams have been aborted. */
-  protected abstract onConnectionEnd(reason: string): void;
+  protected abstract onConnectionEnd(): void;
 
   /** Feeds bytes behind the client's preface. */
   onData(chunk: Uint8Array): void {
@@ -231,6 +233,7 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
   private terminate(reason: string): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.closeReason = reason;
     for (const stream of this.streams.values()) {
       stream.localClosed = true;
       stream.remoteClosed = true;
@@ -238,7 +241,7 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
       this.sender.discard(stream);
       stream.onAborted(-1);
     }
-    this.onConnectionEnd(reason);
+    this.onConnectionEnd();
   }
 
   /** True once there is no more to do with it: it can be forgotten. */

@@ -5,7 +5,8 @@ import type { SendQueue } from './send-queue.ts';
  * open (neither), half-closed (one), closed (both, and gone from the table).
  */
 export abstract class Http2Stream {
-  readonly id: number;
+  /** 0 for a client's call that is not a stream yet. */
+  id: number;
   /** Bytes that the peer still lets us send; negative after it shrank its initial window. */
   sendWindow: number;
   /** Bytes the peer may still send. */

@@ -54,25 +54,28 @@ export class StreamSender<S extends Http2Stream> {
     );
   }
 
-  /** Sends or queues one message, copying it. */
-  sendMessage(stream: S, source: Uint8Array, start: number, end: number): void {
+  /** Sends or queues one message, copying it; with `last` it ends our side. */
+  sendMessage(stream: S, source: Uint8Array, start: number, end: number, last: boolean): void {
     const length = end - start;
-    if (this.fits(stream, length)) {
+    if (this.fits(stream, length) && !this.outputFull()) {
       const output = this.connection.output;
       const payload = length + messagePrefixBytes;
       const position = output.reserve(frameHeaderBytes + payload);
-      const behind = writeFrameHeader(output.slab, position, payload, FrameType.data, 0, stream.id);
+      const flags = last ? FrameFlag.endStream : 0;
+      const behind = writeFrameHeader(output.slab, position, payload, FrameType.data, flags, stream.id);
       const body = writeMessagePrefix(output.slab, behind, length);
       output.position = copyInto(output.slab, body, source, start, end);
       this.window -= payload;
       stream.sendWindow -= payload;
       this.connection.onDataFrameSent();
       this.connection.touch();
+      if (last) this.localEnd(stream);
       return;
     }
     const whole = allocateUnsafe(messagePrefixBytes + length);
     copyInto(whole, writeMessagePrefix(whole, 0, length), source, start, end);
     this.push(stream, whole);
+    if (last && stream.queue !== null) stream.queue.end = QueueEnd.endStream;
     this.pump(stream);
   }
 

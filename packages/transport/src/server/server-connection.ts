@@ -229,7 +229,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     const length = end - start;
     if (!this.responses.isSettled || !this.sender.fits(call, length)) {
       this.sendHeaders(call);
-      this.sender.sendMessage(call, source, start, end);
+      this.sender.sendMessage(call, source, start, end, false);
       this.finishCall(call, true, GrpcStatus.ok, '');
       return;
     }

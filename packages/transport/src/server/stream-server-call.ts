@@ -51,7 +51,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
   write(message: Uint8Array): boolean {
     if (this.finished) return true;
     this.beforeMessage(message.length);
-    this.connection.sender.sendMessage(this, message, 0, message.length);
+    this.connection.sender.sendMessage(this, message, 0, message.length, false);
     return this.belowHighWater();
   }
 
