@@ -1,3 +1,4 @@
+import { runKillSuite } from './kill/suite.ts';
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
 import { runWatchSuite } from './grpc/watch-suite.ts';
@@ -13,6 +14,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   etcdctl: runEtcdctlSuite,
   grpc: runGrpcSuite,
   watch: runWatchSuite,
+  kill: runKillSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {

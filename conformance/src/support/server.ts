@@ -78,8 +78,7 @@ async function isHealthy(port: number): Promise<boolean> {
   }
 }
 
-/** Starts a server and waits until it serves clients. Throws with its last log lines when it does not. */
-export async function launch(options: LaunchOptions): Promise<RunningServer> {
+function spawnServer(options: LaunchOptions): RunningServer {
   const program = serverProgram(options.kind);
   if (!program.found) throw new Error(program.reason);
   const client = `http://127.0.0.1:${options.clientPort}`;
@@ -95,10 +94,22 @@ export async function launch(options: LaunchOptions): Promise<RunningServer> {
     `--initial-cluster=node1=${peer}`,
     ...(options.extraArgs ?? []),
   ]);
-  const server = new RunningServer(options, child);
+  return new RunningServer(options, child);
+}
+
+/** Starts a server and kills it (-9) after a while, ready or not. */
+export async function startAndKill(options: LaunchOptions, afterMs: number): Promise<void> {
+  const server = spawnServer(options);
+  await sleep(afterMs);
+  await server.kill();
+}
+
+/** Starts a server and waits until it serves clients. Throws with its last log lines when it does not. */
+export async function launch(options: LaunchOptions): Promise<RunningServer> {
+  const server = spawnServer(options);
   try {
     await waitUntil(`${options.kind} to serve`, options.startTimeoutMs ?? START_TIMEOUT_MS, async () => {
-      if (child.exit !== undefined) throw new Error(`${options.kind} ended (${child.exit}) while starting`);
+      if (server.child.exit !== undefined) throw new Error(`${options.kind} ended (${server.child.exit}) while starting`);
       return isHealthy(options.clientPort);
     });
   } catch (error) {
