@@ -1,3 +1,4 @@
+export * from './apply/index.ts';
 export * from './lease/index.ts';
 export * from './mvcc/index.ts';
 export * from './watch/index.ts';

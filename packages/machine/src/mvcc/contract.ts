@@ -18,6 +18,8 @@ export interface StoreEvent {
 
 /** Told once a write transaction, synchronously, after all its changes are readable. */
 export interface ChangeSink {
+  /** False while nobody watches: then the store makes no events and does not call {@link changed}. */
+  readonly hasWatchers?: boolean;
   changed(revision: number, events: readonly StoreEvent[]): void;
   /** History below `revision` is no longer readable. */
   compacted(revision: number): void;

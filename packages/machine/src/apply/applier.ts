@@ -1,0 +1,303 @@
+import { type ErrorSymbol, etcdserverpb } from '@quorate/api';
+import { assert, type Logger } from '@quorate/base';
+import type { PutCall } from '../mvcc/put-call.ts';
+import type { MvccStore } from '../mvcc/store.ts';
+import { runTxn } from '../mvcc/txn.ts';
+import type { AlarmStore } from './alarm-store.ts';
+import { applyOldRequest, readOldRequest } from './old-request.ts';
+import { PutEntry } from './put-entry.ts';
+import { leaseCost, putCost, type Quota, txnCost } from './quota.ts';
+import {
+  type Answer,
+  type ApplyResult,
+  type AuthGate,
+  type CommittedEntry,
+  type Identity,
+  type LeaseMachine,
+  type MembershipMachine,
+  openGate,
+} from './types.ts';
+
+const { AlarmAction, AlarmType } = etcdserverpb;
+type InternalRaftRequest = etcdserverpb.InternalRaftRequest;
+
+export interface ApplierDeps {
+  readonly store: MvccStore;
+  readonly alarms: AlarmStore;
+  readonly leases: LeaseMachine;
+  readonly membership: MembershipMachine;
+  readonly quota: Quota;
+  readonly logger: Logger;
+  readonly auth?: AuthGate;
+  /** A write found this member over its quota while no NOSPACE alarm is raised: time to propose one. */
+  readonly onOverQuota?: () => void;
+  /** Whether somebody here waits for the request; answers of transactions are not built otherwise. By default somebody does. */
+  readonly isAwaited?: (idHigh: number, idLow: number) => boolean;
+}
+
+const nobody: Identity = { username: '', authRevision: 0 };
+
+const leaseErrors = {
+  'lease/exists': 'ErrGRPCLeaseExist',
+  'lease/ttl-too-large': 'ErrGRPCLeaseTTLTooLarge',
+  'lease/not-found': 'ErrGRPCLeaseNotFound',
+} as const satisfies Record<string, ErrorSymbol>;
+
+/**
+ * Applies committed entries of ordinary kind, one after the other, the same on every member. The layers are etcd's, from outside in:
+ * alarms, permissions, quota, effect. Everything an entry changes and its index go to the backend in one synchronous
+ * stretch, and so into one of its transactions.
+ */
+export class Applier {
+  private readonly deps: ApplierDeps;
+  private readonly store: MvccStore;
+  private readonly auth: AuthGate;
+  private readonly putEntry = new PutEntry();
+  private idHigh = 0;
+  private idLow = 0;
+  /** Of the last entry seen; the first to come is the one behind it. */
+  appliedIndex: number;
+
+  /** @param appliedIndex where the log begins: the index of the snapshot that raft starts from. */
+  constructor(deps: ApplierDeps, appliedIndex: number) {
+    this.deps = deps;
+    this.store = deps.store;
+    this.auth = deps.auth ?? openGate;
+    this.appliedIndex = appliedIndex;
+  }
+
+  /** Applies entries in order; each request's result is told in that order. */
+  applyAll(entries: readonly CommittedEntry[], answer: Answer): void {
+    for (const entry of entries) this.apply(entry, answer);
+  }
+
+  /** An entry that the backend already has changes nothing and is not answered. */
+  apply(entry: CommittedEntry, answer: Answer): void {
+    const { data } = entry;
+    if (entry.index > this.store.backend.consistentIndex && data.length > 0) {
+      const result = this.putEntry.read(data) ? this.applyPutEntry() : this.applyOther(data, entry.index);
+      this.advance(entry.index, entry.term);
+      answer(this.idHigh, this.idLow, result);
+    } else this.advance(entry.index, entry.term);
+  }
+
+  /** Notes that an entry is applied; also called for entries of other kinds and empty ones. */
+  advance(index: number, term: number): void {
+    assert(index === this.appliedIndex + 1, `entry ${index} applied behind ${this.appliedIndex}`);
+    this.appliedIndex = index;
+    const { backend } = this.store;
+    if (index > backend.consistentIndex) backend.setConsistentIndex(index, term);
+  }
+
+  private applyPutEntry(): ApplyResult {
+    const { putEntry } = this;
+    this.idHigh = putEntry.idHigh;
+    this.idLow = putEntry.idLow;
+    return this.put(putEntry.call, nobody);
+  }
+
+  private applyOther(data: Uint8Array, index: number): ApplyResult {
+    const old = readOldRequest(data);
+    if (old !== undefined) {
+      this.setId(old.id);
+      if (!applyOldRequest(old, this.deps.membership)) {
+        this.deps.logger.warn('ignored a request of the version 2 store', { method: old.method, path: old.path });
+      }
+      return { kind: 'done', revision: this.store.currentRevision };
+    }
+    const request = etcdserverpb.InternalRaftRequest.decode(data);
+    this.setId(request.id !== 0n ? request.id : (request.header?.id ?? 0n));
+    const { header } = request;
+    const identity = header === undefined ? nobody : header;
+    return (
+      this.applyKeyValue(request, identity) ??
+      this.applyLease(request, identity) ??
+      this.applyMembership(request) ??
+      this.applyAuth(request, index)
+    );
+  }
+
+  private setId(id: bigint): void {
+    this.idHigh = Number(id >> 32n);
+    this.idLow = Number(id & 0xffff_ffffn);
+  }
+
+  private applyKeyValue(request: InternalRaftRequest, identity: Identity): ApplyResult | undefined {
+    if (request.put !== undefined) return this.put(this.putEntry.call.set(request.put), identity);
+    if (request.deleteRange !== undefined) return this.deleteRange(request.deleteRange, identity);
+    if (request.txn !== undefined) return this.txn(request.txn, identity);
+    if (request.compaction !== undefined) return this.compact(request.compaction, identity);
+    if (request.alarm !== undefined) return this.alarm(request.alarm, identity);
+    // Ranges are not proposed; one in an old log has no effect.
+    if (request.range !== undefined) return this.done();
+    return undefined;
+  }
+
+  private put(call: PutCall, identity: Identity): ApplyResult {
+    const { store, deps } = this;
+    const cost = putCost(call.keyEnd - call.keyStart, call.valueEnd - call.valueStart);
+    const refused =
+      this.refuseWrite(cost) ??
+      (this.auth.isEnabled ? this.auth.checkPut(identity, call) : undefined) ??
+      store.checkPut(call);
+    if (refused !== undefined) return this.error(refused);
+    const hasRoom = deps.quota.allows(cost);
+    store.begin();
+    const prevKv = store.put(call);
+    store.end();
+    return hasRoom ? { kind: 'put', revision: store.currentRevision, prevKv } : this.overQuota();
+  }
+
+  private deleteRange(request: etcdserverpb.DeleteRangeRequest, identity: Identity): ApplyResult {
+    const { store } = this;
+    const refused =
+      this.refuseWrite(0) ?? (this.auth.isEnabled ? this.auth.checkDeleteRange(identity, request) : undefined);
+    if (refused !== undefined) return this.error(refused);
+    store.begin();
+    const { deleted, prevKvs } = store.deleteRange(request.key, request.rangeEnd, request.prevKv && this.isAwaited());
+    store.end();
+    return { kind: 'delete', revision: store.currentRevision, deleted, prevKvs };
+  }
+
+  private txn(request: etcdserverpb.TxnRequest, identity: Identity): ApplyResult {
+    const { store, deps } = this;
+    const cost = txnCost(request);
+    const refused = this.refuseWrite(cost) ?? (this.auth.isEnabled ? this.auth.checkTxn(identity, request) : undefined);
+    if (refused !== undefined) return this.error(refused);
+    const hasRoom = deps.quota.allows(cost);
+    const result = runTxn(store, request, this.isAwaited());
+    if (typeof result === 'string') return this.error(result);
+    if (!hasRoom) return this.overQuota();
+    return { kind: 'txn', revision: store.currentRevision, succeeded: result.succeeded, responses: result.responses };
+  }
+
+  private compact(request: etcdserverpb.CompactionRequest, identity: Identity): ApplyResult {
+    const refused = (this.auth.isEnabled ? this.auth.checkAdmin(identity) : undefined) ?? this.refuseWrite(0);
+    if (refused !== undefined) return this.error(refused);
+    const { error, physical } = this.store.compact(request.revision);
+    const revision = this.store.currentRevision;
+    if (error !== undefined) return { kind: 'error', symbol: error, revision, physical };
+    return { kind: 'compaction', revision, physical };
+  }
+
+  private alarm(request: etcdserverpb.AlarmRequest, identity: Identity): ApplyResult {
+    const { alarms, logger } = this.deps;
+    const isGet = request.action === AlarmAction.GET;
+    if (this.auth.isEnabled) {
+      const refused = isGet ? this.auth.checkUser(identity) : this.auth.checkAdmin(identity);
+      if (refused !== undefined) return this.error(refused);
+    }
+    let touched: etcdserverpb.AlarmMember | undefined;
+    if (request.action === AlarmAction.ACTIVATE) {
+      touched = alarms.activate(request.memberId, request.alarm);
+      if (touched !== undefined) logger.warn('alarm raised', alarmFields(touched));
+    } else if (request.action === AlarmAction.DEACTIVATE) {
+      touched = alarms.deactivate(request.memberId, request.alarm);
+      if (touched !== undefined) logger.warn('alarm disarmed', alarmFields(touched));
+    }
+    const listed = isGet ? alarms.list(request.alarm) : touched === undefined ? [] : [touched];
+    return { kind: 'alarm', revision: this.store.currentRevision, alarms: listed };
+  }
+
+  private applyLease(request: InternalRaftRequest, identity: Identity): ApplyResult | undefined {
+    if (request.leaseGrant !== undefined) return this.grantLease(request.leaseGrant, identity);
+    if (request.leaseRevoke !== undefined) return this.revokeLease(request.leaseRevoke.id, identity);
+    if (request.leaseCheckpoint === undefined) return undefined;
+    for (const { id, remainingTtl } of request.leaseCheckpoint.checkpoints) {
+      this.deps.leases.checkpoint(id, remainingTtl);
+    }
+    return this.done();
+  }
+
+  private grantLease(request: etcdserverpb.LeaseGrantRequest, identity: Identity): ApplyResult {
+    const { deps } = this;
+    const refused = this.refuseWrite(leaseCost) ?? (this.auth.isEnabled ? this.auth.checkUser(identity) : undefined);
+    if (refused !== undefined) return this.error(refused);
+    const hasRoom = deps.quota.allows(leaseCost);
+    const granted = deps.leases.grant(request.id, request.ttl);
+    if (!granted.ok) return this.error(leaseErrors[granted.code]);
+    if (!hasRoom) return this.overQuota();
+    const revision = this.store.currentRevision;
+    return { kind: 'lease-grant', revision, id: request.id, ttlSeconds: granted.ttlSeconds };
+  }
+
+  private revokeLease(id: bigint, identity: Identity): ApplyResult {
+    const refused = this.refuseWrite(0) ?? (this.auth.isEnabled ? this.auth.checkLeaseRevoke(identity, id) : undefined);
+    if (refused !== undefined) return this.error(refused);
+    const { store } = this;
+    const isKnown = this.deps.leases.revoke(id, (keys) => store.deleteKeys(keys));
+    return isKnown ? { kind: 'lease-revoke', revision: store.currentRevision } : this.error('ErrGRPCLeaseNotFound');
+  }
+
+  private applyMembership(request: InternalRaftRequest): ApplyResult | undefined {
+    const { membership } = this.deps;
+    if (request.clusterVersionSet !== undefined) membership.setClusterVersion(request.clusterVersionSet.ver);
+    else if (request.clusterMemberAttrSet !== undefined) {
+      const { memberId, memberAttributes } = request.clusterMemberAttrSet;
+      membership.setAttributes(memberId, memberAttributes?.name ?? '', memberAttributes?.clientUrls ?? []);
+    } else if (request.downgradeInfoSet !== undefined) {
+      membership.setDowngrade(request.downgradeInfoSet.enabled, request.downgradeInfoSet.ver);
+    } else if (request.downgradeVersionTest === undefined) return undefined;
+    return this.done();
+  }
+
+  /** An entry that is nothing we know must not be passed over: the members would go apart. */
+  private applyAuth(request: InternalRaftRequest, index: number): ApplyResult {
+    const result = this.auth.apply?.(request, index);
+    if (result !== undefined) return result;
+    assert(isAuthRequest(request), `entry ${index} holds no request that is known here`);
+    return { kind: 'unsupported', revision: this.store.currentRevision };
+  }
+
+  /** Why alarms forbid a write of that cost, if they do. */
+  private refuseWrite(cost: number): ErrorSymbol | undefined {
+    const { alarms } = this.deps;
+    if (alarms.hasCorrupt) return 'ErrGRPCCorrupt';
+    return cost > 0 && alarms.hasNoSpace ? 'ErrGRPCNoSpace' : undefined;
+  }
+
+  /** The write was done, but its caller hears that there is no space, and the alarm is due. */
+  private overQuota(): ApplyResult {
+    if (!this.deps.alarms.hasNoSpace) this.deps.onOverQuota?.();
+    return this.error('ErrGRPCNoSpace');
+  }
+
+  private isAwaited(): boolean {
+    return this.deps.isAwaited?.(this.idHigh, this.idLow) ?? true;
+  }
+
+  private done(): ApplyResult {
+    return { kind: 'done', revision: this.store.currentRevision };
+  }
+
+  private error(symbol: ErrorSymbol): ApplyResult {
+    return { kind: 'error', symbol, revision: this.store.currentRevision };
+  }
+}
+
+function alarmFields(alarm: etcdserverpb.AlarmMember): Record<string, string> {
+  const type = alarm.alarm === AlarmType.NOSPACE ? 'NOSPACE' : alarm.alarm === AlarmType.CORRUPT ? 'CORRUPT' : 'NONE';
+  return { alarm: type, 'member-id': alarm.memberId.toString(16) };
+}
+
+function isAuthRequest(request: InternalRaftRequest): boolean {
+  return (
+    request.authEnable !== undefined ||
+    request.authDisable !== undefined ||
+    request.authStatus !== undefined ||
+    request.authenticate !== undefined ||
+    request.authUserAdd !== undefined ||
+    request.authUserDelete !== undefined ||
+    request.authUserGet !== undefined ||
+    request.authUserChangePassword !== undefined ||
+    request.authUserGrantRole !== undefined ||
+    request.authUserRevokeRole !== undefined ||
+    request.authUserList !== undefined ||
+    request.authRoleList !== undefined ||
+    request.authRoleAdd !== undefined ||
+    request.authRoleDelete !== undefined ||
+    request.authRoleGet !== undefined ||
+    request.authRoleGrantPermission !== undefined ||
+    request.authRoleRevokePermission !== undefined
+  );
+}

@@ -1,0 +1,4 @@
+export { AlarmStore } from './alarm-store.ts';
+export { Applier, type ApplierDeps } from './applier.ts';
+export { defaultQuotaBytes, leaseCost, putCost, Quota, txnCost } from './quota.ts';
+export * from './types.ts';

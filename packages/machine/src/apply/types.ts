@@ -1,0 +1,96 @@
+import type { ErrorSymbol, etcdserverpb } from '@quorate/api';
+import type { GrantResult } from '../lease/index.ts';
+import type { PutCall } from '../mvcc/put-call.ts';
+
+/** A committed entry of ordinary kind. */
+export interface CommittedEntry {
+  readonly index: number;
+  readonly term: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * What one applied request gives back to its caller. `revision` is the store's after it. Key-values and operations'
+ * responses are encoded messages that belong to the store.
+ */
+export type ApplyResult =
+  | { readonly kind: 'put'; readonly revision: number; readonly prevKv: Uint8Array | undefined }
+  | {
+      readonly kind: 'delete';
+      readonly revision: number;
+      readonly deleted: number;
+      readonly prevKvs: Uint8Array[];
+    }
+  | {
+      readonly kind: 'txn';
+      readonly revision: number;
+      readonly succeeded: boolean;
+      /** Encoded ResponseOp each. */
+      readonly responses: Uint8Array[];
+    }
+  /** `physical` resolves when the deletion is done and on disk. */
+  | { readonly kind: 'compaction'; readonly revision: number; readonly physical: Promise<void> }
+  | { readonly kind: 'lease-grant'; readonly revision: number; readonly id: bigint; readonly ttlSeconds: number }
+  | { readonly kind: 'lease-revoke'; readonly revision: number }
+  | { readonly kind: 'alarm'; readonly revision: number; readonly alarms: readonly etcdserverpb.AlarmMember[] }
+  /** Lease checkpoints, cluster version, member attributes, downgrade: nothing to say. */
+  | { readonly kind: 'done'; readonly revision: number }
+  /** Authentication requests, until there is an auth store. Nothing was changed. */
+  | { readonly kind: 'unsupported'; readonly revision: number }
+  | {
+      readonly kind: 'error';
+      readonly symbol: ErrorSymbol;
+      readonly revision: number;
+      /** Of a compaction refused as compacted: resolves when the one before it is on disk. */
+      readonly physical?: Promise<void>;
+    };
+
+/** Hears the result of the request with that id, given as two 32-bit halves. */
+export type Answer = (idHigh: number, idLow: number, result: ApplyResult) => void;
+
+/** The lessor, as far as entries change it. */
+export interface LeaseMachine {
+  grant(id: bigint, ttlSeconds: number): GrantResult;
+  revoke(id: bigint, deleteKeys: (keys: readonly string[]) => void): boolean;
+  checkpoint(id: bigint, remainingTtlSeconds: number): void;
+  has(id: bigint): boolean;
+}
+
+/** The member list, as far as ordinary entries change it. */
+export interface MembershipMachine {
+  setClusterVersion(version: string): void;
+  setAttributes(memberId: bigint, name: string, clientUrls: readonly string[]): void;
+  setDowngrade(enabled: boolean, targetVersion: string): void;
+}
+
+/** Whose request it is, as of the moment it was admitted. */
+export interface Identity {
+  readonly username: string;
+  readonly authRevision: number;
+}
+
+/** Permission checks at apply time; each returns why the request is refused, if it is. Not called while it is off. */
+export interface AuthGate {
+  readonly isEnabled: boolean;
+  checkPut(identity: Identity, call: PutCall): ErrorSymbol | undefined;
+  checkDeleteRange(identity: Identity, request: etcdserverpb.DeleteRangeRequest): ErrorSymbol | undefined;
+  checkTxn(identity: Identity, request: etcdserverpb.TxnRequest): ErrorSymbol | undefined;
+  checkLeaseRevoke(identity: Identity, lease: bigint): ErrorSymbol | undefined;
+  /** Of what only an administrator may do: compaction, changes of alarms. */
+  checkAdmin(identity: Identity): ErrorSymbol | undefined;
+  /** Of what any known user may do: granting a lease, reading alarms. */
+  checkUser(identity: Identity): ErrorSymbol | undefined;
+  /** One of the auth requests of the log; undefined when it is none that the gate knows. */
+  apply?(request: etcdserverpb.InternalRaftRequest, index: number): ApplyResult | undefined;
+}
+
+/** Lets everything pass. */
+export const openGate: AuthGate = {
+  isEnabled: false,
+  checkPut: () => undefined,
+  checkDeleteRange: () => undefined,
+  checkTxn: () => undefined,
+  checkLeaseRevoke: () => undefined,
+  checkAdmin: () => undefined,
+  checkUser: () => undefined,
+};

@@ -1,0 +1,129 @@
+import { delay, latin1ToBytes, nextTurn } from '@quorate/base';
+import { BucketId, encodeRevisionKey, MetaKey } from '@quorate/storage';
+import { DroppedList } from './dropped-list.ts';
+import { Pins } from './pins.ts';
+import type { MvccStore } from './store.ts';
+
+export interface CompactorOptions {
+  readonly batch: number;
+  readonly pauseMs: number;
+  readonly pinMsMax: number;
+}
+
+/** How often a compaction looks whether the readers it waits for are done. */
+const pinPollMs = 5;
+const sliceMs = 2;
+/** Ids looked at between two looks at the clock. */
+const idsPerLook = 256;
+
+/**
+ * Deletes in the background what compactions made unreadable, one compaction after the other. Of each it
+ *
+ * 1. makes the mark `scheduledCompactRev` durable, so that a restart takes the work up again;
+ * 2. waits for readers below it (at most `pinMsMax`, then they fail);
+ * 3. walks the index in slices of 2 ms, takes out what goes, and gathers the revisions;
+ * 4. deletes them from the backend in ascending order, `batch` at a time with a pause between;
+ * 5. writes `finishedCompactRev` in the same synchronous stretch as the last batch, and commits.
+ *
+ * It never looks at records that stay, so its cost is in what it deletes and one short step a key.
+ */
+export class Compactor {
+  private readonly store: MvccStore;
+  private readonly options: CompactorOptions;
+  readonly pins = new Pins();
+  private readonly queue: number[] = [];
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(store: MvccStore, options: CompactorOptions) {
+    this.store = store;
+    this.options = options;
+  }
+
+  /** @returns a promise that resolves when the compaction at `revision` is on disk; it never does once stopped. */
+  schedule(revision: number): Promise<void> {
+    this.queue.push(revision);
+    if (this.running === undefined) {
+      this.running = this.run();
+      this.running.catch((error) => this.store.logger.error('compaction failed', { error }));
+    }
+    return this.running;
+  }
+
+  /** Resolves when nothing is left to delete and all of it is committed. */
+  whenIdle(): Promise<void> {
+    return this.running ?? Promise.resolve();
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await nextTurn(this.store.clock);
+      while (this.queue.length > 0 && !this.stopped) {
+        // A later compaction covers an earlier one that has not begun.
+        const revision = Math.max(...this.queue);
+        this.queue.length = 0;
+        await this.compact(revision);
+      }
+    } finally {
+      this.running = undefined;
+    }
+  }
+
+  private async compact(revision: number): Promise<void> {
+    const { backend, clock, logger } = this.store;
+    const startedMs = clock.nowMs();
+    await backend.commit();
+    await this.waitForReaders(revision);
+    const dropped = new DroppedList();
+    await this.walkIndex(revision, dropped);
+    if (!(await this.deleteAll(revision, dropped))) return;
+    await backend.commit();
+    logger.info('finished scheduled compaction', {
+      'compact-revision': revision,
+      'deleted-revisions': dropped.count,
+      took: `${(clock.nowMs() - startedMs).toFixed(1)}ms`,
+    });
+  }
+
+  private async waitForReaders(revision: number): Promise<void> {
+    const { clock, logger } = this.store;
+    const endMs = clock.nowMs() + this.options.pinMsMax;
+    while (this.pins.hasBelow(revision) && !this.stopped) {
+      if (clock.nowMs() >= endMs) {
+        const readers = this.pins.breakBelow(revision);
+        logger.warn('compaction broke off slow readers', { 'compact-revision': revision, readers });
+        return;
+      }
+      await delay(clock, pinPollMs);
+    }
+  }
+
+  private async walkIndex(revision: number, dropped: DroppedList): Promise<void> {
+    const { clock, index, keyGone } = this.store;
+    for (let id = 1; id !== 0 && !this.stopped; ) {
+      const endMs = clock.nowMs() + sliceMs;
+      while (id !== 0 && clock.nowMs() < endMs) id = index.compactIds(id, idsPerLook, revision, dropped, keyGone);
+      if (id !== 0) await nextTurn(clock);
+    }
+  }
+
+  /** @returns false when it was stopped before the end. */
+  private async deleteAll(revision: number, dropped: DroppedList): Promise<boolean> {
+    const { backend, clock } = this.store;
+    const { batch, pauseMs } = this.options;
+    for (;;) {
+      if (this.stopped) return false;
+      const deleted = dropped.take(batch, (main, sub, isTombstone) => backend.deleteRevision(main, sub, isTombstone));
+      if (deleted < batch) break;
+      await delay(clock, pauseMs);
+      await backend.whenBelow();
+    }
+    const key = latin1ToBytes(MetaKey.finishedCompactRevision);
+    backend.put(BucketId.meta, key, encodeRevisionKey(revision, 0, false));
+    return true;
+  }
+}
