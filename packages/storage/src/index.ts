@@ -1,2 +1,4 @@
 export * from './backend/index.ts';
+export * from './datadir/index.ts';
+export * from './snap/index.ts';
 export * from './wal/index.ts';

@@ -1,4 +1,5 @@
 import { assert, CodedError, type DiskFile, type Gauge, type Histogram, hasCode } from '@quorate/base';
+import { parentOf } from '../datadir/parent-of.ts';
 import { encodeWalSnapshot } from './raft-codec.ts';
 import { repairWal, walExists } from './read-wal.ts';
 import { RecordEncoder, RecordType } from './record-encoder.ts';
@@ -344,9 +345,4 @@ function resolveOptions(options: WalOptions): SegmentWriterOptions {
     preallocation: options.preallocation ?? 'zeros',
     unsafeNoSync: options.unsafeNoSync ?? false,
   };
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf('/');
-  return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
 }

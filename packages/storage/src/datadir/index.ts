@@ -1,0 +1,2 @@
+export * from './data-directory.ts';
+export * from './purge-files.ts';

@@ -1,0 +1,2 @@
+export * from './snapshot-codec.ts';
+export * from './snapshot-store.ts';
