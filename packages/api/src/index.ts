@@ -1,4 +1,5 @@
 export * from './allocate.ts';
+export * from './base64.ts';
 export * from './codec.ts';
 export * from './decode-error.ts';
 export * from './errors.ts';
@@ -14,6 +15,8 @@ export * as v3electionpb from './generated/v3electionpb.ts';
 export * as v3lockpb from './generated/v3lockpb.ts';
 export * as walpb from './generated/walpb.ts';
 export * from './grpc-status.ts';
+export * from './json.ts';
+export * from './json-parse.ts';
 export * from './services.ts';
 export { decodeUtf8, decodeUtf8Lossy, utf8Length, writeUtf8 } from './utf8.ts';
 export * from './wire.ts';
