@@ -1,7 +1,8 @@
-import { runKillSuite } from './kill/suite.ts';
-import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
+import { runEtcd3Suite } from './etcd3-client.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
 import { runWatchSuite } from './grpc/watch-suite.ts';
+import { runKillSuite } from './kill/suite.ts';
+import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
 import { serverProgram } from './support/programs.ts';
 import { Report } from './support/report.ts';
@@ -14,6 +15,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   etcdctl: runEtcdctlSuite,
   grpc: runGrpcSuite,
   watch: runWatchSuite,
+  etcd3: runEtcd3Suite,
   kill: runKillSuite,
 };
 

@@ -24,7 +24,7 @@ function maskHeader(header: Message): Message {
   return {
     cluster_id: isSet('cluster_id'),
     member_id: isSet('member_id'),
-    revision: header['revision'],
+    revision: header.revision,
     raft_term: isSet('raft_term'),
   };
 }
@@ -48,11 +48,7 @@ function simplify(name: string, value: unknown): unknown {
 
 /** One text for equal messages. `masked` fields, at any depth, are replaced by `<masked>`. */
 export function canonicalMessage(message: unknown, masked: readonly string[] = []): string {
-  return JSON.stringify(
-    simplify('', message),
-    (key, value: unknown) => (masked.includes(key) ? '<masked>' : value),
-    1,
-  );
+  return JSON.stringify(simplify('', message), (key, value: unknown) => (masked.includes(key) ? '<masked>' : value), 1);
 }
 
 export function canonicalAnswer(answer: Answer, masked: readonly string[] = []): string {

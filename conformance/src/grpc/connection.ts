@@ -1,6 +1,6 @@
 import {
-  type ClientDuplexStream,
   Client,
+  type ClientDuplexStream,
   credentials,
   Metadata,
   type ServiceError,

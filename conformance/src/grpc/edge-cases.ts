@@ -69,7 +69,11 @@ const ranges: readonly EdgeCase[] = [
   ok('limit exact', 'KV.Range', range('a', 'z', { limit: 3 })),
   ok('limit negative', 'KV.Range', range('a', 'z', { limit: -3 })),
   ok('limit with filter', 'KV.Range', range('a', 'z', { limit: 1, min_mod_revision: 3 })),
-  ok('count only wins', 'KV.Range', range('a', 'z', { count_only: true, keys_only: true, limit: 1, min_mod_revision: 3 })),
+  ok(
+    'count only wins',
+    'KV.Range',
+    range('a', 'z', { count_only: true, keys_only: true, limit: 1, min_mod_revision: 3 }),
+  ),
   ok('order none, target create', 'KV.Range', range('a', 'z', { sort_target: 2 })),
   ok('order none, target value, limit', 'KV.Range', range('a', 'z', { sort_target: 4, limit: 1 })),
   ok('descend by equal versions', 'KV.Range', range('a', 'z', { sort_order: 2, sort_target: 1 })),
@@ -149,7 +153,10 @@ const txns: readonly EdgeCase[] = [
     }),
   ),
   ...many(5, (target) =>
-    ok(`unset operand of target ${target}`, 'KV.Txn', { compare: [{ key: b('missing'), target }], success: [opRange('a')] }),
+    ok(`unset operand of target ${target}`, 'KV.Txn', {
+      compare: [{ key: b('missing'), target }],
+      success: [opRange('a')],
+    }),
   ),
   ok('operand of another kind', 'KV.Txn', { compare: [{ key: b('a'), target: 0, mod_revision: 3 }] }),
   ok('unknown compare result', 'KV.Txn', { compare: [{ key: b('a'), target: 0, result: 9, version: 77 }] }),
@@ -172,19 +179,31 @@ const txns: readonly EdgeCase[] = [
   ok('nested compare sees the state before', 'KV.Txn', {
     success: [
       opPut('c1', 'new'),
-      opTxn({ compare: [{ key: b('c1'), target: 3, value: b('new') }], success: [opRange('c1')], failure: [opRange('c2')] }),
+      opTxn({
+        compare: [{ key: b('c1'), target: 3, value: b('new') }],
+        success: [opRange('c1')],
+        failure: [opRange('c2')],
+      }),
     ],
   }),
   ok('range, put, range', 'KV.Txn', { success: [opRange('x1'), opPut('x1'), opRange('x1')] }),
   ok('delete of nothing, range', 'KV.Txn', { success: [opDelete('nothing'), opRange('c1')] }),
   ok('delete, range, delete', 'KV.Txn', { success: [opDelete('x1'), opRange('x1'), opDelete('x1')] }),
-  fails('put, then a range of the future', 'KV.Txn', { success: [opPut('x2'), opRange('x2', '', { revision: 100000 })] }),
+  fails('put, then a range of the future', 'KV.Txn', {
+    success: [opPut('x2'), opRange('x2', '', { revision: 100000 })],
+  }),
   ok('the put left nothing', 'KV.Range', range('x2')),
-  ok('bad lease in the branch not taken', 'KV.Txn', { success: [opPut('x3')], failure: [opPut('x4', 'v', { lease: 99 })] }),
+  ok('bad lease in the branch not taken', 'KV.Txn', {
+    success: [opPut('x3')],
+    failure: [opPut('x4', 'v', { lease: 99 })],
+  }),
   fails('bad lease in the branch taken', 'KV.Txn', { success: [opPut('x5'), opPut('x4', 'v', { lease: 99 })] }),
   ok('from-key delete beside a put of another kind', 'KV.Txn', { success: [opDelete('zzz', '\0'), opPut('aaa')] }),
   ok('three levels', 'KV.Txn', {
-    success: [opTxn({ success: [opTxn({ success: [opPut('deep'), opRange('deep')] }), opRange('deep')] }), opRange('deep')],
+    success: [
+      opTxn({ success: [opTxn({ success: [opPut('deep'), opRange('deep')] }), opRange('deep')] }),
+      opRange('deep'),
+    ],
   }),
   ok('nested read only', 'KV.Txn', { success: [opTxn({ success: [opRange('c1')] })] }),
 ];
@@ -241,9 +260,23 @@ const leases: readonly EdgeCase[] = [
 const maintenance: readonly EdgeCase[] = [
   ok('defragment', 'Maintenance.Defragment', {}),
   ok('hash', 'Maintenance.Hash', {}, { masked: ['hash'] }),
-  ok('status', 'Maintenance.Status', {}, {
-    masked: ['dbSize', 'dbSizeInUse', 'leader', 'raftIndex', 'raftAppliedIndex', 'raftTerm', 'version', 'storageVersion'],
-  }),
+  ok(
+    'status',
+    'Maintenance.Status',
+    {},
+    {
+      masked: [
+        'dbSize',
+        'dbSizeInUse',
+        'leader',
+        'raftIndex',
+        'raftAppliedIndex',
+        'raftTerm',
+        'version',
+        'storageVersion',
+      ],
+    },
+  ),
   fails('move leader to an unknown member', 'Maintenance.MoveLeader', { targetID: 4711 }),
   fails('move leader to nobody', 'Maintenance.MoveLeader', {}),
   ok('activate an alarm of another member', 'Maintenance.Alarm', { action: 1, memberID: 123, alarm: 1 }),

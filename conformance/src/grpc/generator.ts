@@ -22,8 +22,20 @@ const KEYS: readonly Buffer[] = [
   'a', 'b', 'c', 'aa', 'ab', 'abc', 'b\0', 'b\0\0', 'k/1', 'k/2', 'k/3', 'k/10', 'k/2/x', 'z', '\xff', '\xff\xff', '\0', '\0\0',
 ].map(bytes); // biome-ignore format: a list
 /** More keys for transactions, so that not every one of them names a key twice. */
-const TXN_KEYS: readonly Buffer[] = Array.from({ length: 40 }, (_, index) => bytes(`t/${String.fromCharCode(97 + index)}`));
-const VALUES: readonly Buffer[] = ['', 'v', 'w', 'v1', 'v2', '\0', '\xff', 'longer value of some bytes', 'x'.repeat(300)].map(bytes);
+const TXN_KEYS: readonly Buffer[] = Array.from({ length: 40 }, (_, index) =>
+  bytes(`t/${String.fromCharCode(97 + index)}`),
+);
+const VALUES: readonly Buffer[] = [
+  '',
+  'v',
+  'w',
+  'v1',
+  'v2',
+  '\0',
+  '\xff',
+  'longer value of some bytes',
+  'x'.repeat(300),
+].map(bytes);
 export const LEASES: readonly string[] = ['1', '2', '3', '4', '77', '-5', '7587864523871234567'];
 const OPEN_END = bytes('\0');
 

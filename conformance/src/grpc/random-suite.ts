@@ -14,9 +14,9 @@ const ALL_KEYS = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
 /** Follows the store's revision and compaction by the reference's answers. */
 function observe(view: StoreView, call: GeneratedCall, answer: Answer): void {
   if (!answer.ok) return;
-  const header = answer.message['header'] as Message | null;
-  if (header !== null && header !== undefined) view.revision = Math.max(view.revision, Number(header['revision']));
-  if (call.method === 'KV.Compact') view.compactRevision = Number(call.request['revision']);
+  const header = answer.message.header as Message | null;
+  if (header !== null && header !== undefined) view.revision = Math.max(view.revision, Number(header.revision));
+  if (call.method === 'KV.Compact') view.compactRevision = Number(call.request.revision);
 }
 
 /** The keys come in no set order, so their order is masked by sorting. */
@@ -26,7 +26,7 @@ function isTimeToLive(call: GeneratedCall): boolean {
 
 function sortedKeys(answer: Answer): Answer {
   if (!answer.ok) return answer;
-  const keys = answer.message['keys'] as Buffer[];
+  const keys = answer.message.keys as Buffer[];
   return { ok: true, message: { ...answer.message, keys: [...keys].sort(Buffer.compare) } };
 }
 

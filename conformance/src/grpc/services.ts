@@ -25,12 +25,7 @@ const SERVICES: Readonly<Record<string, string>> = {
 function loadDefinitions(): PackageDefinition {
   const root = join(repositoryDir, 'packages', 'api', 'proto');
   return loadSync(
-    [
-      'etcdserverpb/rpc.proto',
-      'v3lockpb/v3lock.proto',
-      'v3electionpb/v3election.proto',
-      'grpc/health/v1/health.proto',
-    ],
+    ['etcdserverpb/rpc.proto', 'v3lockpb/v3lock.proto', 'v3electionpb/v3election.proto', 'grpc/health/v1/health.proto'],
     { includeDirs: [root], keepCase: true, longs: String, defaults: true, oneofs: true, bytes: Buffer },
   );
 }

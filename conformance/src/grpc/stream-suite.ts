@@ -18,9 +18,9 @@ function key(text: string): Buffer {
 
 /** Joins the chunks of a RangeStream as a client must. */
 function joinChunks(messages: readonly Message[]): Message {
-  const responses = messages.map((message) => message['range_response'] as Message);
+  const responses = messages.map((message) => message.range_response as Message);
   const last = responses.at(-1) ?? {};
-  return { ...last, kvs: responses.flatMap((response) => response['kvs'] as Message[]) };
+  return { ...last, kvs: responses.flatMap((response) => response.kvs as Message[]) };
 }
 
 async function rangeStreams(pair: ServerPair, seed: number): Promise<void> {
@@ -30,12 +30,15 @@ async function rangeStreams(pair: ServerPair, seed: number): Promise<void> {
     const call = generator.write();
     if (call.method === 'KV.Compact') continue;
     const answer = await pair.unary(`range stream: fill ${index}`, call.method, call.request);
-    const header = answer.ok ? (answer.message['header'] as Message | null) : null;
-    if (header !== null) view.revision = Math.max(view.revision, Number(header['revision']));
+    const header = answer.ok ? (answer.message.header as Message | null) : null;
+    if (header !== null) view.revision = Math.max(view.revision, Number(header.revision));
   }
   for (let index = 0; index < 60; index++) {
     // Enough keys for several chunks (the first holds ten).
-    await pair.unary('range stream: many', 'KV.Put', { key: key(`many/${index}`), value: Buffer.alloc(index * 50, 'x') });
+    await pair.unary('range stream: many', 'KV.Put', {
+      key: key(`many/${index}`),
+      value: Buffer.alloc(index * 50, 'x'),
+    });
   }
   for (let index = 0; index < 150; index++) {
     const request = generator.range(undefined, { sorted: index % 10 === 0 });
@@ -62,11 +65,12 @@ async function readSnapshot(connection: Connection): Promise<SnapshotFacts> {
   const answer = await connection.serverStream('Maintenance.Snapshot', {});
   const problems: string[] = [];
   if (answer.end.code !== 'OK') problems.push(`ended with ${answer.end.code} ${answer.end.details}`);
-  const blobs = answer.messages.map((message) => message['blob'] as Buffer);
+  const blobs = answer.messages.map((message) => message.blob as Buffer);
   const total = blobs.reduce((sum, blob) => sum + blob.length, 0);
   const digest = blobs.at(-1) ?? Buffer.alloc(0);
   const body = Buffer.concat(blobs.slice(0, -1));
-  if (!createHash('sha256').update(body).digest().equals(digest)) problems.push('the last blob is not the sha256 of the rest');
+  if (!createHash('sha256').update(body).digest().equals(digest))
+    problems.push('the last blob is not the sha256 of the rest');
   if (body.length % 512 !== 0) problems.push(`${body.length} bytes are no whole number of 512-byte blocks`);
   if (body.readUInt32LE(16) !== 0xed0c_daed) problems.push('no bbolt magic number in page 0');
   let sent = 0;
@@ -74,10 +78,11 @@ async function readSnapshot(connection: Connection): Promise<SnapshotFacts> {
     const blob = blobs[index] as Buffer;
     sent += blob.length;
     const expected = index === blobs.length - 1 ? 0 : total - 32 - sent;
-    if (Number(message['remaining_bytes']) !== expected) problems.push(`message ${index}: remaining_bytes ${message['remaining_bytes']}, not ${expected}`);
+    if (Number(message.remaining_bytes) !== expected)
+      problems.push(`message ${index}: remaining_bytes ${message.remaining_bytes}, not ${expected}`);
     if (blob.length > 32 * 1024) problems.push(`message ${index}: blob of ${blob.length} bytes`);
   });
-  return { problems, version: String(answer.messages[0]?.['version']) };
+  return { problems, version: String(answer.messages[0]?.version) };
 }
 
 async function snapshots(pair: ServerPair): Promise<void> {
@@ -117,7 +122,7 @@ async function leaseExpiry(pair: ServerPair): Promise<void> {
       await connection.unary('KV.Put', { key: key(name), value: key(name), lease: 601 });
     }
     const deleted = (): Message | undefined =>
-      watch.received.find((message) => (message['events'] as Message[]).some((event) => event['type'] === 1));
+      watch.received.find((message) => (message.events as Message[]).some((event) => event.type === 1));
     await watch.until(() => deleted() !== undefined, WAIT_MS);
     const took = Date.now() - granted;
     watch.cancel();
@@ -146,10 +151,14 @@ async function locks(pair: ServerPair): Promise<void> {
   pair.check('lock: second waits', second.reference, second.underTest);
   await pair.unary('lock: unlock a missing key', 'Lock.Unlock', { key: key('L/none') });
   await pair.unary('election: no leader', 'Election.Leader', { name: key('E') });
-  const campaign = await pair.unary('election: campaign', 'Election.Campaign', { name: key('E'), lease: 701, value: key('one') });
+  const campaign = await pair.unary('election: campaign', 'Election.Campaign', {
+    name: key('E'),
+    lease: 701,
+    value: key('one'),
+  });
   await pair.unary('election: leader', 'Election.Leader', { name: key('E') });
   if (campaign.ok) {
-    const leader = campaign.message['leader'] as Message;
+    const leader = campaign.message.leader as Message;
     await pair.unary('election: proclaim', 'Election.Proclaim', { leader, value: key('two') });
     await pair.unary('election: leader after', 'Election.Leader', { name: key('E') });
     await pair.unary('election: resign', 'Election.Resign', { leader });

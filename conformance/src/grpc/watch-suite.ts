@@ -49,7 +49,7 @@ class StreamPair {
       sideNames.map(async (side) => {
         const call = this.calls[side];
         call.send({ cancel_request: { watch_id: id } });
-        const canceled = (message: Message): boolean => message['canceled'] === true && message['watch_id'] === id;
+        const canceled = (message: Message): boolean => message.canceled === true && message.watch_id === id;
         await call.until(() => call.received.some(canceled), WAIT_MS);
       }),
     );
@@ -58,7 +58,8 @@ class StreamPair {
   compare(pair: ServerPair, name: string): void {
     const reference = transcribe(this.calls.reference.received, this.specs);
     const underTest = transcribe(this.calls.underTest.received, this.specs);
-    if (reference.problems.length > 0) throw new Error(`the reference breaks a promise: ${reference.problems.join('; ')}`);
+    if (reference.problems.length > 0)
+      throw new Error(`the reference breaks a promise: ${reference.problems.join('; ')}`);
     const asked = [...this.specs].map(([id, spec]) => `watcher ${id}: ${canonicalMessage(spec).replaceAll('\n', '')}`);
     pair.check(`${name}: created and cancelled`, reference.control, underTest.control, asked.join('\n'));
     pair.check(`${name}: events`, reference.events, underTest.events, asked.join('\n'));
@@ -71,7 +72,9 @@ class StreamPair {
 }
 
 function randomSpec(generator: Generator, start: number): WatchSpec {
-  const interval = generator.interval(generator.pick(['a', 'b', 'ab', 'k/', 'k/2', 't/', 't/c', '\xff', '\0', 'z'].map(key)));
+  const interval = generator.interval(
+    generator.pick(['a', 'b', 'ab', 'k/', 'k/2', 't/', 't/c', '\xff', '\0', 'z'].map(key)),
+  );
   return {
     ...interval,
     start_revision: start,
@@ -85,8 +88,8 @@ async function write(pair: ServerPair, generator: Generator, view: StoreView, na
   const call = generator.write();
   if (call.method === 'KV.Compact') return;
   const answer = await pair.unary(name, call.method, call.request);
-  const header = answer.ok ? (answer.message['header'] as Message | null) : null;
-  if (header !== null) view.revision = Math.max(view.revision, Number(header['revision']));
+  const header = answer.ok ? (answer.message.header as Message | null) : null;
+  if (header !== null) view.revision = Math.max(view.revision, Number(header.revision));
 }
 
 const LIVE_STREAMS = 5;
@@ -129,18 +132,19 @@ async function quietWatch(pair: ServerPair, name: string, request: Message, revi
   const transcripts = await pair.both(async (connection) => {
     const call = connection.duplex('Watch.Watch');
     const id = await createWatcher(call, request);
-    const canceled = (): boolean => call.received.some((message) => message['canceled'] === true);
+    const canceled = (): boolean => call.received.some((message) => message.canceled === true);
     const asked = Date.now();
-    if (id !== undefined && Number(request['start_revision']) <= revision) {
+    if (id !== undefined && Number(request.start_revision) <= revision) {
       while (!canceled() && Date.now() - asked < WAIT_MS) {
         call.send({ progress_request: {} });
-        if (await call.until(() => call.received.some((message) => message['watch_id'] === '-1') || canceled(), 100)) break;
+        if (await call.until(() => call.received.some((message) => message.watch_id === '-1') || canceled(), 100))
+          break;
       }
     }
     call.cancel();
     // How often progress was asked for differs.
-    const seen = call.received.filter((message) => message['watch_id'] !== '-1' || message['created'] === true);
-    const sizes = seen.map((message) => `${(message['events'] as Message[]).length} events`);
+    const seen = call.received.filter((message) => message.watch_id !== '-1' || message.created === true);
+    const sizes = seen.map((message) => `${(message.events as Message[]).length} events`);
     return `${sizes.join(', ')}\n${seen.map((message) => canonicalMessage(message)).join('\n')}`;
   });
   pair.check(name, transcripts.reference, transcripts.underTest, canonicalMessage(request));
@@ -155,7 +159,16 @@ async function historyWatches(pair: ServerPair, seed: number): Promise<void> {
   }
   const compacted = Math.floor(view.revision * 0.4);
   await pair.unary('history: compact', 'KV.Compact', { revision: compacted, physical: true });
-  const starts = [1, compacted - 1, compacted, compacted + 1, compacted + 2, view.revision, view.revision + 1, view.revision + 5];
+  const starts = [
+    1,
+    compacted - 1,
+    compacted,
+    compacted + 1,
+    compacted + 2,
+    view.revision,
+    view.revision + 1,
+    view.revision + 5,
+  ];
   const all = { key: OPEN, range_end: OPEN };
   const requests: Message[] = starts.flatMap((start_revision) => [
     { ...all, start_revision },
@@ -188,7 +201,12 @@ async function batchedHistory(pair: ServerPair): Promise<void> {
   const revision = BATCH_WRITES + 1;
   for (const start_revision of [1, 2, 3, 1302, 1303, 2301]) {
     await quietWatch(pair, `batches: start ${start_revision}`, { key: key('same'), start_revision }, revision);
-    await quietWatch(pair, `batches: start ${start_revision}, filtered`, { key: key('same'), start_revision, filters: [0] }, revision);
+    await quietWatch(
+      pair,
+      `batches: start ${start_revision}, filtered`,
+      { key: key('same'), start_revision, filters: [0] },
+      revision,
+    );
   }
 }
 
@@ -276,10 +294,14 @@ async function countProgress(connection: Connection, request: Message): Promise<
   await createWatcher(call, request);
   await sleep(PROGRESS_INTERVAL_MS * 6);
   call.cancel();
-  const notices = call.received.filter((message) => message['created'] === false && (message['events'] as Message[]).length === 0);
-  const revisions = new Set(notices.map((message) => (message['header'] as Message)['revision']));
+  const notices = call.received.filter(
+    (message) => message.created === false && (message.events as Message[]).length === 0,
+  );
+  const revisions = new Set(notices.map((message) => (message.header as Message).revision));
   // The timer is not in step on two servers: only "none" or "several" counts.
-  return notices.length === 0 ? 'none' : `${notices.length >= 3 ? 'several' : 'few'} at revision ${[...revisions].join()}`;
+  return notices.length === 0
+    ? 'none'
+    : `${notices.length >= 3 ? 'several' : 'few'} at revision ${[...revisions].join()}`;
 }
 
 async function progressNotices(pair: ServerPair): Promise<void> {

@@ -33,7 +33,7 @@ export interface Transcript {
 }
 
 function eventRevision(event: Message): number {
-  return Number((event['kv'] as Message)['mod_revision']);
+  return Number((event.kv as Message).mod_revision);
 }
 
 function inInterval(key: Buffer, spec: WatchSpec): boolean {
@@ -44,8 +44,8 @@ function inInterval(key: Buffer, spec: WatchSpec): boolean {
 }
 
 function checkEvents(message: Message, spec: WatchSpec | undefined, log: WatcherLog): void {
-  const events = message['events'] as Message[];
-  const header = message['header'] as Message;
+  const events = message.events as Message[];
+  const header = message.header as Message;
   const first = events[0];
   if (log.closed) log.problems.push('events after the watcher was cancelled');
   // All events of one revision come in one response, unless it was cut into fragments.
@@ -54,18 +54,18 @@ function checkEvents(message: Message, spec: WatchSpec | undefined, log: Watcher
   }
   for (const event of events) {
     const revision = eventRevision(event);
-    const key = (event['kv'] as Message)['key'] as Buffer;
+    const key = (event.kv as Message).key as Buffer;
     if (revision < log.lastRevision) log.problems.push(`revision ${revision} after ${log.lastRevision}`);
-    if (revision > Number(header['revision'])) log.problems.push(`event ${revision} above header ${header['revision']}`);
+    if (revision > Number(header.revision)) log.problems.push(`event ${revision} above header ${header.revision}`);
     log.lastRevision = revision;
     log.events.push(canonicalMessage(event).replaceAll('\n', ''));
     if (spec === undefined) continue;
     if (revision < spec.start_revision) log.problems.push(`event ${revision} before start ${spec.start_revision}`);
     if (!inInterval(key, spec)) log.problems.push(`key ${showBytes(key)} is outside the interval`);
-    if (spec.filters.includes(Number(event['type']))) log.problems.push(`filtered event at ${revision}`);
-    if (!spec.prev_kv && event['prev_kv'] !== null) log.problems.push(`prev_kv not asked for at ${revision}`);
+    if (spec.filters.includes(Number(event.type))) log.problems.push(`filtered event at ${revision}`);
+    if (!spec.prev_kv && event.prev_kv !== null) log.problems.push(`prev_kv not asked for at ${revision}`);
   }
-  log.fragmentOpen = message['fragment'] === true;
+  log.fragmentOpen = message.fragment === true;
   if (log.fragmentOpen && spec !== undefined && !spec.fragment) log.problems.push('fragment not asked for');
 }
 
@@ -75,16 +75,16 @@ export function transcribe(received: readonly Message[], specs: ReadonlyMap<stri
   const control: string[] = [];
   const problems: string[] = [];
   for (const message of received) {
-    const id = String(message['watch_id']);
-    const isControl = message['created'] === true || message['canceled'] === true;
+    const id = String(message.watch_id);
+    const isControl = message.created === true || message.canceled === true;
     if (isControl) control.push(canonicalMessage(message).replaceAll('\n', ''));
     const known = logs.get(id);
-    if (message['created'] === true && message['canceled'] !== true) {
+    if (message.created === true && message.canceled !== true) {
       if (known !== undefined) problems.push(`watcher ${id} was created twice`);
       logs.set(id, { events: [], problems: [], lastRevision: 0, fragmentOpen: false, closed: false });
     } else if (known !== undefined) {
-      if (message['canceled'] === true) known.closed = true;
-      else if ((message['events'] as Message[]).length > 0) checkEvents(message, specs.get(id), known);
+      if (message.canceled === true) known.closed = true;
+      else if ((message.events as Message[]).length > 0) checkEvents(message, specs.get(id), known);
     } else if (id !== '-1') {
       problems.push(`message for watcher ${id} before it was created`);
     }
@@ -96,13 +96,13 @@ export function transcribe(received: readonly Message[], specs: ReadonlyMap<stri
 
 /** Sends a create request and waits for its answer; the watch id, or undefined when it was refused. */
 export async function createWatcher(call: DuplexCall, request: Message): Promise<string | undefined> {
-  const isAnswer = (message: Message): boolean => message['created'] === true;
+  const isAnswer = (message: Message): boolean => message.created === true;
   const before = call.received.filter(isAnswer).length;
   call.send({ create_request: request });
   const came = await call.until(() => call.received.filter(isAnswer).length > before, WAIT_MS);
   if (!came) throw new Error(`no answer to the watch create request ${canonicalMessage(request)}`);
   const answer = call.received.filter(isAnswer)[before] as Message;
-  return answer['canceled'] === true ? undefined : String(answer['watch_id']);
+  return answer.canceled === true ? undefined : String(answer.watch_id);
 }
 
 /**
@@ -113,9 +113,9 @@ export async function syncWatchers(call: DuplexCall, revision: number): Promise<
   const answered = (): boolean =>
     call.received.some(
       (message) =>
-        message['watch_id'] === '-1' &&
-        message['created'] === false &&
-        Number((message['header'] as Message)['revision']) >= revision,
+        message.watch_id === '-1' &&
+        message.created === false &&
+        Number((message.header as Message).revision) >= revision,
     );
   const deadline = Date.now() + WAIT_MS;
   while (Date.now() < deadline) {

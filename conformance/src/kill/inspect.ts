@@ -19,10 +19,10 @@ const OPEN = Buffer.from([0]);
 function toState(kvs: readonly Message[]): State {
   const state = new Map<string, Entry>();
   for (const kv of kvs) {
-    state.set((kv['key'] as Buffer).toString(), {
-      value: (kv['value'] as Buffer).toString(),
-      lease: String(kv['lease']),
-      modRevision: Number(kv['mod_revision']),
+    state.set((kv.key as Buffer).toString(), {
+      value: (kv.value as Buffer).toString(),
+      lease: String(kv.lease),
+      modRevision: Number(kv.mod_revision),
     });
   }
   return state;
@@ -35,13 +35,13 @@ export async function dump(connection: Connection): Promise<Dump> {
   const leases = await connection.unary('Lease.LeaseLeases', {});
   if (!leases.ok) throw new Error(`leases: ${leases.code} ${leases.details}`);
   const hash = await connection.unary('Maintenance.HashKV', {});
-  const ids = (leases.message['leases'] as Message[]).map((lease) => String(lease['ID']));
-  const kvs = range.message['kvs'] as Message[];
+  const ids = (leases.message.leases as Message[]).map((lease) => String(lease.ID));
+  const kvs = range.message.kvs as Message[];
   return {
-    revision: Number((range.message['header'] as Message)['revision']),
+    revision: Number((range.message.header as Message).revision),
     keys: kvs.map((kv) => canonicalMessage(kv).replaceAll('\n', '')).join('\n'),
     leases: ids.sort().join(' '),
-    hash: hash.ok ? `${hash.message['hash']} compacted ${hash.message['compact_revision']}` : hash.details,
+    hash: hash.ok ? `${hash.message.hash} compacted ${hash.message.compact_revision}` : hash.details,
     state: toState(kvs),
   };
 }

@@ -85,10 +85,12 @@ export class Worker {
   /** Keys written together, and one deleted: all or nothing. */
   private group(): Request {
     const value = this.value();
-    const puts = Array.from(
-      { length: GROUP_KEYS },
-      (_, index): Change & { kind: 'put' } => ({ kind: 'put', key: `${this.prefix}g${index}`, value, lease: '0' }),
-    );
+    const puts = Array.from({ length: GROUP_KEYS }, (_, index): Change & { kind: 'put' } => ({
+      kind: 'put',
+      key: `${this.prefix}g${index}`,
+      value,
+      lease: '0',
+    }));
     const removed = this.key();
     const success = [
       ...puts.map((change) => ({ request_put: putRequest(change) })),
@@ -130,7 +132,7 @@ export class Worker {
         if (isLost(answer.code)) return;
         throw new Error(`${request.method}: ${answer.code} ${answer.details}`);
       }
-      this.acknowledge(request, Number((answer.message['header'] as Message)['revision']));
+      this.acknowledge(request, Number((answer.message.header as Message).revision));
       if (this.index === 0 && pickInt(this.random, 80) === 0) await this.compact(connection);
       if (!this.leaseHeld) await this.ensureLease(connection);
     }

@@ -66,15 +66,18 @@ export class Player {
   }
 
   private substitute(text: string): string {
-    return text.replace(/\$\{([a-zA-Z0-9_]+)(?::([^:}]*):(\d+))?\}/g, (whole, name: string, unit?: string, times?: string) => {
-      if (name === 'repeat') return (unit ?? '').repeat(Number(times));
-      if (name === 'dir') return this.scratch;
-      if (name === 'endpoint') return this.server.endpoint;
-      if (name === 'peerPort') return String(this.server.peerPort);
-      if (name === 'member') return this.memberId.toString(16);
-      if (name === 'cluster') return this.clusterId.toString(16);
-      return this.captured.get(name) ?? whole;
-    });
+    return text.replace(
+      /\$\{([a-zA-Z0-9_]+)(?::([^:}]*):(\d+))?\}/g,
+      (whole, name: string, unit?: string, times?: string) => {
+        if (name === 'repeat') return (unit ?? '').repeat(Number(times));
+        if (name === 'dir') return this.scratch;
+        if (name === 'endpoint') return this.server.endpoint;
+        if (name === 'peerPort') return String(this.server.peerPort);
+        if (name === 'member') return this.memberId.toString(16);
+        if (name === 'cluster') return this.clusterId.toString(16);
+        return this.captured.get(name) ?? whole;
+      },
+    );
   }
 
   private command(words: readonly string[]): { command: string; args: string[] } {
@@ -119,7 +122,10 @@ export class Player {
     const came = await child.waitForOutput(() => countLines(child.stdout) >= step.lines, BACKGROUND_TIMEOUT_MS);
     if (came) return NOTHING_SHOWN;
     const got = maskText(`${child.stdout}--- stderr\n${child.stderr}`, this.identity, step.masks);
-    return { shown: `awaited ${step.lines} lines of output, got ${countLines(child.stdout)}:\n${got}`, exit: 'timeout' };
+    return {
+      shown: `awaited ${step.lines} lines of output, got ${countLines(child.stdout)}:\n${got}`,
+      exit: 'timeout',
+    };
   }
 
   async end(step: EndStep): Promise<Outcome> {

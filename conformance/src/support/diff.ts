@@ -18,10 +18,7 @@ function splitLines(text: string): string[] {
 function diffLines(left: readonly string[], right: readonly string[]): Line[] {
   const width = right.length + 1;
   if ((left.length + 1) * width > TABLE_CELLS_MAX) {
-    return [
-      ...left.map((text): Line => ({ sign: '-', text })),
-      ...right.map((text): Line => ({ sign: '+', text })),
-    ];
+    return [...left.map((text): Line => ({ sign: '-', text })), ...right.map((text): Line => ({ sign: '+', text }))];
   }
   // common[i * width + j]: length of the longest common subsequence of left[i..] and right[j..].
   const common = new Uint32Array((left.length + 1) * width);

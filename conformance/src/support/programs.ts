@@ -18,7 +18,7 @@ export type Program =
   | { readonly found: false; readonly reason: string };
 
 function onPath(name: string): string | undefined {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
+  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
     const candidate = join(directory, name);
     if (directory !== '' && existsSync(candidate)) return candidate;
   }
@@ -38,7 +38,7 @@ function installed(name: string, variable: string): Program {
 }
 
 function quorate(): Program {
-  const given = process.env['QUORATE_COMMAND'];
+  const given = process.env.QUORATE_COMMAND;
   if (given !== undefined && given !== '') {
     const [command, ...args] = given.split(' ');
     return { found: true, command: command ?? given, args };
@@ -47,7 +47,10 @@ function quorate(): Program {
   if (existsSync(direct)) return { found: true, command: direct, args: [] };
   const script = join(repositoryDir, 'bin', 'quorate.mjs');
   if (existsSync(script)) return { found: true, command: process.execPath, args: [script] };
-  return { found: false, reason: 'bin/quorate and bin/quorate.mjs are missing (QUORATE_COMMAND names another command)' };
+  return {
+    found: false,
+    reason: 'bin/quorate and bin/quorate.mjs are missing (QUORATE_COMMAND names another command)',
+  };
 }
 
 export function serverProgram(kind: ServerKind): Program {

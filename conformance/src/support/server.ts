@@ -109,7 +109,8 @@ export async function launch(options: LaunchOptions): Promise<RunningServer> {
   const server = spawnServer(options);
   try {
     await waitUntil(`${options.kind} to serve`, options.startTimeoutMs ?? START_TIMEOUT_MS, async () => {
-      if (server.child.exit !== undefined) throw new Error(`${options.kind} ended (${server.child.exit}) while starting`);
+      if (server.child.exit !== undefined)
+        throw new Error(`${options.kind} ended (${server.child.exit}) while starting`);
       return isHealthy(options.clientPort);
     });
   } catch (error) {
