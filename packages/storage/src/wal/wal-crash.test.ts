@@ -154,3 +154,72 @@ test('a crash at any write or sync loses nothing acknowledged, and the log opens
     assert.ok(n > 20, `only ${n} operations in a run`);
   }
 });
+
+function plainEntry(index: number): Entry {
+  return { term: 1, index, type: 0, data: new Uint8Array(20 + ((index * 37) % 200)).fill(1 + (index % 255)) };
+}
+
+/** What a member does: snapshots, and purging what they cover. */
+async function snapshotRun(seed: number, n: number, mode: CrashMode): Promise<boolean> {
+  const random = new SeededRandom(seed);
+  const { disk, deps } = await start();
+  const options: WalOptions = { directory, segmentBytes: 1500, preallocation: 'sparse' };
+  const acknowledged = { last: 0, snapshot: 0 };
+  const where = `seed ${seed}, operation ${n}, ${mode}`;
+  stopAt(disk, n);
+  const member = async (): Promise<void> => {
+    const wal = await Wal.create(deps, options, metadata);
+    for (let step = 0; step < 15; step++) {
+      const from = wal.lastIndex + 1;
+      const added = Array.from({ length: 1 + nextBelow(random, 6) }, (_, i) => plainEntry(from + i));
+      wal.append({ term: 1, vote: 1n, commit: acknowledged.last }, added);
+      await wal.sync();
+      acknowledged.last = wal.lastIndex;
+      if (nextBelow(random, 3) > 0 || acknowledged.last === acknowledged.snapshot) continue;
+      const index = Math.max(acknowledged.snapshot + 1, acknowledged.last - nextBelow(random, 3));
+      wal.append({ term: 1, vote: 1n, commit: acknowledged.last }, []);
+      await wal.saveSnapshot({ index, term: 1 });
+      acknowledged.snapshot = index;
+      await wal.release(index);
+      await wal.purge(1);
+    }
+    await wal.close();
+  };
+  const stopped = await member().then(
+    () => false,
+    (error: unknown) => {
+      assert.ok(disk.isStopped, `${where}: ${String(error)}`);
+      return true;
+    },
+  );
+  disk.onOperation = undefined;
+  disk.stop();
+  await new Promise(setImmediate);
+  disk.crash(random, mode);
+  if (!(await walExists(deps, directory))) {
+    assert.equal(acknowledged.last, 0, where);
+    return stopped;
+  }
+  const recorded = await validSnapshotEntries(deps, directory);
+  const newest = recorded.at(-1) ?? { index: 0, term: 0 };
+  assert.ok(newest.index >= acknowledged.snapshot, `${where}: lost the snapshot record`);
+  const { wal, content } = await Wal.open(deps, options, newest);
+  assert.ok(wal.lastIndex >= acknowledged.last, `${where}: lost entries`);
+  assert.deepEqual(
+    textOf(content.entries),
+    textOf(content.entries.map((_, i) => plainEntry(newest.index + 1 + i))),
+    where,
+  );
+  await wal.close();
+  return stopped;
+}
+
+test('a crash at any operation leaves the newest snapshot record and all entries behind it', async () => {
+  const rounds = Number(process.env.QUORATE_ROUNDS ?? 4);
+  const modes: readonly CrashMode[] = ['synced', 'torn', 'process'];
+  for (let seed = 0; seed < rounds; seed++) {
+    let n = 1;
+    while (await snapshotRun(seed, n, modes[seed % modes.length] as CrashMode)) n++;
+    assert.ok(n > 40, `only ${n} operations in a run`);
+  }
+});
