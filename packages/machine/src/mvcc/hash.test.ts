@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { NodeClock } from '@quorate/base/node';
+import { deleteOp, putOp, TestMachine } from '../apply/testing/test-machine.ts';
+import { hashKeys } from './hash.ts';
+
+/** Hashes that a server of 3.4.23 gave: [revision, compacted revision, hash]. */
+const observed: readonly [number, number, number][] = [
+  [2, -1, 2_587_454_935],
+  [3, -1, 1_827_592_406],
+  [4, -1, 2_069_675_932],
+  [5, -1, 1_125_682_900],
+  [6, -1, 1_755_817_298],
+  [7, -1, 1_168_362_456],
+  [8, -1, 714_127_153],
+  [9, -1, 2_375_474_114],
+  [10, -1, 3_093_795_629],
+  [9, 8, 2_236_214_146],
+  [10, 8, 3_623_023_534],
+];
+
+test('hashes are those of a real server', async () => {
+  const machine = await TestMachine.open(new NodeClock());
+  machine.put('a', '1');
+  machine.put('b', '2');
+  machine.put('a', '3');
+  machine.delete('b');
+  machine.put('b', '4');
+  machine.txn({ success: [putOp('c', 'x'), putOp('d', 'y'), deleteOp('a')] });
+  machine.put('a', '5');
+  machine.put('b', '');
+  machine.put('a', '6');
+  for (const [revision, compacted, hash] of observed) {
+    if (compacted > machine.store.compactRevision) {
+      machine.compact(compacted);
+      await machine.store.whenCompacted();
+    }
+    const expected = { hash, compactRevision: compacted, hashRevision: revision, currentRevision: 10 };
+    assert.deepEqual(await hashKeys(machine.store, revision), expected);
+  }
+  assert.equal(await hashKeys(machine.store, 7), 'ErrGRPCCompacted');
+  assert.equal(await hashKeys(machine.store, 11), 'ErrGRPCFutureRev');
+  assert.ok(typeof (await hashKeys(machine.store, 8)) !== 'string');
+});
+
+test('one put of foo=bar', async () => {
+  const machine = await TestMachine.open(new NodeClock());
+  machine.put('foo', 'bar');
+  const result = await hashKeys(machine.store, 0);
+  assert.ok(typeof result !== 'string');
+  assert.equal(result.hash, 3_305_255_506);
+});
