@@ -3,7 +3,7 @@ import protobuf from 'protobufjs';
 import { alwaysPresent, bigintFields, proto2Unwritten, rawFields, triState } from './tables.mjs';
 
 /** range_end → rangeEnd, peerURLs → peerUrls, remaining_TTL → remainingTtl, NodeID → nodeId. */
-export function camelCase(name) {
+function camelCase(name) {
   const words = name.match(/[A-Z]{2,}s?(?=[A-Z][a-z]|_|$)|[A-Z]?[a-z0-9]+|[A-Z]+/g);
   return words
     .map((word, i) => (i === 0 ? word.toLowerCase() : word[0].toUpperCase() + word.slice(1).toLowerCase()))
@@ -24,7 +24,7 @@ function packageOf(object) {
 }
 
 /** Type name within its file: nested types stand beside their parent, under their own name where that says enough. */
-export function localName(object) {
+function localName(object) {
   if (!(object.parent instanceof protobuf.Type)) return object.name[0].toUpperCase() + object.name.slice(1);
   return object.name === 'Type' ? object.parent.name + object.name : object.name;
 }

@@ -107,6 +107,12 @@ test('a sub-message that comes twice is merged; of a oneof only what came last',
   const merged = etcdserverpb.RequestOp.decode(bytes('0a00  1203 0a0161  1203 120162'));
   assert.deepEqual([merged.requestPut?.key, merged.requestPut?.value], [utf8('a'), utf8('b')]);
   assert.equal(merged.requestRange, undefined);
+  const restarted = etcdserverpb.RequestOp.decode(bytes('1203 0a0161  0a00  1203 120162  1202 1801'));
+  assert.deepEqual(
+    { ...restarted.requestPut },
+    { ...etcdserverpb.PutRequest.create({ value: utf8('b'), lease: 1n }) },
+    'what came before the other member is gone',
+  );
   const switched = etcdserverpb.RequestOp.decode(bytes('1200 0a00'));
   assert.deepEqual([switched.requestPut, switched.requestRange !== undefined], [undefined, true]);
 });
@@ -116,6 +122,9 @@ test('unknown fields and fields of an unexpected wire type are kept and come out
   assert.deepEqual([request.key, request.value], [utf8('a'), utf8('b')]);
   assert.equal(hex(request.unknown as Uint8Array), 'a8060108057b08017c9d0601020304');
   assert.equal(hex(etcdserverpb.PutRequest.encode(request)), '0a0161120162a8060108057b08017c9d0601020304');
+  const neighbours = bytes('0a0161 a80601 0805 7b0801 7c');
+  const kept = etcdserverpb.PutRequest.decode(neighbours).unknown;
+  assert.ok(kept?.buffer === neighbours.buffer && kept.length === 9, 'neighbours stay a view');
   assert.equal(hex(etcdserverpb.HashRequest.encode(etcdserverpb.HashRequest.decode(bytes('0801')))), '0801');
   // The v2 request that entries of older releases carry.
   assert.equal(hex(etcdserverpb.InternalRaftRequest.decode(bytes('0807 12020807')).unknown as Uint8Array), '12020807');
