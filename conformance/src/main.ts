@@ -1,4 +1,5 @@
 import { runEtcd3Suite } from './etcd3-client.ts';
+import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
 import { runWatchSuite } from './grpc/watch-suite.ts';
 import { runKillSuite } from './kill/suite.ts';
@@ -15,6 +16,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   etcdctl: runEtcdctlSuite,
   grpc: runGrpcSuite,
   watch: runWatchSuite,
+  auth: runAuthSuite,
   etcd3: runEtcd3Suite,
   kill: runKillSuite,
 };

@@ -7,6 +7,7 @@ import { errorText } from '../support/text.ts';
 import { canonicalAnswer, canonicalMessage, canonicalStream } from './canonical.ts';
 import { type Answer, type CallOptions, Connection, type StreamAnswer } from './connection.ts';
 import { loadMethods, type Message } from './services.ts';
+import { Tally } from './tally.ts';
 
 /** After this many differences a part is given up: what follows would only repeat them. */
 export const DIFFERENCES_MAX = 25;
@@ -40,6 +41,7 @@ export class ServerPair {
   private readonly extraArgs: readonly string[];
   private readonly part: string;
   private differences = 0;
+  private readonly tally = new Tally();
 
   private constructor(
     part: string,
@@ -101,8 +103,8 @@ export class ServerPair {
     if (this.differences >= DIFFERENCES_MAX) throw new TooManyDifferences();
   }
 
-  note(text: string): void {
-    this.report.note(`${this.part}: ${text}`);
+  outcomes(): string {
+    return `${this.part}: ${this.tally}`;
   }
 
   /** Records a condition that must hold for both servers. */
@@ -133,6 +135,7 @@ export class ServerPair {
     answers: Record<SideName, Answer>,
     masked: readonly string[],
   ): void {
+    this.tally.add(method, answers.reference);
     this.check(
       name,
       canonicalAnswer(answers.reference, masked),
@@ -201,6 +204,7 @@ export async function runPart(
   try {
     pair = await ServerPair.start(part, options, report, directory, extraArgs);
     await body(pair);
+    if (options.verbose) report.note(pair.outcomes());
   } catch (error) {
     const server = pair?.server('underTest');
     const log = server?.child.exit === undefined ? '' : `\nserver under test ended:\n${server?.logTail() ?? ''}`;

@@ -30,21 +30,6 @@ function sortedKeys(answer: Answer): Answer {
   return { ok: true, message: { ...answer.message, keys: [...keys].sort(Buffer.compare) } };
 }
 
-/** How the calls ended, so that a reader sees that the random requests reach more than errors. */
-class Tally {
-  private readonly counts = new Map<string, number>();
-
-  add(call: GeneratedCall, answer: Answer): void {
-    const key = `${call.method} ${answer.ok ? 'ok' : answer.details}`;
-    this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
-  }
-
-  toString(): string {
-    const lines = [...this.counts].sort((a, b) => b[1] - a[1]).map(([key, count]) => `  ${count} ${key}`);
-    return `outcomes on the reference:\n${lines.join('\n')}`;
-  }
-}
-
 async function compareCall(pair: ServerPair, name: string, call: GeneratedCall): Promise<Answer> {
   if (!isTimeToLive(call)) {
     return pair.unary(name, call.method, call.request, call.masked === undefined ? {} : { masked: call.masked });
@@ -67,7 +52,6 @@ async function compareState(pair: ServerPair, name: string, view: StoreView): Pr
 async function randomOperations(pair: ServerPair, options: Options): Promise<void> {
   const view: StoreView = { revision: 1, compactRevision: 0 };
   const generator = new Generator(new SeededRandom(options.seed), view);
-  const tally = new Tally();
   const restartEvery = Math.ceil(options.operations / (RESTARTS + 1));
   let operation = 0;
   let nextRestart = restartEvery;
@@ -75,13 +59,11 @@ async function randomOperations(pair: ServerPair, options: Options): Promise<voi
     const write = generator.write();
     const written = await compareCall(pair, `seed ${options.seed} operation ${operation++}`, write);
     observe(view, write, written);
-    tally.add(write, written);
     const reads = Array.from({ length: READS_BETWEEN_WRITES }, () => generator.read());
     await Promise.all(
       reads.map(async (read) => {
         const answer = await compareCall(pair, `seed ${options.seed} operation ${operation++}`, read);
         observe(view, read, answer);
-        tally.add(read, answer);
       }),
     );
     if (operation >= nextRestart && operation < options.operations) {
@@ -95,7 +77,6 @@ async function randomOperations(pair: ServerPair, options: Options): Promise<voi
   await compareState(pair, 'at the end', view);
   await pair.unary('defragment', 'Maintenance.Defragment', {});
   await compareState(pair, 'after defragment', view);
-  if (options.verbose) pair.note(tally.toString());
 }
 
 /** Seeded random unary requests against both servers, compared one by one. */
