@@ -1,7 +1,7 @@
+import { varintLength, writeVarint } from '@quorate/api';
 import { allocateUnsafe, assert, utf8ToBytes } from '@quorate/base';
 import { EventType, type StoreEvent } from '../mvcc/contract.ts';
 import { type HeaderWriter, headerBytesMax } from './response-header.ts';
-import { varintSize, writeVarint } from './varint.ts';
 
 /*
  * etcdserverpb.WatchResponse, fields in tag order, zero fields left out:
@@ -116,7 +116,7 @@ export function encodeEvents(
   let size = 0;
   for (let i = 0; i < events.length; i++) {
     const inner = eventBytes(events[i] as StoreEvent, previous?.[i]);
-    size += 1 + varintSize(inner) + inner;
+    size += 1 + varintLength(inner) + inner;
   }
   const body = encoder.allocate(size);
   let at = 0;
@@ -137,8 +137,8 @@ export function encodeEvents(
 
 function eventBytes(event: StoreEvent, previous: Uint8Array | undefined): number {
   const type = event.type === EventType.put ? 0 : 2;
-  const keyValue = 1 + varintSize(event.keyValue.length) + event.keyValue.length;
-  return type + keyValue + (previous === undefined ? 0 : 1 + varintSize(previous.length) + previous.length);
+  const keyValue = 1 + varintLength(event.keyValue.length) + event.keyValue.length;
+  return type + keyValue + (previous === undefined ? 0 : 1 + varintLength(previous.length) + previous.length);
 }
 
 function writeBytes(tag: number, bytes: Uint8Array, target: Uint8Array, position: number): number {

@@ -1,5 +1,5 @@
+import { writeVarint, writeVarint64 } from '@quorate/api';
 import { allocateUnsafe, copyBytes } from '@quorate/base';
-import { writeVarint, writeVarint64 } from './varint.ts';
 
 /**
  * Writes the fields of an etcdserverpb.ResponseHeader { 1 cluster_id, 2 member_id, 3 revision, 4 raft_term } at

@@ -21,7 +21,7 @@ function start({ options = {}, stream: streamOptions = {}, capacity }: Setup = {
     { history: store, clock, random: new SeededRandom(1), writeHeader: makeHeaderWriter(1n, 2n, () => 3) },
     options,
   );
-  store.sink = hub;
+  store.setSink(hub);
   const output = new TestOutput(capacity);
   const stream = hub.openStream(output, streamOptions);
   return { store, clock, hub, output, stream };
@@ -384,7 +384,7 @@ test('after a leader snapshot watchers go on from where they were', () => {
   const snapshot = new NaiveStore();
   for (let i = 0; i < 5; i++) snapshot.put('foo');
   hub.restore(snapshot);
-  snapshot.sink = hub;
+  snapshot.setSink(hub);
   clock.settle();
   snapshot.put('foo');
   assert.deepEqual(take(output).sort(), [

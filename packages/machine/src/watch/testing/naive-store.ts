@@ -1,6 +1,6 @@
+import { writeVarint } from '@quorate/api';
 import { copyBytes, latin1ToBytes } from '@quorate/base';
 import { type ChangeSink, EventType, type History, type StoreEvent } from '../../mvcc/contract.ts';
-import { writeVarint } from '../varint.ts';
 
 interface Change {
   readonly revision: number;
@@ -15,7 +15,21 @@ export class NaiveStore implements History {
   compactRevision = -1;
   readonly changes: Change[] = [];
   private readonly live = new Map<string, { create: number; version: number }>();
-  sink: ChangeSink | undefined = undefined;
+  private sink: ChangeSink | undefined = undefined;
+
+  /** What the hub reads. */
+  get history(): History {
+    return this;
+  }
+
+  setSink(sink: ChangeSink): void {
+    this.sink = sink;
+  }
+
+  /** A store with the same past and no sink: a leader's snapshot. */
+  copy(): NaiveStore {
+    return Object.assign(new NaiveStore(), this, { sink: undefined });
+  }
 
   /** One write transaction; operations that change nothing are left out. */
   write(operations: readonly NaiveOperation[]): void {

@@ -4,6 +4,7 @@ import { makeHeaderWriter } from '../response-header.ts';
 import { WatchHub } from '../watch-hub.ts';
 import { noWatchId, type WatchStream } from '../watch-stream.ts';
 import { ManualClock } from './manual-clock.ts';
+import { MvccTwinStore } from './mvcc-twin-store.ts';
 import { type NaiveOperation, NaiveStore } from './naive-store.ts';
 import { modRevisionOf, nameOf, type SeenResponse, TestOutput } from './watch-response.ts';
 
@@ -42,17 +43,21 @@ function check(condition: boolean, what: string): asserts condition {
 export class WatchTwin {
   private readonly random: SeededRandom;
   private readonly clock = new ManualClock();
-  private store = new NaiveStore();
+  private store: NaiveStore;
+  private readonly isReal: boolean;
   private readonly hub: WatchHub;
   private readonly streams: TwinStream[] = [];
   readonly counts = { events: 0, progress: 0, compacted: 0, fragments: 0, batches: 0 };
 
-  constructor(seed: number) {
+  /** @param isReal over the real store; else over the naive one, which also takes part in snapshots */
+  constructor(seed: number, isReal: boolean) {
     this.random = new SeededRandom(seed);
+    this.isReal = isReal;
+    this.store = isReal ? new MvccTwinStore(this.clock, this.random) : new NaiveStore();
     this.clock.stepMs = this.below(2) === 0 ? 0 : 0.7;
     this.hub = new WatchHub(
       {
-        history: this.store,
+        history: this.store.history,
         clock: this.clock,
         random: this.random,
         writeHeader: makeHeaderWriter(0xc437_c30f_b21f_c940n, 7n, () => 2),
@@ -65,20 +70,29 @@ export class WatchTwin {
         changesPerSliceMax: 2 + this.below(30),
       },
     );
-    this.store.sink = this.hub;
+    this.store.setSink(this.hub);
     for (let i = 0; i < 4; i++) this.openStream();
   }
 
-  run(steps: number): void {
-    for (let i = 0; i < steps; i++) this.step();
+  async run(steps: number): Promise<void> {
+    for (let i = 0; i < steps; i++) {
+      this.step();
+      if (this.isReal) await this.letCompactionRun();
+    }
     for (const stream of this.streams) stream.output.capacity = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 3; i++) {
       for (const stream of this.streams) this.take(stream, Number.POSITIVE_INFINITY);
       this.clock.settle();
     }
-    check(!this.clock.hasDeferred, 'the catch-up comes to rest');
+    check(this.isReal || !this.clock.hasDeferred, 'the catch-up comes to rest');
     for (const stream of this.streams) this.checkComplete(stream);
     this.hub.close();
+  }
+
+  /** The real store deletes in batches, with promises and pauses between them. */
+  private async letCompactionRun(): Promise<void> {
+    for (let i = 0; i < 4; i++) await Promise.resolve();
+    if (this.below(3) === 0) this.clock.advance(10);
   }
 
   private below(bound: number): number {
@@ -130,13 +144,12 @@ export class WatchTwin {
 
   /** A snapshot of a leader that is ahead by some writes this member never saw one by one. */
   private restore(): void {
-    const store = new NaiveStore();
-    Object.assign(store, this.store, { sink: undefined });
-    this.store = store;
+    if (this.isReal) return;
+    this.store = this.store.copy();
     for (let i = this.below(20); i > 0; i--) this.write();
     if (this.below(2) === 0) this.compact();
-    store.sink = this.hub;
-    this.hub.restore(store);
+    this.store.setSink(this.hub);
+    this.hub.restore(this.store);
   }
 
   private reopen(old: TwinStream): void {
