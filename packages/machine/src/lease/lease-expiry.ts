@@ -50,11 +50,6 @@ const checkpointsPerEntryMax = 1000;
 /** What {@link LeaseExpiry.renew} answers instead of a TTL. */
 export const renewal = { notFound: 0, notPrimary: -1 } as const;
 
-interface Waiter {
-  readonly lease: Lease;
-  readonly resolve: (answer: number) => void;
-}
-
 /**
  * The part of leases that has to do with time: it runs on the leader alone. Renewals only move the expiry noted in the lease; its
  * entry in the heap stays where it was and is put further back when its turn comes, so that a renewal costs O(1).
@@ -72,7 +67,8 @@ export class LeaseExpiry implements LeaseObserver {
   private revokedInHeap = 0;
   private scanTimer: Timer | undefined = undefined;
   private scanEpoch = 0;
-  private waiters: Waiter[] = [];
+  /** Renewals of expired leases, which wait for the revoke. */
+  private readonly waiters = new Map<Lease, ((answer: number) => void)[]>();
   private readonly renewedCounter: Counter;
 
   constructor(deps: LeaseExpiryDeps, options: LeaseExpiryOptions = {}) {
@@ -114,7 +110,9 @@ export class LeaseExpiry implements LeaseObserver {
     this.expiries.clear();
     this.checkpoints.clear();
     this.revokedInHeap = 0;
-    for (const waiter of this.waiters.splice(0)) waiter.resolve(renewal.notPrimary);
+    const waiting = [...this.waiters.values()].flat();
+    this.waiters.clear();
+    for (const resolve of waiting) resolve(renewal.notPrimary);
   }
 
   /**
@@ -129,7 +127,9 @@ export class LeaseExpiry implements LeaseObserver {
     const now = this.clock.nowMs();
     if (lease.expiryMs <= now) {
       return new Promise((resolve) => {
-        this.waiters.push({ lease, resolve });
+        const others = this.waiters.get(lease);
+        if (others === undefined) this.waiters.set(lease, [resolve]);
+        else others.push(resolve);
       });
     }
     if (lease.remainingTtlSeconds > 0 && this.deps.checkpoint !== undefined) {
@@ -168,11 +168,10 @@ export class LeaseExpiry implements LeaseObserver {
       this.checkpoints.sweep();
       this.revokedInHeap = 0;
     }
-    if (this.waiters.length === 0) return;
-    const answered = this.waiters.filter((waiter) => waiter.lease === lease);
-    if (answered.length === 0) return;
-    this.waiters = this.waiters.filter((waiter) => waiter.lease !== lease);
-    for (const waiter of answered) waiter.resolve(renewal.notFound);
+    const waiting = this.waiters.get(lease);
+    if (waiting === undefined) return;
+    this.waiters.delete(lease);
+    for (const resolve of waiting) resolve(renewal.notFound);
   }
 
   private renewCleared(lease: Lease): number | Promise<number> {

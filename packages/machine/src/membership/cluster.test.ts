@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { latin1FromBytes, utf8FromBytes, utf8ToBytes } from '@quorate/base';
 import { BucketId, createMemoryBackend } from '@quorate/storage';
+import type { MembershipMachine } from '../apply/types.ts';
 import { ManualClock } from '../watch/testing/manual-clock.ts';
 import { Cluster, ConfChangeKind, type MembershipChange } from './cluster.ts';
-import type { Member } from './member.ts';
+import { type Member, memberMessage } from './member.ts';
 import { encodeMember, encodePromotion } from './member-json.ts';
 
 const big = 14138984027333314880n;
@@ -84,6 +85,12 @@ for (const { name, change, code } of refusals) {
   });
 }
 
+test('members go into answers as they are', () => {
+  const { cluster } = start();
+  const { unknown: _, ...message } = memberMessage(cluster.members[0] as Member);
+  assert.deepEqual(message, member(1n, ['http://a:1', 'http://a:2'], { name: 'a' }));
+});
+
 test('members are listed by id and stored as etcd writes them', () => {
   const { backend, cluster } = start();
   cluster.setAttributes(big, 'b <&> "\u2028', ['http://b:9']);
@@ -127,9 +134,10 @@ test('a context about another node stops the member', () => {
 
 test('version and downgrade are kept', () => {
   const { backend, cluster } = start();
+  const machine: MembershipMachine = cluster;
   assert.equal(cluster.version, undefined);
-  cluster.setClusterVersion('3.6.0');
-  cluster.setDowngrade(true, '3.5.0');
+  machine.setClusterVersion('3.6.0');
+  machine.setDowngrade(true, '3.5.0');
   assert.deepEqual(stored(backend, BucketId.cluster), {
     clusterVersion: '3.6.0',
     downgrade: '{"target-version":"3.5.0","enabled":true}',

@@ -19,6 +19,7 @@ export {
   makeMemberId,
   memberIdFromText,
   memberIdText,
+  memberMessage,
   type Sha1,
 } from './member.ts';
 export {

@@ -1,3 +1,4 @@
+import { etcdserverpb } from '@quorate/api';
 import { compareBytes, utf8ToBytes, writeUint32BE } from '@quorate/base';
 
 /** A member of the cluster. Never changed in place. */
@@ -8,6 +9,18 @@ export interface Member {
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
   readonly isLearner: boolean;
+}
+
+/** The member as an answer of the cluster service holds it. */
+export function memberMessage(member: Member): etcdserverpb.Member {
+  const { id, name, isLearner } = member;
+  return etcdserverpb.Member.create({
+    id,
+    name,
+    peerUrls: [...member.peerUrls],
+    clientUrls: [...member.clientUrls],
+    isLearner,
+  });
 }
 
 export type Sha1 = (bytes: Uint8Array) => Uint8Array;

@@ -28,7 +28,7 @@ export interface CatchUpOptions {
 const cohortsMax = 16;
 /** A watcher may join a pass that has at most so many revisions to go until it is of use to it. */
 const joinDistanceMax = 1000;
-/** Changes read between two looks at the clock; a power of two. */
+/** Changes read, and handed to a group, between two looks at the clock; a power of two. */
 const visitsPerLook = 64;
 /** Batches of all groups of a cohort; above it they are sent early. */
 const cohortBytesMax = 16 * 1024 * 1024;
@@ -204,6 +204,7 @@ export class CatchUp {
       cohort.index.collect(event.key, this.hits);
       for (const interest of this.hits) {
         for (const group of interest.items) {
+          this.countVisit();
           group.append(revision, event);
           if (group.distinctRevisions >= this.options.revisionsPerBatchMax || group.bytes >= this.options.batchBytesMax)
             this.fullGroups.add(group);

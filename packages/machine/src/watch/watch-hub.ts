@@ -25,7 +25,7 @@ export interface WatchHubOptions {
   readonly progressIntervalMs?: number;
   /** Longest stretch of catch-up in one turn of the event loop. */
   readonly sliceMs?: number;
-  /** Most changes read in a slice; bounds it where the clock stands still, as in a simulation. */
+  /** Most changes read and handed out in a slice; bounds it where the clock stands still, as in a simulation. */
   readonly changesPerSliceMax?: number;
   /** Most revisions in one response of catch-up. */
   readonly revisionsPerBatchMax?: number;
@@ -59,7 +59,9 @@ export class WatchHub implements ChangeSink, CatchUpHost {
   private readonly batch: EventBatch;
   private readonly catchUp: CatchUp;
   private readonly streams = new Set<WatchStream>();
+  /** Scratch of {@link changed}. */
   private readonly hits: Interest<Watcher>[] = [];
+  private readonly found: Interest<Watcher>[] = [];
 
   private watcherCount = 0;
   private syncedCount = 0;
@@ -241,8 +243,7 @@ export class WatchHub implements ChangeSink, CatchUpHost {
 
   /** Gives each interest its events of the revision and gathers those that got any. */
   private spread(events: readonly StoreEvent[]): void {
-    const hits = this.hits;
-    const found: Interest<Watcher>[] = [];
+    const { hits, found } = this;
     for (const event of events) {
       found.length = 0;
       this.index.collect(event.key, found);

@@ -413,3 +413,68 @@ test('a long way back does not hold up a short one', () => {
     5000,
   );
 });
+
+test('watchers of the same past share one reading of it', () => {
+  const { store, clock, hub } = start();
+  for (let i = 0; i < 500; i++) store.put('foo');
+  let visits = 0;
+  const read = store.readChanges.bind(store);
+  store.readChanges = (from, to, visit) =>
+    read(from, to, (revision, event) => {
+      visits++;
+      return visit(revision, event);
+    });
+  const outputs = Array.from({ length: 100 }, (_, i) => {
+    const output = new TestOutput();
+    hub.openStream(output).create(wish({ startRevision: 2 + i }));
+    return output;
+  });
+  clock.settle();
+  assert.ok(visits <= 510, `${visits} visits`);
+  outputs.forEach((output, i) => {
+    assert.equal(
+      output.take().reduce((sum, each) => sum + each.events.length, 0),
+      500 - i,
+    );
+  });
+});
+
+test('a slice of catch-up ends when its time is up', () => {
+  const { store, clock, output, stream } = start({ options: { revisionsPerBatchMax: 10 } });
+  for (let i = 0; i < 2000; i++) store.put('foo');
+  stream.create(wish({ startRevision: 2 }));
+  clock.stepMs = 1;
+  let most = 0;
+  let seen = 0;
+  while (clock.hasDeferred) {
+    clock.turn();
+    const events = output.take().reduce((sum, each) => sum + each.events.length, 0);
+    most = Math.max(most, events);
+    seen += events;
+  }
+  assert.equal(seen, 2000);
+  // Two looks at a clock that gains 1 ms a look, one look in 64 steps of which each event takes two.
+  assert.ok(most <= 128, `${most} events in one slice`);
+});
+
+test('the same response to many streams is encoded once', () => {
+  const { store, hub } = start();
+  const heads = new Set<Uint8Array>();
+  const bodies = new Set<Uint8Array>();
+  for (let i = 0; i < 50; i++) {
+    const output = {
+      send(head: Uint8Array, body: Uint8Array) {
+        heads.add(head);
+        bodies.add(body);
+        return true;
+      },
+      onDrain() {},
+    };
+    hub.openStream(output).create(wish());
+  }
+  heads.clear();
+  bodies.clear();
+  store.put('foo', 'x'.repeat(5000));
+  assert.deepEqual([heads.size, bodies.size], [1, 1]);
+  assert.equal([...bodies][0]?.length, 5020);
+});
