@@ -1,8 +1,9 @@
+import type { ErrorSymbol } from '@quorate/api';
 /** A linearizable read that waits for its index. Exactly one of the two is called, once. */
 export interface PendingRead {
   readable(): void;
   /** `symbol` names a row of the error table. */
-  failed(symbol: string): void;
+  failed(symbol: ErrorSymbol): void;
 }
 
 interface Batch {
@@ -73,7 +74,7 @@ export class PendingReads {
     return again;
   }
 
-  failAll(symbol: string): void {
+  failAll(symbol: ErrorSymbol): void {
     const all = [
       this.gathering,
       ...[...this.asked.values()].map((batch) => batch.reads),

@@ -1,3 +1,4 @@
+import type { ErrorSymbol } from '@quorate/api';
 import { assert, type Clock, type Logger, type Timer } from '@quorate/base';
 import {
   type ConfState,
@@ -56,6 +57,8 @@ export interface ReplicaDeps<Result> {
 }
 
 export interface ReplicaOptions {
+  /** The configuration in force at the start. */
+  readonly confState: ConfState;
   readonly heartbeatMs: number;
   /** Time a proposal or a linearizable read may take. */
   readonly requestTimeoutMs: number;
@@ -110,6 +113,8 @@ export class Replica<Result> {
   private role: RoleStatus = { leader: 0n, isLeader: false, term: 0 };
   /** Leading as the only voter. */
   private alone = false;
+  private hasCampaigned = false;
+  private confState: ConfState;
   private commitIndex: number;
   private appliedTerm = 0;
   private lastTickMs: number;
@@ -122,12 +127,28 @@ export class Replica<Result> {
     this.reads = new PendingReads({ timeoutMs: options.requestTimeoutMs, retryMs: readRetryMs });
     this.lastTickMs = deps.clock.nowMs();
     this.commitIndex = deps.node.basicStatus().hardState.commit;
+    this.confState = options.confState;
+  }
+
+  /** Proposals that wait for their result. */
+  get pendingProposals(): number {
+    return this.waiting.size;
+  }
+
+  /** The configuration in force. */
+  get configuration(): ConfState {
+    return this.confState;
   }
 
   /** Starts ticking. A member that is the only voter stands for election at once: there is nobody to wait for. */
   start(): void {
     this.ticker = this.deps.clock.setTimer(this.options.heartbeatMs, () => this.tick());
     this.schedule();
+  }
+
+  private isOnlyVoter(): boolean {
+    const { voters, votersOutgoing } = this.confState;
+    return voters.length === 1 && votersOutgoing.length === 0 && voters[0] === this.deps.node.basicStatus().id;
   }
 
   /** Fails whatever waits and stops taking part. A sync in flight ends by itself. */
@@ -170,7 +191,7 @@ export class Replica<Result> {
     this.schedule();
   }
 
-  private refusal(requestBytes: number): string | undefined {
+  private refusal(requestBytes: number): ErrorSymbol | undefined {
     if (this.state === 'stopped') return 'ErrGRPCStopped';
     if (requestBytes > this.options.requestBytesMax) return 'ErrGRPCRequestTooLarge';
     if (
@@ -178,7 +199,7 @@ export class Replica<Result> {
       this.gatheredBytes + requestBytes > this.limits.gatheredBytesMax ||
       this.commitIndex > this.deps.machine.appliedIndex + this.limits.applyGapMax
     ) {
-      return 'ErrGRPCTooManyRequests';
+      return 'ErrGRPCRequestTooManyRequests';
     }
     return undefined;
   }
@@ -189,14 +210,21 @@ export class Replica<Result> {
       read.failed('ErrGRPCStopped');
       return;
     }
-    // The only voter of its cluster, leading, is the quorum: its own commit index needs no round. But after a restart that index may
-    // lag behind what was acknowledged, until an entry of the new term is committed (Raft thesis 6.4).
-    if (this.alone && this.appliedTerm === this.role.term && this.commitIndex <= this.deps.machine.appliedIndex) {
+    if (this.isReadable()) {
       read.readable();
       return;
     }
     this.reads.add(read);
     this.schedule();
+  }
+
+  /**
+   * Whether a linearizable read may be answered in this very turn: the only voter of its cluster, leading, is the quorum, and its own
+   * commit index needs no round. But after a restart that index may lag behind what was acknowledged, until an entry of the new
+   * term is committed (Raft thesis 6.4).
+   */
+  isReadable(): boolean {
+    return this.alone && this.appliedTerm === this.role.term && this.commitIndex <= this.deps.machine.appliedIndex;
   }
 
   /** A message from another member. */
@@ -223,7 +251,7 @@ export class Replica<Result> {
     this.ticker = clock.setTimer(this.options.heartbeatMs, () => this.tick());
     this.lastTickMs = clock.nowMs();
     node.tick();
-    this.waiting.expire(this.lastTickMs, this.role.leader === 0n ? 'deadline' : 'ErrGRPCTimeout');
+    this.waiting.expire(this.lastTickMs, this.role.leader === 0n ? 'ContextDeadlineExceeded' : 'ErrGRPCTimeout');
     for (const context of this.reads.tick(this.lastTickMs)) node.readIndex(encodeContext(context));
     this.schedule();
   }
@@ -235,7 +263,7 @@ export class Replica<Result> {
     try {
       this.handOver();
       const startMs = this.deps.clock.nowMs();
-      while (this.isRunning() && this.deps.node.hasReady()) {
+      while (this.isRunning() && this.hasWork()) {
         this.take(this.deps.node.ready());
         if (this.state === 'idle' && this.deps.clock.nowMs() - startMs > this.limits.sliceMs) this.schedule();
         if (this.state !== 'idle') break;
@@ -243,6 +271,16 @@ export class Replica<Result> {
     } catch (error) {
       this.die(error);
     }
+  }
+
+  /** Whether raft has anything to tell; the only voter, once all configuration changes are applied, stands for election at once. */
+  private hasWork(): boolean {
+    const { node } = this.deps;
+    if (node.hasReady()) return true;
+    if (this.hasCampaigned || this.role.leader !== 0n || !this.isOnlyVoter()) return false;
+    this.hasCampaigned = true;
+    node.campaign();
+    return node.hasReady();
   }
 
   private isRunning(): boolean {
@@ -259,7 +297,7 @@ export class Replica<Result> {
       this.gatheredBytes = 0;
       // A refusal (no leader, a transfer, too much uncommitted) leaves the calls waiting for their time-out, as in etcd.
       const refused = node.proposeBatch(entries);
-      if (refused !== undefined) this.deps.logger.debug('proposal dropped', { reason: refused });
+      if (refused !== undefined) this.deps.logger.debug('proposal dropped', { reason: refused.message });
     }
     const context = this.role.leader === 0n ? undefined : this.reads.ask(this.lastTickMs);
     if (context !== undefined) node.readIndex(encodeContext(context));
@@ -267,7 +305,7 @@ export class Replica<Result> {
 
   private stepQuietly(message: Message): void {
     const refused = this.deps.node.step(message);
-    if (refused !== undefined) this.deps.logger.debug('raft message refused', { reason: refused });
+    if (refused !== undefined) this.deps.logger.debug('raft message refused', { reason: refused.message });
   }
 
   /**
@@ -279,7 +317,7 @@ export class Replica<Result> {
     const { node, log, raftStorage, network } = this.deps;
     if (ready.hardState) this.commitIndex = ready.hardState.commit;
     if (ready.softState || (ready.hardState && ready.hardState.term !== this.role.term)) this.noteRole();
-    for (const state of ready.readStates) this.reads.answered(decodeContext(state.requestCtx), state.index);
+    for (const state of ready.readStates) this.reads.answered(decodeContext(state.requestContext), state.index);
     if (ready.snapshot !== undefined) {
       this.takeSnapshot(ready);
       return;
@@ -338,7 +376,10 @@ export class Replica<Result> {
       if (entry.type === EntryType.Normal) machine.apply(entry, this.answer);
       else {
         const confState = machine.applyConfChange(entry, this.answer);
-        if (confState) this.noteRole();
+        if (confState) {
+          this.confState = confState;
+          this.noteRole();
+        }
       }
     }
     const last = ready.committedEntries.at(-1);
@@ -357,10 +398,10 @@ export class Replica<Result> {
 
   private noteRole(): void {
     const status = this.deps.node.basicStatus();
-    const leader = status.softState.lead;
-    const isLeader = status.softState.raftState === StateType.Leader;
+    const { leader } = status.softState;
+    const isLeader = status.softState.state === StateType.Leader;
     const term = status.hardState.term;
-    this.alone = isLeader && this.deps.node.isSingleton();
+    this.alone = isLeader && this.isOnlyVoter();
     if (leader === this.role.leader && isLeader === this.role.isLeader && term === this.role.term) return;
     if (this.role.leader !== 0n && leader !== this.role.leader) this.reads.failAll('ErrGRPCLeaderChanged');
     this.role = { leader, isLeader, term };

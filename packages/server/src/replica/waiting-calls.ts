@@ -1,8 +1,9 @@
+import type { ErrorSymbol } from '@quorate/api';
 /** A call that waits for its proposal to be applied. Exactly one of the two is called, once. */
 export interface PendingCall<Result> {
   applied(result: Result): void;
   /** `symbol` names a row of the error table. */
-  failed(symbol: string): void;
+  failed(symbol: ErrorSymbol): void;
 }
 
 interface Waiting<Result> {
@@ -39,7 +40,7 @@ export class WaitingCalls<Result> {
   }
 
   /** Fails those that have waited too long. */
-  expire(nowMs: number, symbol: string): void {
+  expire(nowMs: number, symbol: ErrorSymbol): void {
     for (const [sequence, waiting] of this.calls) {
       if (nowMs - waiting.sinceMs < this.timeoutMs) return;
       this.calls.delete(sequence);
@@ -48,7 +49,7 @@ export class WaitingCalls<Result> {
   }
 
   /** Fails all. */
-  failAll(symbol: string): void {
+  failAll(symbol: ErrorSymbol): void {
     for (const waiting of this.calls.values()) waiting.call.failed(symbol);
     this.calls.clear();
   }

@@ -1,0 +1,122 @@
+import { LeaseGrantRequest, PutRequest, RangeRequest, TxnRequest } from '@quorate/api';
+import { utf8ToBytes } from '@quorate/base';
+import { type LoadShape, runH2load } from './h2load.ts';
+import { fanOut, fill, keepAlive, putVaried } from './loads.ts';
+import type { Server } from './servers.ts';
+
+/** One figure of one run. `better` says which way is up. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: 'per second' | 'ms' | 'MiB';
+}
+
+export interface Case {
+  readonly name: string;
+  readonly meaning: string;
+  run(server: Server): Promise<readonly Figure[]>;
+}
+
+const value256 = new Uint8Array(256).fill(0x78);
+const key = utf8ToBytes('bench/key');
+const putBody = PutRequest.encode(PutRequest.create({ key, value: value256 }));
+const getBody = RangeRequest.encode(RangeRequest.create({ key }));
+const serializableGetBody = RangeRequest.encode(RangeRequest.create({ key, serializable: true }));
+
+function h2loadCase(name: string, meaning: string, path: string, body: Uint8Array, shape: LoadShape, prepare?: (server: Server) => Promise<void>): Case {
+  return {
+    name,
+    meaning,
+    run: async (server) => {
+      await prepare?.(server);
+      // A first short run warms both: connections, just-in-time compilers, page caches.
+      await runH2load(server.url, path, body, { ...shape, requests: Math.max(shape.connections * shape.streams, Math.floor(shape.requests / 5)) });
+      const result = await runH2load(server.url, path, body, shape);
+      return [
+        { name: `${name} rate`, value: result.perSecond, unit: 'per second' },
+        { name: `${name} p50`, value: result.p50, unit: 'ms' },
+        { name: `${name} p99`, value: result.p99, unit: 'ms' },
+      ];
+    },
+  };
+}
+
+const putPath = '/etcdserverpb.KV/Put';
+const rangePath = '/etcdserverpb.KV/Range';
+
+const putKey = (server: Server) => fill(server.port, { keys: 1, prefix: 'bench/', exactKey: key, value: value256 });
+const putThousand = (server: Server) => fill(server.port, { keys: 1000, prefix: 'range/', value: value256 });
+
+const rangeBody = RangeRequest.encode(
+  RangeRequest.create({ key: utf8ToBytes('range/'), rangeEnd: utf8ToBytes('range0'), limit: 1000 }),
+);
+
+const txnBody = TxnRequest.encode(
+  TxnRequest.create({
+    compare: [{ result: 2, target: 2, key, rangeEnd: new Uint8Array(0), version: undefined, createRevision: undefined, modRevision: 0, value: undefined, lease: undefined }],
+    success: [{ requestRange: undefined, requestPut: PutRequest.create({ key, value: value256 }), requestDeleteRange: undefined, requestTxn: undefined }],
+    failure: [{ requestRange: RangeRequest.create({ key }), requestPut: undefined, requestDeleteRange: undefined, requestTxn: undefined }],
+  }),
+);
+
+const leaseBody = LeaseGrantRequest.encode(LeaseGrantRequest.create({ ttl: 600 }));
+
+export const cases: readonly Case[] = [
+  h2loadCase('put-1', 'one client, one put at a time', putPath, putBody, { connections: 1, streams: 1, requests: 10_000 }),
+  h2loadCase('put-10', '10 puts in flight on one connection', putPath, putBody, { connections: 1, streams: 10, requests: 50_000 }),
+  h2loadCase('put-10x50', '10 connections of 50 puts in flight', putPath, putBody, { connections: 10, streams: 50, requests: 300_000 }),
+  h2loadCase('put-1000', '10 connections of 100 puts in flight', putPath, putBody, { connections: 10, streams: 100, requests: 300_000 }),
+  {
+    name: 'put-varied',
+    meaning: '500 puts in flight on 10 connections, 100,000 different keys',
+    run: async (server) => [{ name: 'put-varied rate', value: await putVaried(server.port, 200_000), unit: 'per second' }],
+  },
+  h2loadCase('get-10x50', 'linearizable gets, 10 connections of 50', rangePath, getBody, { connections: 10, streams: 50, requests: 200_000 }, putKey),
+  h2loadCase('get-serializable-10x50', 'serializable gets, 10 connections of 50', rangePath, serializableGetBody, { connections: 10, streams: 50, requests: 200_000 }, putKey),
+  h2loadCase('get-1', 'one client, one linearizable get at a time', rangePath, getBody, { connections: 1, streams: 1, requests: 10_000 }, putKey),
+  h2loadCase('range-1000', 'ranges of 1000 keys of 256 bytes', rangePath, rangeBody, { connections: 4, streams: 4, requests: 3_000 }, putThousand),
+  h2loadCase('txn', 'compare and put, 10 connections of 50', '/etcdserverpb.KV/Txn', txnBody, { connections: 10, streams: 50, requests: 100_000 }, putKey),
+  h2loadCase('lease-grant', 'lease grants, 10 connections of 10', '/etcdserverpb.Lease/LeaseGrant', leaseBody, { connections: 10, streams: 10, requests: 50_000 }),
+  {
+    name: 'keepalive',
+    meaning: '100 streams renewing 1000 leases',
+    run: async (server) => [{ name: 'keepalive rate', value: await keepAlive(server.port, 1000, 100_000), unit: 'per second' }],
+  },
+  {
+    name: 'watch-100',
+    meaning: 'events delivered, one writer and 100 watchers of its key',
+    run: async (server) => watchFigures('watch-100', await fanOut(server.port, 100, 2_000)),
+  },
+  {
+    name: 'watch-1000',
+    meaning: 'events delivered, one writer and 1000 watchers of its key',
+    run: async (server) => watchFigures('watch-1000', await fanOut(server.port, 1000, 300)),
+  },
+  {
+    name: 'million',
+    meaning: 'memory with 1,000,000 keys of 256 bytes, and the time to start with them',
+    run: async (server) => {
+      await fill(server.port, { keys: 1_000_000, prefix: 'million/', value: value256 });
+      await settle();
+      const resident = server.residentBytes() / 2 ** 20;
+      const again = await server.restart();
+      const figures: Figure[] = [
+        { name: 'million resident', value: resident, unit: 'MiB' },
+        { name: 'million start', value: again.startMs, unit: 'ms' },
+        { name: 'million resident after start', value: again.residentBytes() / 2 ** 20, unit: 'MiB' },
+      ];
+      await again.stop();
+      return figures;
+    },
+  },
+];
+
+function watchFigures(name: string, result: { perSecond: number; p99: number }): Figure[] {
+  return [
+    { name: `${name} events`, value: result.perSecond, unit: 'per second' },
+    { name: `${name} p99`, value: result.p99, unit: 'ms' },
+  ];
+}
+
+/** Commits and collections that trail the load; both servers get the same time. */
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3_000));

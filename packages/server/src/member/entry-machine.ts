@@ -1,0 +1,78 @@
+import { type Logger, latin1ToBytes, utf8ToBytes } from '@quorate/base';
+import type { Applier, ApplyResult, Cluster } from '@quorate/machine';
+import { ConfChangeType, type ConfState, confChangeOfEntry, type Entry, type RawNode } from '@quorate/raft';
+import { type Backend, BucketId, MetaKey } from '@quorate/storage';
+import type { StateMachine } from '../replica/replica.ts';
+
+export interface EntryMachineDeps {
+  readonly applier: Applier;
+  readonly cluster: Cluster;
+  readonly backend: Backend;
+  readonly node: RawNode;
+  readonly logger: Logger;
+  /** This member was removed from the cluster. */
+  readonly onRemoved: () => void;
+  /** A batch of entries is applied. */
+  readonly onBatch: () => void;
+  readonly memberId: bigint;
+}
+
+/** Everything committed entries change: ordinary ones by the applier, membership changes here, in raft and in the member list. */
+export class EntryMachine implements StateMachine<ApplyResult> {
+  private readonly deps: EntryMachineDeps;
+  /** Term of the last applied entry; 0 before any. */
+  appliedTerm = 0;
+
+  constructor(deps: EntryMachineDeps) {
+    this.deps = deps;
+  }
+
+  get appliedIndex(): number {
+    return this.deps.applier.appliedIndex;
+  }
+
+  apply(entry: Entry, answer: (idHigh: number, idLow: number, result: ApplyResult) => void): void {
+    this.deps.applier.apply(entry, answer);
+    this.appliedTerm = entry.term;
+  }
+
+  applyConfChange(entry: Entry): ConfState | undefined {
+    const { applier, cluster, backend, node, logger } = this.deps;
+    const change = confChangeOfEntry(entry);
+    this.appliedTerm = entry.term;
+    let confState: ConfState | undefined;
+    if (change !== undefined && 'nodeId' in change) {
+      // The database may be ahead of the log that is read again after a restart: then it has the change, but raft has not.
+      const isNew = entry.index > backend.consistentIndex;
+      const outcome = isNew ? cluster.apply(change) : undefined;
+      if (outcome?.kind === 'refused') {
+        logger.warn('refused a configuration change', { code: outcome.code, 'member-id': change.nodeId });
+        node.applyConfChange({ ...change, nodeId: 0n });
+      } else {
+        confState = node.applyConfChange(change);
+        if (isNew) backend.put(BucketId.meta, latin1ToBytes(MetaKey.confState), encodeConfStateJson(confState));
+        const isOwnRemoval = change.type === ConfChangeType.RemoveNode && change.nodeId === this.deps.memberId;
+        if (isOwnRemoval) this.deps.onRemoved();
+      }
+    }
+    applier.advance(entry.index, entry.term);
+    return confState;
+  }
+
+  batchApplied(): void {
+    this.deps.onBatch();
+  }
+}
+
+/** The configuration as bucket `meta` has it: JSON with the ids as plain 64-bit numbers, empty lists left out. */
+export function encodeConfStateJson(state: ConfState): Uint8Array {
+  const lists: [string, readonly bigint[]][] = [
+    ['voters', state.voters],
+    ['learners', state.learners],
+    ['voters_outgoing', state.votersOutgoing],
+    ['learners_next', state.learnersNext],
+  ];
+  const parts = lists.filter(([, ids]) => ids.length > 0).map(([name, ids]) => `"${name}":[${ids.join(',')}]`);
+  parts.push(`"auto_leave":${state.autoLeave}`);
+  return utf8ToBytes(`{${parts.join(',')}}`);
+}

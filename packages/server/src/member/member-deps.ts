@@ -1,0 +1,18 @@
+import type { Clock, Disk, Logger, Random } from '@quorate/base';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import type { PeerNetwork } from '../replica/peer-network.ts';
+import type { Digest } from '../rpc/maintenance.ts';
+
+/** All that a member takes from outside: the machine's own in a process, simulated ones in a simulation. */
+export interface MemberDeps {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  readonly network: PeerNetwork;
+  readonly sha1: (bytes: Uint8Array) => Uint8Array;
+  readonly sha256: () => Digest;
+  /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */
+  readonly onFatal: (error: unknown) => void;
+}

@@ -1,0 +1,412 @@
+import { etcdserverpb } from '@quorate/api';
+import { type Clock, type Logger, latin1FromBytes, latin1ToBytes, utf8ToBytes } from '@quorate/base';
+import {
+  AlarmStore,
+  Applier,
+  type ApplyResult,
+  type Cluster,
+  hashKeys,
+  LeaseExpiry,
+  Lessor,
+  leaseTtlSecondsMin,
+  type MvccStore,
+  openStore,
+  Quota,
+  WatchHub,
+} from '@quorate/machine';
+import { RawNode, toConfState } from '@quorate/raft';
+import { BucketId, MetaKey } from '@quorate/storage';
+import type { GrpcServer } from '@quorate/transport';
+import type { MemberConfig } from '../config/config.ts';
+import type { HttpSource } from '../gateway/http-routes.ts';
+import { Replica, type RoleStatus } from '../replica/replica.ts';
+import { RequestIds } from '../replica/request-ids.ts';
+import { registerCluster } from '../rpc/cluster.ts';
+import { HeaderBytes } from '../rpc/header-bytes.ts';
+import { registerHealth } from '../rpc/health.ts';
+import { registerKeyValue } from '../rpc/kv.ts';
+import { registerLease } from '../rpc/lease.ts';
+import { alarmName, registerMaintenance } from '../rpc/maintenance.ts';
+import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
+import { RequestField } from '../rpc/proposals.ts';
+import { registerWatch } from '../rpc/watch.ts';
+import { clusterVersion } from '../version.ts';
+import { EntryMachine } from './entry-machine.ts';
+import type { MemberDeps } from './member-deps.ts';
+import { registerMemberMetrics } from './member-metrics.ts';
+import { type MemberStorage, openMemberStorage } from './open-storage.ts';
+import { encodeAlarm, Publisher } from './publisher.ts';
+import { raftLogger } from './raft-logger.ts';
+import { ServingState } from './serving-state.ts';
+import { Snapshotter } from './snapshotter.ts';
+
+const heartbeatTick = 1;
+/** Bytes of entries in one append message, and of committed entries taken in one go: a bound on one turn of applying. */
+const messageBytesMax = 512 * 1024;
+const inflightMessagesMax = 512;
+/** Payload that may be proposed and not yet committed. */
+const uncommittedBytesMax = 512 * 1024 * 1024;
+/** What a request may take besides two election timeouts (etcd's figure). */
+const requestSlackMs = 5_000;
+
+/**
+ * A member of a cluster: its storage, its state machine and its replica put together, without sockets. Everything from
+ * outside comes in through {@link MemberDeps}.
+ */
+export class Member implements MemberContext, HttpSource {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly streams = new OpenStreams();
+  readonly serving = new ServingState();
+  readonly cluster: Cluster;
+  readonly store: MvccStore;
+  readonly config: MemberConfig;
+  private readonly deps: MemberDeps;
+  private readonly storage: MemberStorage;
+  private readonly node: RawNode;
+  private readonly machine: EntryMachine;
+  private readonly alarmStore: AlarmStore;
+  private readonly lessor: Lessor;
+  private readonly expiry: LeaseExpiry;
+  private readonly hub: WatchHub;
+  private readonly quota: Quota;
+  private readonly replica: Replica<ApplyResult>;
+  private readonly snapshotter: Snapshotter;
+  private readonly publisher: Publisher;
+  private readonly header: HeaderBytes;
+  private server: GrpcServer | undefined;
+  private raisingNoSpace = false;
+
+  private constructor(
+    deps: MemberDeps,
+    config: MemberConfig,
+    storage: MemberStorage,
+    lessor: Lessor,
+    store: MvccStore,
+  ) {
+    this.deps = deps;
+    this.config = config;
+    this.storage = storage;
+    this.clock = deps.clock;
+    this.logger = deps.logger;
+    this.memberId = storage.memberId;
+    this.clusterId = storage.clusterId;
+    this.cluster = storage.cluster;
+    this.lessor = lessor;
+    this.store = store;
+    const { backend } = storage;
+    const requestTimeoutMs = requestSlackMs + 2 * config.electionMs;
+    this.quota = new Quota(() => backend.size(), config.quotaBytes);
+    this.alarmStore = new AlarmStore(backend);
+    this.node = makeNode(deps, config, storage);
+    this.header = new HeaderBytes(this.clusterId, this.memberId, () => this.machine.appliedTerm);
+    this.hub = new WatchHub(
+      {
+        history: store,
+        clock: deps.clock,
+        random: deps.random,
+        writeHeader: this.header.writer,
+        metrics: deps.metrics,
+      },
+      { fragmentBytes: config.requestBytesMax + 512 * 1024, progressIntervalMs: config.watchProgressIntervalMs },
+    );
+    store.setSink(this.hub);
+    this.expiry = new LeaseExpiry(
+      {
+        clock: deps.clock,
+        lessor,
+        revoke: (ids) => this.revokeExpired(ids),
+        logger: deps.logger,
+        metrics: deps.metrics,
+      },
+      { retryMs: requestTimeoutMs },
+    );
+    this.machine = this.makeMachine();
+    this.snapshotter = new Snapshotter(
+      { ...deps, ...storage },
+      {
+        snapshotCount: config.snapshotCount,
+        catchUpEntries: config.snapshotCatchUpEntries,
+        walsMax: config.walsMax,
+        snapshotsMax: config.snapshotsMax,
+      },
+      storage.snapshot.index,
+    );
+    this.replica = this.makeReplica(requestTimeoutMs);
+    this.publisher = new Publisher({
+      proposals: this.replica,
+      cluster: this.cluster,
+      logger: deps.logger,
+      memberId: this.memberId,
+      name: config.name,
+      clientUrls: config.advertiseClientUrls.map((url) => url.href),
+    });
+    registerMemberMetrics(deps.metrics, this, storage.backend, this.replica);
+  }
+
+  /** Opens what is on disk, restores what is in memory; takes part once {@link start} is called. @throws CodedError, UsageError */
+  static async open(deps: MemberDeps, config: MemberConfig): Promise<Member> {
+    const storage = await openMemberStorage(deps, config);
+    const electionTicks = Math.floor(config.electionMs / config.heartbeatMs);
+    const lessor = new Lessor(
+      { backend: storage.backend, logger: deps.logger, metrics: deps.metrics },
+      { ttlSecondsMin: leaseTtlSecondsMin(electionTicks, config.heartbeatMs) },
+    );
+    const store = await openStore(
+      { backend: storage.backend, clock: deps.clock, random: deps.random, logger: deps.logger, leases: lessor },
+      { compactionBatch: config.compactionBatchLimit, compactionPauseMs: config.compactionSleepMs },
+    );
+    const member = new Member(deps, config, storage, lessor, store);
+    deps.logger.info(storage.bootstrap === undefined ? 'restarting local member' : 'starting local member', {
+      'local-member-id': member.memberId,
+      'cluster-id': member.clusterId,
+      'commit-index': storage.raftStorage.initialState().hardState.commit,
+    });
+    return member;
+  }
+
+  private makeMachine(): EntryMachine {
+    const { backend, cluster } = this.storage;
+    const applier = new Applier(
+      {
+        store: this.store,
+        alarms: this.alarmStore,
+        leases: this.lessor,
+        membership: {
+          setAttributes: (id, name, clientUrls) => cluster.setAttributes(id, name, clientUrls),
+          setDowngrade: (isEnabled, targetVersion) => cluster.setDowngrade(isEnabled, targetVersion),
+          setClusterVersion: (version) => {
+            cluster.setClusterVersion(version);
+            backend.put(BucketId.meta, latin1ToBytes(MetaKey.storageVersion), utf8ToBytes(clusterVersion));
+            this.logger.info('cluster version is updated', { 'cluster-version': version });
+          },
+        },
+        quota: this.quota,
+        logger: this.logger,
+        onOverQuota: () => this.raiseNoSpace(),
+      },
+      this.storage.snapshot.index,
+    );
+    return new EntryMachine({
+      applier,
+      cluster,
+      backend,
+      node: this.node,
+      logger: this.logger,
+      memberId: this.memberId,
+      onRemoved: () => this.deps.onFatal(new Error('the member has been permanently removed from the cluster')),
+      onBatch: () => this.batchApplied(),
+    });
+  }
+
+  private makeReplica(requestTimeoutMs: number): Replica<ApplyResult> {
+    const { deps, config, storage } = this;
+    return new Replica<ApplyResult>(
+      {
+        clock: deps.clock,
+        logger: deps.logger,
+        node: this.node,
+        raftStorage: storage.raftStorage,
+        log: storage.wal,
+        machine: this.machine,
+        network: deps.network,
+        ids: new RequestIds(this.memberId, deps.clock.wallMs()),
+        onFatal: deps.onFatal,
+        onRoleChange: (role) => this.roleChanged(role),
+        flushAnswers: () => this.server?.flush(),
+        installSnapshot: () => Promise.reject(new Error('a snapshot came from another member, which is not taken yet')),
+      },
+      {
+        confState: toConfState(this.node.status().config),
+        heartbeatMs: config.heartbeatMs,
+        requestTimeoutMs,
+        requestBytesMax: config.requestBytesMax,
+      },
+    );
+  }
+
+  /** Begins to take part. Resolves when the member has told the cluster who it is, so when there is a leader. */
+  async start(): Promise<void> {
+    this.logger.info('starting etcd server', {
+      'local-member-id': this.memberId,
+      'cluster-id': this.clusterId,
+      'cluster-version': this.cluster.version ?? 'to_be_decided',
+    });
+    this.replica.start();
+    await this.publisher.published;
+    this.serving.set(true);
+  }
+
+  /** Registers every service on a gRPC server. */
+  serveOn(server: GrpcServer): void {
+    this.server = server;
+    const { store, replica, quota, config, header, storage } = this;
+    registerKeyValue(server, this, {
+      store,
+      reads: replica,
+      header,
+      requestBytesMax: config.requestBytesMax,
+      proposals: replica,
+      quota,
+      txnOpsMax: config.txnOpsMax,
+    });
+    registerWatch(server, this, this.hub);
+    registerLease(server, this, {
+      lessor: this.lessor,
+      expiry: this.expiry,
+      proposals: replica,
+      quota,
+      random: this.deps.random,
+    });
+    registerCluster(server, this, replica, () => this.cluster.members);
+    registerHealth(server, this.serving);
+    registerMaintenance(server, this, {
+      backend: storage.backend,
+      raftIndex: () => replica.committedIndex,
+      appliedIndex: () => this.machine.appliedIndex,
+      alarms: () => this.alarmStore.list(0),
+      storageVersion: () => this.storageVersion() ?? '',
+      quotaBytes: () => (Number.isFinite(quota.bytes) ? quota.bytes : 0),
+      hashKeyValues: (revision) => hashKeys(store, revision),
+      proposeAlarm: (request, done, failed) =>
+        replica.propose(RequestField.alarm, request, {
+          applied: (result) => {
+            if (result.kind === 'alarm') done(result.alarms);
+            else if (result.kind === 'error') failed(result.symbol);
+          },
+          failed,
+        }),
+      isLeader: () => replica.isLeader,
+      isVoter: (id) => replica.configuration.voters.includes(id),
+      sha256: this.deps.sha256,
+    });
+  }
+
+  /** Stops taking part and closes the files. Calls that wait are failed; answers already given are durable. */
+  async stop(): Promise<void> {
+    this.serving.set(false);
+    this.expiry.demote();
+    this.replica.stop();
+    this.hub.close();
+    this.store.close();
+    await this.snapshotter.stop();
+    await this.storage.wal.close();
+    await this.storage.backend.close();
+    await this.storage.directory.close();
+  }
+
+  // MemberContext
+
+  leader(): bigint {
+    return this.replica.leader;
+  }
+
+  isLeader(): boolean {
+    return this.replica.isLeader;
+  }
+
+  isLearner(): boolean {
+    return this.replica.configuration.learners.includes(this.memberId);
+  }
+
+  appliedTerm(): number {
+    return this.machine.appliedTerm;
+  }
+
+  appliedIndex(): number {
+    return this.machine.appliedIndex;
+  }
+
+  revision(): number {
+    return this.store.currentRevision;
+  }
+
+  // HttpSource
+
+  alarms(): readonly string[] {
+    return this.alarmStore.list(0).map((alarm) => alarmName(alarm.alarm));
+  }
+
+  hasLeader(): boolean {
+    return this.replica.leader !== 0n;
+  }
+
+  checkRead(serializable: boolean): Promise<void> {
+    if (serializable) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.replica.linearizableRead({ readable: resolve, failed: (symbol) => reject(new Error(symbol)) });
+    });
+  }
+
+  clusterVersion(): string | undefined {
+    return this.cluster.version;
+  }
+
+  storageVersion(): string | undefined {
+    const bytes = this.storage.backend.get(BucketId.meta, latin1ToBytes(MetaKey.storageVersion));
+    return bytes === undefined ? undefined : latin1FromBytes(bytes);
+  }
+
+  exposeMetrics(): string {
+    return this.deps.metrics.expose();
+  }
+
+  private batchApplied(): void {
+    const { replica, machine } = this;
+    // Only what is applied in its own term may a leader judge: then it knows all grants of earlier ones.
+    if (replica.isLeader && !this.expiry.isPrimary && machine.appliedTerm === replica.term) {
+      this.expiry.promote(this.config.electionMs);
+    }
+    this.snapshotter.applied(machine.appliedIndex, machine.appliedTerm, replica.configuration);
+    if (this.hasLeader()) this.publisher.leaderKnown(replica.isLeader);
+  }
+
+  private roleChanged(role: RoleStatus): void {
+    this.logger.info('raft role', { 'is-leader': role.isLeader, 'leader-id': role.leader, term: role.term });
+    if (!role.isLeader) this.expiry.demote();
+    if (role.leader !== 0n) this.publisher.leaderKnown(role.isLeader);
+  }
+
+  private revokeExpired(ids: readonly bigint[]): void {
+    for (const id of ids) {
+      this.replica.propose(
+        RequestField.leaseRevoke,
+        etcdserverpb.LeaseRevokeRequest.encode(etcdserverpb.LeaseRevokeRequest.create({ id })),
+        { applied() {}, failed() {} },
+      );
+    }
+  }
+
+  private raiseNoSpace(): void {
+    if (this.raisingNoSpace) return;
+    this.raisingNoSpace = true;
+    this.logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': this.quota.bytes });
+    const done = () => {
+      this.raisingNoSpace = false;
+    };
+    this.replica.propose(RequestField.alarm, encodeAlarm(this.memberId, 1, true), { applied: done, failed: done });
+  }
+}
+
+function makeNode(deps: MemberDeps, config: MemberConfig, storage: MemberStorage): RawNode {
+  const node = new RawNode({
+    id: storage.memberId,
+    electionTick: Math.floor(config.electionMs / config.heartbeatMs),
+    heartbeatTick,
+    storage: storage.raftStorage,
+    random: deps.random,
+    maxSizePerMsg: messageBytesMax,
+    maxCommittedSizePerReady: messageBytesMax,
+    maxUncommittedEntriesSize: uncommittedBytesMax,
+    maxInflightMsgs: inflightMessagesMax,
+    checkQuorum: true,
+    preVote: config.preVote,
+    logger: raftLogger(deps.logger, config.logLevel === 'debug'),
+  });
+  if (storage.bootstrap !== undefined) {
+    node.bootstrap(storage.bootstrap.changes.map(({ nodeId, context }) => ({ id: nodeId, context })));
+  }
+  return node;
+}

@@ -1,0 +1,41 @@
+import { healthpb, services } from '@quorate/api';
+import type { GrpcServer } from '@quorate/transport';
+import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
+
+/** Tells the present status and each change of it. */
+export interface ServingStatus {
+  isServing(): boolean;
+  /** @returns what ends the subscription. */
+  onChange(callback: () => void): () => void;
+}
+
+const servingStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
+/** Services whose health can be asked for: the server as a whole. */
+const knownServices = new Set(['']);
+
+/** Serves grpc.health.v1.Health. */
+export function registerHealth(server: GrpcServer, status: ServingStatus): void {
+  const current = () => ({ status: status.isServing() ? servingStatus.serving : servingStatus.notServing });
+  server.registerUnary(services.Health.methods.Check.path, (call, bytes) => {
+    const request = decodeRequest(call, healthpb.HealthCheckRequest, bytes);
+    if (request === undefined) return;
+    if (!knownServices.has(request.service)) {
+      failCall(call, 'HealthUnknownService');
+      return;
+    }
+    replyMessage(call, healthpb.HealthCheckResponse, healthpb.HealthCheckResponse.create(current()));
+  });
+  server.registerStream(services.Health.methods.Watch.path, (call) => {
+    call.onMessage((bytes) => {
+      const request = decodeRequest(call, healthpb.HealthCheckRequest, bytes);
+      if (request === undefined) return;
+      const tell = () => {
+        const message = knownServices.has(request.service) ? current() : { status: servingStatus.serviceUnknown };
+        writeMessage(call, healthpb.HealthCheckResponse, healthpb.HealthCheckResponse.create(message));
+      };
+      tell();
+      call.onCancel(status.onChange(tell));
+    });
+    call.onEnd(() => {});
+  });
+}

@@ -1,0 +1,203 @@
+import { etcdserverpb, services, varintLength, writeVarint } from '@quorate/api';
+import { allocateUnsafe, copyBytes } from '@quorate/base';
+import {
+  type ApplyResult,
+  checkDeleteRangeRequest,
+  checkPutRequest,
+  checkTxnRequest,
+  isReadOnlyTxn,
+  isSerializableTxn,
+  putCost,
+  type Quota,
+  runTxn,
+  txnCost,
+} from '@quorate/machine';
+import type { GrpcServer, UnaryCall } from '@quorate/transport';
+import { decodeRequest, failCall, replyMessage } from './answers.ts';
+import { fieldLength, type HeaderBytes, writeField } from './header-bytes.ts';
+import type { MemberContext } from './member-context.ts';
+import { refuseCall } from './preconditions.ts';
+import { CallOutcome, type Proposals, RequestField } from './proposals.ts';
+import { type RangeSource, registerRange } from './range.ts';
+import { readThen } from './read-then.ts';
+
+/** What the key-value service needs beyond the member itself. */
+export interface KeyValueSource extends RangeSource {
+  readonly proposals: Proposals;
+  readonly quota: Quota;
+  readonly txnOpsMax: number;
+}
+
+const methods = services.KV.methods;
+const copiedBytesMax = 32 * 1024;
+const scratch = allocateUnsafe(copiedBytesMax + 128);
+
+/** Serves etcdserverpb.KV. */
+export function registerKeyValue(server: GrpcServer, member: MemberContext, source: KeyValueSource): void {
+  registerRange(server, member, source);
+  server.registerUnary(methods.Put.path, (call, bytes) => servePut(call, bytes, member, source));
+  server.registerUnary(methods.DeleteRange.path, (call, bytes) => serveDeleteRange(call, bytes, member, source));
+  server.registerUnary(methods.Txn.path, (call, bytes) => serveTxn(call, bytes, member, source));
+  server.registerUnary(methods.Compact.path, (call, bytes) => serveCompact(call, bytes, member, source));
+}
+
+function servePut(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: KeyValueSource): void {
+  if (refuseCall(call, member, false)) return;
+  const request = decodeRequest(call, etcdserverpb.PutRequest, bytes);
+  if (request === undefined) return;
+  const hasRoom = source.quota.allows(putCost(request.key.length, request.value.length));
+  const symbol = hasRoom ? checkPutRequest(request) : 'ErrGRPCNoSpace';
+  if (symbol !== undefined) failCall(call, symbol);
+  else source.proposals.propose(RequestField.put, bytes, new PutOutcome(call, source.header));
+}
+
+class PutOutcome extends CallOutcome<UnaryCall> {
+  private readonly header: HeaderBytes;
+
+  constructor(call: UnaryCall, header: HeaderBytes) {
+    super(call);
+    this.header = header;
+  }
+
+  /** `PutResponse { 1: header, 2: prev_kv }` */
+  protected answer(result: ApplyResult): void {
+    if (result.kind !== 'put') return;
+    const { prevKv } = result;
+    const size = prevKv === undefined ? 0 : prevKv.length;
+    const target = size <= copiedBytesMax ? scratch : allocateUnsafe(size + 128);
+    let position = this.header.writeField(result.revision, target, 0);
+    if (prevKv !== undefined) position = writeField(0x12, prevKv, target, position);
+    this.call.reply(target, 0, position);
+  }
+}
+
+function serveDeleteRange(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: KeyValueSource): void {
+  if (refuseCall(call, member, false)) return;
+  const request = decodeRequest(call, etcdserverpb.DeleteRangeRequest, bytes);
+  if (request === undefined) return;
+  const symbol = checkDeleteRangeRequest(request);
+  if (symbol !== undefined) failCall(call, symbol);
+  else source.proposals.propose(RequestField.deleteRange, bytes, new DeleteOutcome(call, source.header));
+}
+
+class DeleteOutcome extends CallOutcome<UnaryCall> {
+  private readonly header: HeaderBytes;
+
+  constructor(call: UnaryCall, header: HeaderBytes) {
+    super(call);
+    this.header = header;
+  }
+
+  protected answer(result: ApplyResult): void {
+    if (result.kind !== 'delete') return;
+    const { deleted, prevKvs, revision } = result;
+    const response = etcdserverpb.DeleteRangeResponseRaw.create({
+      header: this.header.take(revision),
+      deleted,
+      prevKvs,
+    });
+    replyMessage(this.call, etcdserverpb.DeleteRangeResponseRaw, response);
+  }
+}
+
+function serveTxn(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: KeyValueSource): void {
+  if (refuseCall(call, member, false)) return;
+  const request = decodeRequest(call, etcdserverpb.TxnRequest, bytes);
+  if (request === undefined) return;
+  const symbol = source.quota.allows(txnCost(request)) ? checkTxnRequest(request, source.txnOpsMax) : 'ErrGRPCNoSpace';
+  if (symbol !== undefined) {
+    failCall(call, symbol);
+    return;
+  }
+  if (!isReadOnlyTxn(request)) {
+    source.proposals.propose(RequestField.txn, bytes, new TxnOutcome(call, source.header));
+    return;
+  }
+  if (isSerializableTxn(request) || source.reads.isReadable()) {
+    answerReadOnlyTxn(call, request, source);
+    return;
+  }
+  const owned = etcdserverpb.TxnRequest.decode(copyBytes(bytes));
+  readThen(source.reads, call, () => answerReadOnlyTxn(call, owned, source));
+}
+
+function answerReadOnlyTxn(call: UnaryCall, request: etcdserverpb.TxnRequest, source: KeyValueSource): void {
+  const result = runTxn(source.store, request);
+  if (typeof result === 'string') failCall(call, result);
+  else replyTxn(call, source.header, source.store.currentRevision, result.succeeded, result.responses);
+}
+
+class TxnOutcome extends CallOutcome<UnaryCall> {
+  private readonly header: HeaderBytes;
+
+  constructor(call: UnaryCall, header: HeaderBytes) {
+    super(call);
+    this.header = header;
+  }
+
+  protected answer(result: ApplyResult): void {
+    if (result.kind === 'txn') replyTxn(this.call, this.header, result.revision, result.succeeded, result.responses);
+  }
+}
+
+/** `TxnResponse { 1: header, 2: succeeded, 3: responses }` */
+function replyTxn(
+  call: UnaryCall,
+  header: HeaderBytes,
+  revision: number,
+  succeeded: boolean,
+  responses: readonly Uint8Array[],
+): void {
+  let size = 0;
+  for (const response of responses) size += fieldLength(response.length);
+  const target = size <= copiedBytesMax ? scratch : allocateUnsafe(size + 128);
+  let position = header.writeField(revision, target, 0);
+  if (succeeded) {
+    target[position++] = 0x10;
+    target[position++] = 1;
+  }
+  for (const response of responses) {
+    target[position++] = 0x1a;
+    position = writeVarint(response.length, target, position);
+    target.set(response, position);
+    position += response.length;
+  }
+  if (target === scratch) call.reply(target, 0, position);
+  else call.replyChunks([target.subarray(0, position)]);
+}
+
+function serveCompact(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: KeyValueSource): void {
+  if (refuseCall(call, member, false)) return;
+  const request = decodeRequest(call, etcdserverpb.CompactionRequest, bytes);
+  if (request === undefined) return;
+  source.proposals.propose(RequestField.compaction, bytes, new CompactOutcome(call, source, request.physical));
+}
+
+class CompactOutcome extends CallOutcome<UnaryCall> {
+  private readonly source: KeyValueSource;
+  private readonly physical: boolean;
+
+  constructor(call: UnaryCall, source: KeyValueSource, physical: boolean) {
+    super(call);
+    this.source = source;
+    this.physical = physical;
+  }
+
+  protected answer(result: ApplyResult): void {
+    if (result.kind !== 'compaction') return;
+    const { header, store } = this.source;
+    const reply = () => {
+      const response = { header: header.take(store.currentRevision) };
+      replyMessage(this.call, compactionResponse, response);
+    };
+    if (this.physical) result.physical.then(reply, (error: Error) => this.call.fail(2, error.message));
+    else reply();
+  }
+}
+
+/** CompactionResponse with its header spliced. */
+const compactionResponse = {
+  byteLength: (message: { header: Uint8Array }) => 1 + varintLength(message.header.length) + message.header.length,
+  write: (message: { header: Uint8Array }, target: Uint8Array, position: number) =>
+    writeField(0x0a, message.header, target, position),
+};

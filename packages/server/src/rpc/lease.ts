@@ -1,0 +1,163 @@
+import { etcdserverpb, services } from '@quorate/api';
+import { latin1ToBytes, nextUint64, type Random } from '@quorate/base';
+import { type ApplyResult, type LeaseExpiry, type Lessor, leaseCost, type Quota, renewal } from '@quorate/machine';
+import type { GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
+import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
+import type { MemberContext } from './member-context.ts';
+import { refuseCall, refuseStream } from './preconditions.ts';
+import { CallOutcome, type Proposals, RequestField } from './proposals.ts';
+import { makeHeader } from './response-header.ts';
+
+/** What the lease service needs beyond the member itself. */
+export interface LeaseSource {
+  readonly lessor: Lessor;
+  readonly expiry: LeaseExpiry;
+  readonly proposals: Proposals;
+  readonly quota: Quota;
+  readonly random: Random;
+}
+
+const methods = services.Lease.methods;
+
+/** Serves etcdserverpb.Lease. Renewals and remaining times are the leader's to tell. */
+export function registerLease(server: GrpcServer, member: MemberContext, source: LeaseSource): void {
+  server.registerUnary(methods.LeaseGrant.path, (call, bytes) => serveGrant(call, bytes, member, source));
+  server.registerUnary(methods.LeaseRevoke.path, (call, bytes) => {
+    if (refuseCall(call, member, false)) return;
+    if (decodeRequest(call, etcdserverpb.LeaseRevokeRequest, bytes) === undefined) return;
+    source.proposals.propose(RequestField.leaseRevoke, bytes, new RevokeOutcome(call, member));
+  });
+  server.registerUnary(methods.LeaseTimeToLive.path, (call, bytes) => serveTimeToLive(call, bytes, member, source));
+  server.registerUnary(methods.LeaseLeases.path, (call) => {
+    if (refuseCall(call, member, false)) return;
+    const leases = source.expiry.list().map((id) => etcdserverpb.LeaseStatus.create({ id }));
+    const response = etcdserverpb.LeaseLeasesResponse.create({ header: makeHeader(member), leases });
+    replyMessage(call, etcdserverpb.LeaseLeasesResponse, response);
+  });
+  server.registerStream(methods.LeaseKeepAlive.path, (call) => {
+    if (!refuseStream(call, member)) serveKeepAlive(call, member, source);
+  });
+}
+
+/** A free id that the server picks: positive, not 0. */
+function pickId(source: LeaseSource): bigint {
+  for (;;) {
+    const id = nextUint64(source.random) & 0x7fff_ffff_ffff_ffffn;
+    if (id !== 0n && !source.lessor.has(id)) return id;
+  }
+}
+
+function serveGrant(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: LeaseSource): void {
+  if (refuseCall(call, member, false)) return;
+  const request = decodeRequest(call, etcdserverpb.LeaseGrantRequest, bytes);
+  if (request === undefined) return;
+  if (!source.quota.allows(leaseCost)) {
+    failCall(call, 'ErrGRPCNoSpace');
+    return;
+  }
+  // The id is random, so it is drawn before the entry is proposed and travels in it.
+  const proposal =
+    request.id === 0n ? etcdserverpb.LeaseGrantRequest.encode({ ...request, id: pickId(source) }) : bytes;
+  source.proposals.propose(RequestField.leaseGrant, proposal, new GrantOutcome(call, member));
+}
+
+class GrantOutcome extends CallOutcome<UnaryCall> {
+  private readonly member: MemberContext;
+
+  constructor(call: UnaryCall, member: MemberContext) {
+    super(call);
+    this.member = member;
+  }
+
+  protected answer(result: ApplyResult): void {
+    if (result.kind !== 'lease-grant') return;
+    const header = makeHeader(this.member, result.revision);
+    const response = etcdserverpb.LeaseGrantResponse.create({ header, id: result.id, ttl: result.ttlSeconds });
+    replyMessage(this.call, etcdserverpb.LeaseGrantResponse, response);
+  }
+}
+
+class RevokeOutcome extends CallOutcome<UnaryCall> {
+  private readonly member: MemberContext;
+
+  constructor(call: UnaryCall, member: MemberContext) {
+    super(call);
+    this.member = member;
+  }
+
+  protected answer(result: ApplyResult): void {
+    if (result.kind !== 'lease-revoke') return;
+    const response = etcdserverpb.LeaseRevokeResponse.create({ header: makeHeader(this.member, result.revision) });
+    replyMessage(this.call, etcdserverpb.LeaseRevokeResponse, response);
+  }
+}
+
+function serveTimeToLive(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: LeaseSource): void {
+  if (refuseCall(call, member, false)) return;
+  const request = decodeRequest(call, etcdserverpb.LeaseTimeToLiveRequest, bytes);
+  if (request === undefined) return;
+  if (!source.expiry.isPrimary) {
+    // Asking the leader over the peer port comes with the issue of the cluster.
+    failCall(call, member.leader() === 0n ? 'ErrGRPCNoLeader' : 'ErrGRPCTimeout');
+    return;
+  }
+  const { id, keys: wantsKeys } = request;
+  const lease = source.lessor.get(id);
+  const response = etcdserverpb.LeaseTimeToLiveResponse.create({ header: makeHeader(member), id, ttl: -1 });
+  if (lease !== undefined) {
+    response.ttl = source.expiry.remainingSeconds(lease) ?? 0;
+    response.grantedTtl = lease.ttlSeconds;
+    if (wantsKeys) response.keys = source.lessor.keysOf(id).map(latin1ToBytes);
+  }
+  replyMessage(call, etcdserverpb.LeaseTimeToLiveResponse, response);
+}
+
+function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSource): void {
+  const endKeeping = member.streams.add((symbol) => failCall(call, symbol));
+  let pendingAnswers = 0;
+  let clientIsDone = false;
+  const endIfDone = () => {
+    if (!clientIsDone || pendingAnswers > 0) return;
+    endKeeping();
+    call.end();
+  };
+  const answer = (id: bigint, header: etcdserverpb.ResponseHeader, ttl: number) => {
+    if (ttl === renewal.notPrimary) {
+      endKeeping();
+      failCall(call, member.leader() === 0n ? 'ErrGRPCNoLeader' : 'NotPrimaryLessor');
+      return;
+    }
+    const response = etcdserverpb.LeaseKeepAliveResponse.create({ header, id, ttl });
+    if (!writeMessage(call, etcdserverpb.LeaseKeepAliveResponse, response)) call.pause();
+  };
+  call.onDrain(() => call.resume());
+  call.onMessage((bytes) => {
+    const request = decodeRequest(call, etcdserverpb.LeaseKeepAliveRequest, bytes);
+    if (request === undefined) {
+      endKeeping();
+      return;
+    }
+    // Sampled before the renewal begins, so that it can never be later than it (semantics 1).
+    const header = makeHeader(member);
+    const renewed = source.expiry.renew(request.id);
+    if (typeof renewed === 'number') {
+      answer(request.id, header, renewed);
+      return;
+    }
+    pendingAnswers++;
+    renewed.then(
+      (ttl) => {
+        pendingAnswers--;
+        answer(request.id, header, ttl);
+        endIfDone();
+      },
+      () => failCall(call, 'ErrGRPCTimeout'),
+    );
+  });
+  call.onEnd(() => {
+    clientIsDone = true;
+    endIfDone();
+  });
+  call.onCancel(() => endKeeping());
+  call.sendHeaders();
+}

@@ -1,0 +1,50 @@
+import type { ErrorSymbol } from '@quorate/api';
+import type { ApplyResult } from '@quorate/machine';
+import type { Call } from '@quorate/transport';
+import { failCall } from './answers.ts';
+
+/** Hears what became of a proposal; one of the two, once. */
+export interface ProposalOutcome {
+  applied(result: ApplyResult): void;
+  failed(symbol: ErrorSymbol): void;
+}
+
+/** The replica's side of writes. */
+export interface Proposals {
+  /** `field` is the number of the request's field in InternalRaftRequest; `request` is copied before this returns. */
+  propose(field: number, request: Uint8Array, outcome: ProposalOutcome): void;
+}
+
+/** Field numbers of InternalRaftRequest. */
+export const RequestField = {
+  put: 4,
+  deleteRange: 5,
+  txn: 6,
+  compaction: 7,
+  leaseGrant: 8,
+  leaseRevoke: 9,
+  alarm: 10,
+  clusterVersionSet: 1300,
+  clusterMemberAttrSet: 1301,
+} as const;
+
+/** Answers a call with its result; refusals become the error of the table. */
+export abstract class CallOutcome<C extends Call> implements ProposalOutcome {
+  protected readonly call: C;
+
+  constructor(call: C) {
+    this.call = call;
+  }
+
+  applied(result: ApplyResult): void {
+    if (result.kind === 'error') failCall(this.call, result.symbol);
+    else if (result.kind === 'unsupported') this.call.fail(12, 'authentication is not served yet');
+    else this.answer(result);
+  }
+
+  failed(symbol: ErrorSymbol): void {
+    failCall(this.call, symbol);
+  }
+
+  protected abstract answer(result: ApplyResult): void;
+}

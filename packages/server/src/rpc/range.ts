@@ -1,0 +1,189 @@
+import { etcdserverpb, services } from '@quorate/api';
+import { copyBytes } from '@quorate/base';
+import { checkRangeRequest, checkRangeStreamRequest, type MvccStore, type RangeReader } from '@quorate/machine';
+import type { GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
+import { decodeRequest, failCall, writeMessage } from './answers.ts';
+import type { HeaderBytes } from './header-bytes.ts';
+import type { LinearizableReads, MemberContext } from './member-context.ts';
+import { refuseCall } from './preconditions.ts';
+import { readFirstSlice, readInSlices, replyGet, replyRange } from './range-answer.ts';
+import { readThen } from './read-then.ts';
+
+/** What reads of the key-value service need beyond the member itself. */
+export interface RangeSource {
+  readonly store: MvccStore;
+  readonly reads: LinearizableReads;
+  readonly header: HeaderBytes;
+  readonly requestBytesMax: number;
+}
+
+const methods = services.KV.methods;
+
+/** Serves KV.Range and KV.RangeStream. */
+export function registerRange(server: GrpcServer, member: MemberContext, source: RangeSource): void {
+  server.registerUnary(methods.Range.path, (call, bytes) => serveRange(call, bytes, member, source));
+  server.registerStream(
+    methods.RangeStream.path,
+    (call) => {
+      call.onMessage((bytes) => serveRangeStream(call, copyBytes(bytes), member, source));
+      call.onEnd(() => {});
+    },
+    'server_stream',
+  );
+}
+
+function serveRange(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: RangeSource): void {
+  const request = decodeRequest(call, etcdserverpb.RangeRequest, bytes);
+  if (request === undefined || refuseCall(call, member, request.serializable)) return;
+  const symbol = checkRangeRequest(request);
+  if (symbol !== undefined) {
+    failCall(call, symbol);
+    return;
+  }
+  const mayReadNow = request.serializable || source.reads.isReadable();
+  if (mayReadNow && isPlainGet(request)) {
+    replyGet(call, source.header, source.store.currentRevision, source.store.get(request.key));
+    return;
+  }
+  // What goes on in later turns needs its own copy: the bytes are a view on the socket's buffer.
+  const owned = etcdserverpb.RangeRequest.decode(copyBytes(bytes));
+  if (mayReadNow) answerRange(call, owned, member, source);
+  else readThen(source.reads, call, () => answerRange(call, owned, member, source));
+}
+
+/** True for the commonest read: one key, now, nothing else asked. */
+function isPlainGet(request: etcdserverpb.RangeRequest): boolean {
+  return (
+    request.rangeEnd.length === 0 &&
+    request.revision <= 0 &&
+    !request.keysOnly &&
+    !request.countOnly &&
+    !hasFilters(request)
+  );
+}
+
+function hasFilters(request: etcdserverpb.RangeRequest): boolean {
+  return (
+    request.minModRevision !== 0 ||
+    request.maxModRevision !== 0 ||
+    request.minCreateRevision !== 0 ||
+    request.maxCreateRevision !== 0
+  );
+}
+
+function answerRange(
+  call: UnaryCall,
+  request: etcdserverpb.RangeRequest,
+  member: MemberContext,
+  source: RangeSource,
+): void {
+  const { store, header } = source;
+  if (isPlainGet(request)) {
+    replyGet(call, header, store.currentRevision, store.get(request.key));
+    return;
+  }
+  const reader = store.openRange(request);
+  if (typeof reader === 'string') {
+    failCall(call, reader);
+    return;
+  }
+  const running = readFirstSlice(reader)
+    ? replyRead(call, reader, member, header)
+    : finishLongRange(call, reader, member, header);
+  running?.catch((error: unknown) => failLate(call, member, error));
+}
+
+function replyRead(
+  call: UnaryCall,
+  reader: RangeReader,
+  member: MemberContext,
+  header: HeaderBytes,
+): Promise<void> | undefined {
+  if (reader.error === undefined) return replyRange(call, member.clock, header, reader.result);
+  failCall(call, reader.error);
+  return undefined;
+}
+
+async function finishLongRange(
+  call: UnaryCall,
+  reader: RangeReader,
+  member: MemberContext,
+  header: HeaderBytes,
+): Promise<void> {
+  if (!(await readInSlices(reader, member.clock, () => call.cancelled))) return;
+  await replyRead(call, reader, member, header);
+}
+
+function failLate(call: UnaryCall | StreamCall, member: MemberContext, error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error);
+  member.logger.error('range failed', { error: text });
+  call.fail(2, text);
+}
+
+function serveRangeStream(call: StreamCall, bytes: Uint8Array, member: MemberContext, source: RangeSource): void {
+  const request = decodeRequest(call, etcdserverpb.RangeRequest, bytes);
+  if (request === undefined || refuseCall(call, member, request.serializable)) return;
+  const symbol = checkRangeRequest(request) ?? checkRangeStreamRequest(request);
+  if (symbol !== undefined) {
+    failCall(call, symbol);
+    return;
+  }
+  const stream = () => {
+    streamRange(call, request, source, member).catch((error: unknown) => failLate(call, member, error));
+  };
+  if (request.serializable) stream();
+  else readThen(source.reads, call, stream);
+}
+
+/** Keys in the first piece; then twice as many while pieces are small, half as many when they are large. */
+const firstPieceKeys = 10;
+
+async function streamRange(
+  call: StreamCall,
+  request: etcdserverpb.RangeRequest,
+  source: RangeSource,
+  member: MemberContext,
+): Promise<void> {
+  const reader = source.store.openRange(request);
+  if (typeof reader === 'string') {
+    failCall(call, reader);
+    return;
+  }
+  let pieceKeys = firstPieceKeys;
+  for (;;) {
+    const done = reader.step(pieceKeys);
+    if (reader.error !== undefined) {
+      failCall(call, reader.error);
+      return;
+    }
+    if (done) break;
+    const kvs = reader.takeKeyValues();
+    const size = kvs.reduce((sum, kv) => sum + kv.length, 0);
+    if (size < source.requestBytesMax / 2) pieceKeys *= 2;
+    else if (size > source.requestBytesMax * 2) pieceKeys = Math.max(1, pieceKeys >> 1);
+    const isOpen = await sendPiece(call, { header: undefined, kvs, more: false, count: 0 }, member);
+    if (!isOpen) {
+      reader.close();
+      return;
+    }
+  }
+  const { kvs, more, count, revision } = reader.result;
+  const isOpen = await sendPiece(call, { header: source.header.take(revision), kvs, more, count }, member);
+  if (isOpen) call.end();
+}
+
+/** Sends a piece and waits for room; false when the client is gone. */
+async function sendPiece(
+  call: StreamCall,
+  piece: etcdserverpb.RangeResponseRaw,
+  member: MemberContext,
+): Promise<boolean> {
+  const rangeResponse = etcdserverpb.RangeResponseRaw.encode(piece);
+  const hasRoom = writeMessage(call, etcdserverpb.RangeStreamResponseRaw, { rangeResponse });
+  await new Promise<void>((resolve) => {
+    call.onCancel(resolve);
+    if (hasRoom) member.clock.defer(resolve);
+    else call.onDrain(resolve);
+  });
+  return !call.cancelled;
+}
