@@ -9,6 +9,9 @@ import { Http2Stream } from '../http2/http2-stream.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { CallOptions } from './client-options.ts';
 
+/** Refusals after which a call fails. */
+const refusalsMax = 3;
+
 /** A call from its start: it may wait for a connection, then it is a stream of one. */
 export abstract class ClientCall extends Http2Stream implements DeadlineEntry {
   readonly path: string;
@@ -20,6 +23,8 @@ export abstract class ClientCall extends Http2Stream implements DeadlineEntry {
   /** Set when the call has become a stream. */
   connection: ClientConnection | null = null;
   finished = false;
+  /** How often a server has refused it without looking at it. */
+  private refusals = 0;
   private readonly forget: (call: ClientCall) => void;
   private reader: MessageReader | null = null;
   private sawHeaders = false;
@@ -68,7 +73,26 @@ export abstract class ClientCall extends Http2Stream implements DeadlineEntry {
     this.abandon(GrpcStatus.deadlineExceeded, 'context deadline exceeded');
   }
 
+  /** True when the call can be sent again: nothing of it was lost with the stream. */
+  protected abstract isRepeatable(): boolean;
+
+  /**
+   * The server has certainly not processed the call (RFC 9113 section 8.7), so sending it again is safe.
+   * @returns false when it has failed instead.
+   */
+  private repeat(): boolean {
+    const connection = this.connection;
+    if (connection === null || this.sawHeaders || !this.isRepeatable() || ++this.refusals > refusalsMax) return false;
+    this.connection = null;
+    this.id = 0;
+    this.localClosed = false;
+    this.remoteClosed = false;
+    connection.owner.onRefused(this);
+    return true;
+  }
+
   onAborted(code: number): void {
+    if (this.finished || (code === Http2Code.refusedStream && this.repeat())) return;
     if (code < 0) this.complete(GrpcStatus.unavailable, this.connection?.endReason ?? 'connection lost', emptyMetadata);
     else if (code === Http2Code.noError)
       this.complete(GrpcStatus.internal, 'stream ended without a status', emptyMetadata);

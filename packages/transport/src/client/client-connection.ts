@@ -24,6 +24,8 @@ interface CachedBlock {
 export interface ClientConnectionOwner {
   /** A stream has ended, or the server's settings have come: there may be room for a waiting call. */
   onCapacity(): void;
+  /** The call was refused unprocessed and waits to be sent again. */
+  onRefused(call: ClientCall): void;
   /** The server will take no new streams here. */
   onDraining(connection: ClientConnection): void;
   onEnded(connection: ClientConnection, reason: string): void;
@@ -34,7 +36,7 @@ export class ClientConnection extends Http2Connection<ClientCall> {
   readonly options: GrpcClientOptions;
   /** No new streams: GOAWAY came, or ids have run out. */
   isDraining = false;
-  private readonly owner: ClientConnectionOwner;
+  readonly owner: ClientConnectionOwner;
   private readonly encoder = new HpackEncoder();
   private readonly blocks = new Map<string, CachedBlock>();
   private nextId = 1;
@@ -171,6 +173,7 @@ export class ClientConnection extends Http2Connection<ClientCall> {
   protected override onGoaway(lastStreamId: number, code: number, debug: string): void {
     this.isDraining = true;
     this.goaway = `server sent GOAWAY with code ${code}${debug === '' ? '' : `: ${debug}`}`;
+    this.owner.onDraining(this);
     for (const call of this.streams.values()) {
       if (call.id <= lastStreamId) continue;
       call.localClosed = true;
@@ -178,8 +181,7 @@ export class ClientConnection extends Http2Connection<ClientCall> {
       this.remove(call);
       call.onAborted(Http2Code.refusedStream);
     }
-    this.owner.onDraining(this);
-    if (this.streams.size === 0) this.end(this.endReason);
+    if (this.isOpen && this.streams.size === 0) this.end(this.endReason);
   }
 
   protected override onSettings(): void {

@@ -60,7 +60,7 @@ export class GrpcClient implements ClientConnectionOwner {
   }
 
   /**
-   * One request, one answer (owned by the caller). `request` must not change until the call is over, or `connected` is true and this returns.
+   * One request, one answer (owned by the caller). `request` must not change until the call is over.
    * @throws GrpcStatusError (as a rejection)
    */
   unary(path: string, request: Uint8Array, options: CallOptions = noOptions): Promise<Uint8Array> {
@@ -72,7 +72,7 @@ export class GrpcClient implements ClientConnectionOwner {
     });
   }
 
-  /** The same without a promise. The callback may come before this returns when the call fails at once. */
+  /** The same without a promise. The callback never comes before this returns. */
   unaryCallback(path: string, request: Uint8Array, options: CallOptions, callback: UnaryCallback): ClientCall {
     const call = new UnaryClientCall(path, request, options, this.deadlineOf(options), this.forget, callback);
     this.begin(call);
@@ -82,9 +82,7 @@ export class GrpcClient implements ClientConnectionOwner {
   /** Opens a stream. Set its callbacks in the same turn. */
   stream(path: string, options: CallOptions = noOptions): ClientStream {
     const call = new StreamClientCall(path, options, this.deadlineOf(options), this.forget);
-    if (this.state.name === 'ready') this.begin(call);
-    // Callbacks first: a failure at once must reach them.
-    else this.deps.clock.defer(() => this.begin(call));
+    this.begin(call);
     return call;
   }
 
@@ -130,21 +128,26 @@ export class GrpcClient implements ClientConnectionOwner {
   private begin(call: ClientCall): void {
     if (call.finished) return;
     const state = this.state;
-    if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.deadlines.add(call);
+    if (call.deadlineMs !== Number.POSITIVE_INFINITY && call.wheelBucket < 0) this.deadlines.add(call);
     if (state.name === 'ready' && state.connection.hasRoom && this.waiting.size === 0) {
       state.connection.start(call);
       return;
     }
     if (state.name === 'closed') {
-      call.abandon(GrpcStatus.cancelled, 'the client was closed');
+      this.failLater(call, GrpcStatus.cancelled, 'the client was closed');
     } else if (state.name === 'backoff' && call.options.waitForReady !== true) {
-      call.abandon(GrpcStatus.unavailable, `connection error: ${state.reason}`);
+      this.failLater(call, GrpcStatus.unavailable, `connection error: ${state.reason}`);
     } else if (this.waiting.size >= this.options.waitingCallsMax) {
-      call.abandon(GrpcStatus.resourceExhausted, 'too many calls wait for the connection');
+      this.failLater(call, GrpcStatus.resourceExhausted, 'too many calls wait for the connection');
     } else {
       this.waiting.add(call);
       if (state.name === 'idle') this.startConnecting();
     }
+  }
+
+  /** In a later turn: a caller that tries again from its callback must not run in a circle. */
+  private failLater(call: ClientCall, code: number, message: string): void {
+    this.deps.clock.defer(() => call.abandon(code, message));
   }
 
   private startConnecting(): void {
@@ -153,10 +156,13 @@ export class GrpcClient implements ClientConnectionOwner {
       this.onConnectFailed(attempt, 'timed out'),
     );
     this.state = { name: 'connecting', timer };
-    this.deps.connect(
-      (stream) => this.onConnected(attempt, stream),
-      (reason) => this.onConnectFailed(attempt, reason),
-    );
+    // In a later turn, like whatever comes of it.
+    this.deps.clock.defer(() => {
+      this.deps.connect(
+        (stream) => this.onConnected(attempt, stream),
+        (reason) => this.onConnectFailed(attempt, reason),
+      );
+    });
   }
 
   private onConnected(attempt: number, stream: ByteStream): void {
@@ -196,6 +202,15 @@ export class GrpcClient implements ClientConnectionOwner {
     for (const call of [...this.waiting]) {
       if (all || call.options.waitForReady !== true) call.abandon(code, message);
     }
+  }
+
+  onRefused(call: ClientCall): void {
+    // In a later turn, so that a server that refuses everything is not asked in a loop.
+    this.waiting.add(call);
+    this.deps.clock.defer(() => {
+      if (!this.waiting.delete(call) || call.finished) return;
+      this.begin(call);
+    });
   }
 
   onCapacity(): void {

@@ -69,6 +69,11 @@ export class StreamClientCall extends ClientCall implements ClientStream {
     else if (this.overflowed) this.onDrained(this.queue?.bytes ?? 0);
   }
 
+  protected isRepeatable(): boolean {
+    // What was written is not kept.
+    return false;
+  }
+
   write(message: Uint8Array): boolean {
     if (this.finished || this.ending) return true;
     if (this.connection === null) {

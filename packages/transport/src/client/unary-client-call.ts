@@ -9,7 +9,7 @@ import type { CallOptions } from './client-options.ts';
 export type UnaryCallback = (code: number, message: string, answer: Uint8Array | null) => void;
 
 export class UnaryClientCall extends ClientCall {
-  private request: Uint8Array | null;
+  private readonly request: Uint8Array;
   private readonly callback: UnaryCallback;
   private answer: Uint8Array | null = null;
 
@@ -27,9 +27,11 @@ export class UnaryClientCall extends ClientCall {
   }
 
   onOpened(connection: ClientConnection): void {
-    const request = this.request as Uint8Array;
-    this.request = null;
-    connection.sender.sendMessage(this, request, 0, request.length, true);
+    connection.sender.sendMessage(this, this.request, 0, this.request.length, true);
+  }
+
+  protected isRepeatable(): boolean {
+    return true;
   }
 
   protected onHeaders(): void {}

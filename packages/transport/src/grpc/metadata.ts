@@ -9,12 +9,9 @@ export class Metadata {
     this.fields = fields;
   }
 
-  /** The last value with this name, pseudo-headers included; latin1, one character a byte. */
+  /** The first value with this name, pseudo-headers included; latin1, one character a byte. */
   get(name: string): string | undefined {
-    for (let i = this.fields.length - 1; i >= 0; i--) {
-      const field = this.fields[i] as HeaderField;
-      if (field.name === name) return field.value;
-    }
+    for (const field of this.fields) if (field.name === name) return field.value;
     return undefined;
   }
 
@@ -25,7 +22,7 @@ export class Metadata {
     return values;
   }
 
-  /** The last value of a `-bin` name, decoded; undefined when there is none. */
+  /** The first value of a `-bin` name, decoded; undefined when there is none. */
   getBytes(name: string): Uint8Array | undefined {
     const value = this.get(name);
     return value === undefined ? undefined : base64Decode(value);
