@@ -318,7 +318,7 @@ export class KeyIndex {
     return isLive;
   }
 
-  private adjustLive(id: number, delta: number): void {
+  private adjustLive(id: number, delta: 1 | -1): void {
     const { slab } = this.records;
     const ref = this.records.int(id, RecordInt.keyRef);
     const start = slab.positionOf(ref);

@@ -96,6 +96,18 @@ export class KeySlab {
     return length - otherLength;
   }
 
+  /** Order of the first `prefixLength` bytes of the stored key against `bytes[start, end)`; 0 when these begin so. */
+  comparePrefix(ref: number, prefixLength: number, bytes: Uint8Array, start: number, end: number): number {
+    const chunk = this.chunks[ref >>> unitBits] as Uint8Array;
+    const base = (ref & unitMask) << 3;
+    const shared = Math.min(prefixLength, end - start);
+    for (let i = 0; i < shared; i++) {
+      const difference = (chunk[base + i] as number) - (bytes[start + i] as number);
+      if (difference !== 0) return difference;
+    }
+    return prefixLength - shared;
+  }
+
   equals(ref: number, length: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (length !== end - start) return false;
     const chunk = this.chunks[ref >>> unitBits] as Uint8Array;

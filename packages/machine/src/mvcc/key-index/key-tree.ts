@@ -1,32 +1,26 @@
 import { assert } from '@quorate/base';
 import { type KeyRecords, RecordInt } from './key-records.ts';
+import {
+  Branch,
+  branchCapacity,
+  dropChild,
+  dropId,
+  firstHeadAtLeast,
+  headOf,
+  insertChild,
+  insertId,
+  Leaf,
+  leafCapacity,
+  moveChildren,
+  moveIds,
+  refreshBranch,
+  sumLive,
+  type TreeNode,
+} from './tree-node.ts';
 
-const leafCapacity = 64;
-const branchCapacity = 64;
 const leafMinimum = leafCapacity >> 2;
 const branchMinimum = branchCapacity >> 2;
 const depthMax = 12;
-
-export class Leaf {
-  readonly ids = new Int32Array(leafCapacity);
-  count = 0;
-  next: Leaf | undefined;
-}
-
-class Branch {
-  readonly children: Node[] = [];
-  /** Keys that are live at the current revision, of each child's subtree. */
-  readonly live = new Int32Array(branchCapacity);
-  /** The keys of child i are at or above separator i (a KeySlab place of its own). Separator 0 is not used. */
-  readonly separatorRefs = new Int32Array(branchCapacity);
-  readonly separatorLengths = new Int32Array(branchCapacity);
-
-  get count(): number {
-    return this.children.length;
-  }
-}
-
-type Node = Leaf | Branch;
 
 /**
  * The keys in byte order: a B+tree of record ids that counts in every branch the live keys of each subtree, so that
@@ -34,7 +28,7 @@ type Node = Leaf | Branch;
  */
 export class KeyTree {
   private readonly records: KeyRecords;
-  private root: Node = new Leaf();
+  private root: TreeNode = new Leaf();
   private height = 0;
   /** Keys live at the current revision. */
   live = 0;
@@ -44,7 +38,9 @@ export class KeyTree {
   /** After {@link seek}: the leaf and position of the first key at or above the one sought. */
   leaf: Leaf = this.root as Leaf;
   position = 0;
+  // Of the last search in a node: whether the key itself is there, and whether it begins as all keys of the node do.
   private exact = false;
+  private sharesPrefix = false;
 
   constructor(records: KeyRecords) {
     this.records = records;
@@ -54,15 +50,22 @@ export class KeyTree {
   insert(id: number, key: Uint8Array, start: number, end: number): void {
     this.seekForWrite(key, start, end);
     assert(!this.exact, 'key is in the tree already');
-    if (this.records.isLive(id)) this.addLive(1);
-    const { leaf, position } = this;
-    if (leaf.count < leafCapacity) insertId(leaf, position, id);
-    else this.splitLeaf(leaf, position, id);
+    const isLive = this.records.isLive(id);
+    if (isLive) this.addLive(1);
+    const { leaf, position, sharesPrefix } = this;
+    if (leaf.count === leafCapacity) {
+      this.splitLeaf(leaf, position, id, isLive);
+      return;
+    }
+    insertId(leaf, position, id, headOf(key, start, end, leaf.prefixLength), isLive);
+    if (!sharesPrefix) this.refreshLeaf(leaf);
   }
 
   /** Counts a key that is there as live (+1) or deleted (-1). */
-  adjustLive(key: Uint8Array, start: number, end: number, delta: number): void {
-    this.descend(key, start, end);
+  adjustLive(key: Uint8Array, start: number, end: number, delta: 1 | -1): void {
+    this.seekForWrite(key, start, end);
+    assert(this.exact, 'key is not in the tree');
+    this.leaf.live[this.position] = delta > 0 ? 1 : 0;
     this.addLive(delta);
   }
 
@@ -70,24 +73,23 @@ export class KeyTree {
   remove(key: Uint8Array, start: number, end: number): void {
     this.seekForWrite(key, start, end);
     assert(this.exact, 'key is not in the tree');
-    const { leaf, position } = this;
-    leaf.ids.copyWithin(position, position + 1, leaf.count);
-    leaf.count -= 1;
+    const { leaf } = this;
+    dropId(leaf, this.position);
     if (leaf.count < leafMinimum && this.height > 0) this.mendLeaf(leaf);
   }
 
   /** Live keys below `key`. */
   liveBelow(key: Uint8Array, start: number, end: number): number {
     this.seekForWrite(key, start, end);
-    let live = 0;
+    let below = 0;
     for (let depth = 0; depth < this.height; depth++) {
-      const branch = this.path[depth] as Branch;
+      const { live } = this.path[depth] as Branch;
       const index = this.pathIndexes[depth] as number;
-      for (let i = 0; i < index; i++) live += branch.live[i] as number;
+      for (let i = 0; i < index; i++) below += live[i] as number;
     }
-    const { records, leaf, position } = this;
-    for (let i = 0; i < position; i++) if (records.isLive(leaf.ids[i] as number)) live += 1;
-    return live;
+    const { live } = this.leaf;
+    for (let i = 0; i < this.position; i++) below += live[i] as number;
+    return below;
   }
 
   /** Sets {@link leaf} and {@link position} to the first key at or above `key`; false when there is none. */
@@ -101,33 +103,30 @@ export class KeyTree {
     return true;
   }
 
-  /** Checks order, counts and shape of the whole tree. */
+  /** Checks order, heads, counts and shape of the whole tree. */
   verify(): void {
     let previous = 0;
     let leaves: Leaf | undefined;
-    const visit = (node: Node, depth: number): number => {
+    const visit = (node: TreeNode, depth: number): number => {
       if (node instanceof Branch) {
-        assert(node.count >= 2 && node.count <= branchCapacity, 'branch size');
-        let total = 0;
+        assert(node.count >= 2 && node.count <= branchCapacity && node.count === node.children.length, 'branch size');
         for (let i = 0; i < node.count; i++) {
-          const live = visit(node.children[i] as Node, depth + 1);
-          assert(live === node.live[i], 'live count');
-          total += live;
+          assert(visit(node.children[i] as TreeNode, depth + 1) === node.live[i], 'live count');
         }
-        return total;
+        return sumLive(node);
       }
       assert(depth === this.height, 'leaf depth');
       assert(node.count > 0 || this.height === 0, 'empty leaf');
       assert(leaves === undefined || leaves.next === node, 'leaf chain');
       leaves = node;
-      let live = 0;
       for (let i = 0; i < node.count; i++) {
         const id = node.ids[i] as number;
         assert(previous === 0 || this.compareIds(previous, id) < 0, 'key order');
         previous = id;
-        if (this.records.isLive(id)) live += 1;
+        assert(this.records.isLive(id) === (node.live[i] === 1), 'live mark');
+        assert(node.heads[i] === this.headOfId(id, node.prefixLength), 'head');
       }
-      return live;
+      return sumLive(node);
     };
     assert(visit(this.root, 0) === this.live, 'total live count');
   }
@@ -139,68 +138,84 @@ export class KeyTree {
     return this.records.compare(a, slab.chunkOf(ref), start, start + this.records.int(b, RecordInt.keyLength), 0);
   }
 
-  private descend(key: Uint8Array, start: number, end: number): Leaf {
-    let node = this.root;
+  private headOfId(id: number, prefixLength: number): number {
     const { slab } = this.records;
-    for (let depth = 0; depth < this.height; depth++) {
-      const branch = node as Branch;
-      let low = 0;
-      let high = branch.children.length - 1;
-      let lowEqual = 0;
-      let highEqual = 0;
-      // What both bounds share with the key is shared by all between them, and need not be compared again.
-      while (low < high) {
-        const middle = (low + high + 1) >>> 1;
-        const order = slab.compare(
-          branch.separatorRefs[middle] as number,
-          branch.separatorLengths[middle] as number,
-          key,
-          start,
-          end,
-          Math.min(lowEqual, highEqual),
-        );
-        if (order <= 0) {
-          low = middle;
-          lowEqual = slab.equalLength;
-        } else {
-          high = middle - 1;
-          highEqual = slab.equalLength;
-        }
-      }
-      this.path[depth] = branch;
-      this.pathIndexes[depth] = low;
-      node = branch.children[low] as Node;
-    }
-    return node as Leaf;
+    const ref = this.records.int(id, RecordInt.keyRef);
+    const start = slab.positionOf(ref);
+    return headOf(slab.chunkOf(ref), start, start + this.records.int(id, RecordInt.keyLength), prefixLength);
   }
 
-  /** Like {@link seek}, but stays in the leaf that the key belongs to. */
+  /** Goes to the leaf that the key belongs to, and to its place there. */
   private seekForWrite(key: Uint8Array, start: number, end: number): void {
-    const leaf = this.descend(key, start, end);
-    const { records } = this;
-    const { slab } = records;
-    let low = 0;
-    let high = leaf.count;
-    let lowEqual = 0;
-    let highEqual = 0;
-    this.exact = false;
+    let node = this.root;
+    for (let depth = 0; depth < this.height; depth++) {
+      const branch = node as Branch;
+      const at = this.searchBranch(branch, key, start, end);
+      this.path[depth] = branch;
+      this.pathIndexes[depth] = at;
+      node = branch.children[at] as TreeNode;
+    }
+    this.leaf = node as Leaf;
+    this.position = this.searchLeaf(node as Leaf, key, start, end);
+  }
+
+  /** The child that the key belongs to: the last whose separator is at or below it. */
+  private searchBranch(branch: Branch, key: Uint8Array, start: number, end: number): number {
+    const { slab } = this.records;
+    const { count, heads, prefixLength, separatorRefs, separatorLengths } = branch;
+    const order = slab.comparePrefix(separatorRefs[1] as number, prefixLength, key, start, end);
+    if (order !== 0) return order > 0 ? 0 : count - 1;
+    const head = headOf(key, start, end, prefixLength);
+    let low = firstHeadAtLeast(heads, 1, count, head);
+    let high = low;
+    while (high < count && heads[high] === head) high++;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const order = records.compare(leaf.ids[middle] as number, key, start, end, Math.min(lowEqual, highEqual));
-      if (order < 0) {
-        low = middle + 1;
-        lowEqual = slab.equalLength;
-      } else {
-        high = middle;
-        highEqual = slab.equalLength;
-        if (order === 0) {
-          this.exact = true;
-          low = middle;
-        }
-      }
+      const ref = separatorRefs[middle] as number;
+      if (slab.compare(ref, separatorLengths[middle] as number, key, start, end, prefixLength) <= 0) low = middle + 1;
+      else high = middle;
     }
-    this.leaf = leaf;
-    this.position = low;
+    return low - 1;
+  }
+
+  /** The first position whose key is at or above the key. */
+  private searchLeaf(leaf: Leaf, key: Uint8Array, start: number, end: number): number {
+    const { records } = this;
+    const { count, heads, prefixLength, ids } = leaf;
+    this.exact = false;
+    this.sharesPrefix = count === 0;
+    if (count === 0) return 0;
+    const ref = records.int(ids[0] as number, RecordInt.keyRef);
+    const prefixOrder = records.slab.comparePrefix(ref, prefixLength, key, start, end);
+    if (prefixOrder !== 0) return prefixOrder > 0 ? 0 : count;
+    this.sharesPrefix = true;
+    const head = headOf(key, start, end, prefixLength);
+    let low = firstHeadAtLeast(heads, 0, count, head);
+    let high = low;
+    while (high < count && heads[high] === head) high++;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const order = records.compare(ids[middle] as number, key, start, end, prefixLength);
+      if (order === 0) {
+        this.exact = true;
+        return middle;
+      }
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Sets prefix and heads anew. */
+  private refreshLeaf(leaf: Leaf): void {
+    const { count, ids } = leaf;
+    if (count === 0) {
+      leaf.prefixLength = 0;
+      return;
+    }
+    this.compareIds(ids[0] as number, ids[count - 1] as number);
+    leaf.prefixLength = this.records.slab.equalLength;
+    for (let i = 0; i < count; i++) leaf.heads[i] = this.headOfId(ids[i] as number, leaf.prefixLength);
   }
 
   private addLive(delta: number): void {
@@ -212,38 +227,38 @@ export class KeyTree {
     }
   }
 
-  private countLive(leaf: Leaf): number {
-    let live = 0;
-    for (let i = 0; i < leaf.count; i++) if (this.records.isLive(leaf.ids[i] as number)) live += 1;
-    return live;
-  }
-
-  private splitLeaf(leaf: Leaf, position: number, id: number): void {
+  private splitLeaf(leaf: Leaf, position: number, id: number, isLive: boolean): void {
     const right = new Leaf();
     right.next = leaf.next;
     leaf.next = right;
     // Keys often arrive in ascending order; then the left leaf stays full.
     const from = position === leafCapacity && right.next === undefined ? leafCapacity : leafCapacity >> 1;
-    right.ids.set(leaf.ids.subarray(from, leafCapacity));
-    right.count = leafCapacity - from;
-    leaf.count = from;
-    if (position > from || from === leafCapacity) insertId(right, position - from, id);
-    else insertId(leaf, position, id);
+    moveIds(leaf, from, leafCapacity, right);
+    if (position > from || from === leafCapacity) insertId(right, position - from, id, 0, isLive);
+    else insertId(leaf, position, id, 0, isLive);
+    this.refreshLeaf(leaf);
+    this.refreshLeaf(right);
     const first = right.ids[0] as number;
     const length = this.records.int(first, RecordInt.keyLength);
     const separator = this.records.slab.duplicate(this.records.int(first, RecordInt.keyRef), length);
-    this.addChild(this.height - 1, leaf, right, this.countLive(right), separator, length);
+    this.addChild(this.height - 1, leaf, right, sumLive(right), separator, length);
   }
 
   /** Puts `right` behind `left` into the branch at `depth` of the path. */
-  private addChild(depth: number, left: Node, right: Node, rightLive: number, separator: number, length: number): void {
+  private addChild(
+    depth: number,
+    left: TreeNode,
+    right: TreeNode,
+    rightLive: number,
+    separator: number,
+    length: number,
+  ): void {
+    const { slab } = this.records;
     if (depth < 0) {
       const root = new Branch();
-      root.children.push(left, right);
-      root.live[0] = this.live - rightLive;
-      root.live[1] = rightLive;
-      root.separatorRefs[1] = separator;
-      root.separatorLengths[1] = length;
+      insertChild(root, 0, left, this.live - rightLive, 0, 0);
+      insertChild(root, 1, right, rightLive, separator, length);
+      refreshBranch(root, slab);
       this.root = root;
       this.height += 1;
       assert(this.height < depthMax, 'tree too deep');
@@ -254,6 +269,7 @@ export class KeyTree {
     branch.live[at - 1] = (branch.live[at - 1] as number) - rightLive;
     if (branch.count < branchCapacity) {
       insertChild(branch, at, right, rightLive, separator, length);
+      refreshBranch(branch, slab);
       return;
     }
     const other = new Branch();
@@ -263,6 +279,8 @@ export class KeyTree {
     moveChildren(branch, from, other);
     if (at > from) insertChild(other, at - from, right, rightLive, separator, length);
     else insertChild(branch, at, right, rightLive, separator, length);
+    refreshBranch(branch, slab);
+    refreshBranch(other, slab);
     this.addChild(depth - 1, branch, other, sumLive(other), otherSeparator, otherLength);
   }
 
@@ -284,24 +302,24 @@ export class KeyTree {
     assert(left === small || right === small, 'path is stale');
     const total = left.count + right.count;
     if (total <= leafCapacity - leafMinimum) {
-      left.ids.set(right.ids.subarray(0, right.count), left.count);
-      left.count = total;
+      moveIds(right, 0, right.count, left);
       left.next = right.next;
+      this.refreshLeaf(left);
       this.removeChild(depth, leftIndex + 1);
       return;
     }
-    const all = new Int32Array(total);
-    all.set(left.ids.subarray(0, left.count));
-    all.set(right.ids.subarray(0, right.count), left.count);
     const half = total >> 1;
-    left.ids.set(all.subarray(0, half));
-    left.count = half;
-    right.ids.set(all.subarray(half));
-    right.count = total - half;
-    const rightLive = this.countLive(right);
-    const both = (branch.live[leftIndex] as number) + (branch.live[leftIndex + 1] as number);
-    branch.live[leftIndex] = both - rightLive;
-    branch.live[leftIndex + 1] = rightLive;
+    if (left.count < half) moveIds(right, 0, half - left.count, left);
+    else {
+      const spare = new Leaf();
+      moveIds(left, half, left.count, spare);
+      moveIds(right, 0, right.count, spare);
+      moveIds(spare, 0, spare.count, right);
+    }
+    this.refreshLeaf(left);
+    this.refreshLeaf(right);
+    branch.live[leftIndex] = sumLive(left);
+    branch.live[leftIndex + 1] = sumLive(right);
     this.replaceSeparator(branch, leftIndex + 1, right.ids[0] as number);
   }
 
@@ -311,17 +329,20 @@ export class KeyTree {
     const length = this.records.int(id, RecordInt.keyLength);
     branch.separatorRefs[index] = slab.duplicate(this.records.int(id, RecordInt.keyRef), length);
     branch.separatorLengths[index] = length;
+    refreshBranch(branch, slab);
   }
 
   /** Drops child `index` (above 0), whose content went to the child before it. */
   private removeChild(depth: number, index: number): void {
     const branch = this.path[depth] as Branch;
-    this.records.slab.release(branch.separatorRefs[index] as number, branch.separatorLengths[index] as number);
+    const { slab } = this.records;
+    slab.release(branch.separatorRefs[index] as number, branch.separatorLengths[index] as number);
     branch.live[index - 1] = (branch.live[index - 1] as number) + (branch.live[index] as number);
     dropChild(branch, index);
+    refreshBranch(branch, slab);
     if (depth === 0) {
       if (branch.count === 1) {
-        this.root = branch.children[0] as Node;
+        this.root = branch.children[0] as TreeNode;
         this.height -= 1;
       }
       return;
@@ -330,6 +351,7 @@ export class KeyTree {
   }
 
   private mendBranch(depth: number): void {
+    const { slab } = this.records;
     const parent = this.path[depth - 1] as Branch;
     const index = this.pathIndexes[depth - 1] as number;
     const leftIndex = index > 0 ? index - 1 : 0;
@@ -341,7 +363,7 @@ export class KeyTree {
     right.separatorLengths[0] = parent.separatorLengths[leftIndex + 1] as number;
     if (total <= branchCapacity - branchMinimum) {
       moveChildren(right, 0, left);
-      const { slab } = this.records;
+      refreshBranch(left, slab);
       // removeChild releases the separator that just moved; give it a copy to release.
       parent.separatorRefs[leftIndex + 1] = slab.duplicate(
         parent.separatorRefs[leftIndex + 1] as number,
@@ -355,57 +377,17 @@ export class KeyTree {
     if (left.count > half) {
       moveChildren(right, 0, spare);
       moveChildren(left, half, right);
-      moveChildren(spare, 0, right);
     } else {
       moveChildren(right, half - left.count, spare);
       moveChildren(right, 0, left);
-      moveChildren(spare, 0, right);
     }
+    moveChildren(spare, 0, right);
+    refreshBranch(left, slab);
+    refreshBranch(right, slab);
     parent.separatorRefs[leftIndex + 1] = right.separatorRefs[0] as number;
     parent.separatorLengths[leftIndex + 1] = right.separatorLengths[0] as number;
     parent.live[leftIndex] = sumLive(left);
     parent.live[leftIndex + 1] = sumLive(right);
+    refreshBranch(parent, slab);
   }
-}
-
-function insertId(leaf: Leaf, position: number, id: number): void {
-  leaf.ids.copyWithin(position + 1, position, leaf.count);
-  leaf.ids[position] = id;
-  leaf.count += 1;
-}
-
-function sumLive(branch: Branch): number {
-  let live = 0;
-  for (let i = 0; i < branch.count; i++) live += branch.live[i] as number;
-  return live;
-}
-
-function insertChild(branch: Branch, at: number, child: Node, live: number, separator: number, length: number): void {
-  const { count } = branch;
-  branch.live.copyWithin(at + 1, at, count);
-  branch.separatorRefs.copyWithin(at + 1, at, count);
-  branch.separatorLengths.copyWithin(at + 1, at, count);
-  branch.children.splice(at, 0, child);
-  branch.live[at] = live;
-  branch.separatorRefs[at] = separator;
-  branch.separatorLengths[at] = length;
-}
-
-function dropChild(branch: Branch, at: number): void {
-  const { count } = branch;
-  branch.live.copyWithin(at, at + 1, count);
-  branch.separatorRefs.copyWithin(at, at + 1, count);
-  branch.separatorLengths.copyWithin(at, at + 1, count);
-  branch.children.splice(at, 1);
-}
-
-/** Moves the children of `from` at and behind `index` to the end of `to`. */
-function moveChildren(from: Branch, index: number, to: Branch): void {
-  const at = to.count;
-  const { count } = from;
-  to.live.set(from.live.subarray(index, count), at);
-  to.separatorRefs.set(from.separatorRefs.subarray(index, count), at);
-  to.separatorLengths.set(from.separatorLengths.subarray(index, count), at);
-  for (let i = index; i < count; i++) to.children.push(from.children[i] as Node);
-  from.children.length = index;
 }
