@@ -4,7 +4,7 @@ import { CodedError } from '@quorate/base';
 export type JsonValue = string | bigint | number | boolean | null | JsonValue[] | JsonObject;
 export type JsonObject = Map<string, JsonValue>;
 
-export type JsonError = CodedError<'json/malformed', { readonly position: number }>;
+type JsonError = CodedError<'json/malformed', { readonly position: number }>;
 
 /** Arrays and objects within one another. */
 const depthMax = 32;
