@@ -1,10 +1,20 @@
-import { copyBytes, utf8ToBytes } from '@quorate/base';
+import { concatBytes, copyBytes, emptyBytes, utf8ToBytes } from '@quorate/base';
 import { formatGrpcTimeout } from '../grpc/timeout.ts';
 import { HpackEncoder, writeLiteralField } from '../hpack/hpack-encoder.ts';
 import type { ByteStream } from '../http2/byte-stream.ts';
-import { clientPrefaceText, Http2Code, SettingId, streamIdMax } from '../http2/constants.ts';
-import { sendHeaderBlock, sendPing } from '../http2/frame-writer.ts';
+import {
+  clientPrefaceText,
+  defaultFrameBytesMax,
+  FrameFlag,
+  FrameType,
+  frameHeaderBytes,
+  Http2Code,
+  SettingId,
+  streamIdMax,
+} from '../http2/constants.ts';
+import { sendHeaderBlock, sendPing, writeFrameHeader } from '../http2/frame-writer.ts';
 import { Http2Connection, type Http2Deps } from '../http2/http2-connection.ts';
+import { copyInto } from '../http2/output.ts';
 import type { ClientCall } from './client-call.ts';
 import type { GrpcClientOptions, RequestMetadata } from './client-options.ts';
 
@@ -40,6 +50,8 @@ export class ClientConnection extends Http2Connection<ClientCall> {
   private readonly encoder = new HpackEncoder();
   private readonly blocks = new Map<string, CachedBlock>();
   private nextId = 1;
+  private lastTimeoutMs = 0;
+  private lastTimeoutField: Uint8Array = emptyBytes;
   /** What the server's GOAWAY said. */
   private goaway = '';
   private pingSentMs = Number.POSITIVE_INFINITY;
@@ -67,19 +79,22 @@ export class ClientConnection extends Http2Connection<ClientCall> {
     return this.sawSettings;
   }
 
-  /** Makes the call a stream: writes its headers and lets it send. Check {@link hasRoom} before. */
-  start(call: ClientCall): void {
+  /**
+   * Makes the call a stream: writes its headers and lets it send. Check {@link hasRoom} before.
+   * @param timeoutMs what is left until the deadline; `Infinity` without one.
+   */
+  start(call: ClientCall, timeoutMs: number): void {
     const id = this.nextId;
     this.nextId += 2;
     if (this.nextId > streamIdMax - 2) this.isDraining = true;
     call.open(this, id);
     this.streams.set(call);
-    this.sendRequestHeaders(call);
+    this.sendRequestHeaders(call, timeoutMs);
     this.touch();
     call.onOpened(this);
   }
 
-  private sendRequestHeaders(call: ClientCall): void {
+  private sendRequestHeaders(call: ClientCall, timeoutMs: number): void {
     const metadata = call.options.metadata;
     const cached = this.blocks.get(call.path);
     let block: Uint8Array;
@@ -88,13 +103,29 @@ export class ClientConnection extends Http2Connection<ClientCall> {
     } else {
       block = this.encodeRequest(call.path, metadata);
     }
-    if (call.deadlineMs !== Number.POSITIVE_INFINITY) {
-      const withTimeout = new Uint8Array(block.length + 40);
-      withTimeout.set(block);
-      const timeout = formatGrpcTimeout(call.deadlineMs - this.clock.nowMs());
-      block = withTimeout.subarray(0, writeLiteralField('grpc-timeout', timeout, withTimeout, block.length));
+    const timeout = timeoutMs === Number.POSITIVE_INFINITY ? emptyBytes : this.timeoutField(timeoutMs);
+    const length = block.length + timeout.length;
+    if (length > defaultFrameBytesMax) {
+      sendHeaderBlock(this.output, call.id, concatBytes([block, timeout]), false, this.settings.frameBytesMax);
+      return;
     }
-    sendHeaderBlock(this.output, call.id, block, false, this.settings.frameBytesMax);
+    const output = this.output;
+    const position = output.reserve(frameHeaderBytes + length);
+    const slab = output.slab;
+    const behind = writeFrameHeader(slab, position, length, FrameType.headers, FrameFlag.endHeaders, call.id);
+    const fields = copyInto(slab, behind, block, 0, block.length);
+    output.position = copyInto(slab, fields, timeout, 0, timeout.length);
+  }
+
+  /** The grpc-timeout field, as a literal that leaves the table alone. Callers mostly use one timeout: the last one is kept. */
+  private timeoutField(timeoutMs: number): Uint8Array {
+    if (timeoutMs !== this.lastTimeoutMs) {
+      const field = new Uint8Array(48);
+      const end = writeLiteralField('grpc-timeout', formatGrpcTimeout(timeoutMs), field, 0);
+      this.lastTimeoutMs = timeoutMs;
+      this.lastTimeoutField = field.subarray(0, end);
+    }
+    return this.lastTimeoutField;
   }
 
   private encodeRequest(path: string, metadata: RequestMetadata | undefined): Uint8Array {

@@ -130,7 +130,7 @@ export class GrpcClient implements ClientConnectionOwner {
     const state = this.state;
     if (call.deadlineMs !== Number.POSITIVE_INFINITY && call.wheelBucket < 0) this.deadlines.add(call);
     if (state.name === 'ready' && state.connection.hasRoom && this.waiting.size === 0) {
-      state.connection.start(call);
+      state.connection.start(call, call.options.timeoutMs ?? Number.POSITIVE_INFINITY);
       return;
     }
     if (state.name === 'closed') {
@@ -219,7 +219,7 @@ export class GrpcClient implements ClientConnectionOwner {
     for (const call of this.waiting) {
       if (!connection.hasRoom) return;
       this.waiting.delete(call);
-      connection.start(call);
+      connection.start(call, call.deadlineMs - this.deps.clock.nowMs());
     }
   }
 

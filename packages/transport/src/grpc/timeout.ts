@@ -32,11 +32,11 @@ export function parseGrpcTimeout(text: string): number {
   return unit === 0 ? Number.NaN : value * unit;
 }
 
-/** The `grpc-timeout` value of a time in milliseconds, never shorter than it. */
+/** The `grpc-timeout` value of a time in milliseconds, never shorter than it: to the microsecond below a second, else to the millisecond. */
 export function formatGrpcTimeout(timeoutMs: number): string {
   if (timeoutMs <= 0) return '0n';
-  if (timeoutMs < 100_000) return `${Math.ceil(timeoutMs * 1000)}u`.replace(/^(\d{6,})000u$/, '$1m');
-  if (timeoutMs < 100_000_000) return `${Math.ceil(timeoutMs)}m`;
-  if (timeoutMs < 100_000_000_000) return `${Math.ceil(timeoutMs / 1000)}S`;
+  if (timeoutMs < 1000) return `${Math.ceil(timeoutMs * 1000)}u`;
+  if (timeoutMs <= 99_999_999) return `${Math.ceil(timeoutMs)}m`;
+  if (timeoutMs <= 99_999_999_000) return `${Math.ceil(timeoutMs / 1000)}S`;
   return `${Math.min(99_999_999, Math.ceil(timeoutMs / 3_600_000))}H`;
 }
