@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type ClientVersion, type ServerKind, serverKinds } from './support/programs.ts';
 
-export const suiteNames = ['etcdctl', 'grpc', 'watch', 'auth', 'etcd3', 'kill'] as const;
+const suiteNames = ['etcdctl', 'grpc', 'watch', 'auth', 'etcd3', 'kill'] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export interface Options {

@@ -354,7 +354,7 @@ const authentication: readonly EdgeCase[] = [
   ok('hasleader', 'KV.Range', range('a'), { metadata: { hasleader: 'true' } }),
   ok('client version', 'KV.Range', range('a'), { metadata: { 'client-api-version': '3.7.1' } }),
   ok('health', 'Health.Check', {}),
-  ok('health of a service', 'Health.Check', { service: 'etcdserverpb.Health' }),
+  fails('health of a service', 'Health.Check', { service: 'etcdserverpb.Health' }),
   fails('health of an unknown service', 'Health.Check', { service: 'nonsense' }),
 ];
 

@@ -37,7 +37,7 @@ const VALUES: readonly Buffer[] = [
   'longer value of some bytes',
   'x'.repeat(300),
 ].map(bytes);
-export const LEASES: readonly string[] = ['1', '2', '3', '4', '77', '-5', '7587864523871234567'];
+const LEASES: readonly string[] = ['1', '2', '3', '4', '77', '-5', '7587864523871234567'];
 const OPEN_END = bytes('\0');
 
 const LEASE_TTL_STEP_SECONDS = 500;

@@ -10,9 +10,9 @@ import { loadMethods, type Message } from './services.ts';
 import { Tally } from './tally.ts';
 
 /** After this many differences a part is given up: what follows would only repeat them. */
-export const DIFFERENCES_MAX = 25;
+const DIFFERENCES_MAX = 25;
 
-export class TooManyDifferences extends Error {
+class TooManyDifferences extends Error {
   constructor() {
     super(`given up after ${DIFFERENCES_MAX} differences`);
   }

@@ -6,7 +6,7 @@ import type { Message } from '../grpc/services.ts';
 import type { Options } from '../options.ts';
 import { unifiedDiff } from '../support/diff.ts';
 import { freePorts } from '../support/ports.ts';
-import { type ServerKind, serverProgram } from '../support/programs.ts';
+import { bboltProgram, type ServerKind, serverProgram } from '../support/programs.ts';
 import type { Report } from '../support/report.ts';
 import {
   launch,
@@ -115,6 +115,7 @@ class KillSuite {
       const found = await dump(connection);
       this.checkWorkers(name, life, found);
       await this.checkOldReads(name, life, found, connection);
+      this.checkDatabase(`${name}: database file`, crashed('check'));
       for (const kind of openers) await this.openCopy(`${name}: opened by ${kind}`, kind, crashed(kind), found);
     } finally {
       connection.close();
@@ -157,7 +158,7 @@ class KillSuite {
   private copyData(life: Life): (name: string) => string {
     const source = life.server.dataDir;
     const copies = new Map<string, string>();
-    for (const name of [...this.options.openWith, 'under-test']) {
+    for (const name of [...this.options.openWith, 'under-test', 'check']) {
       const target = join(life.directory, `copy-${name}`);
       spawnSync('rm', ['-rf', target]);
       const copied = spawnSync('cp', ['-a', '--sparse=always', source, target], { encoding: 'utf8' });
@@ -173,6 +174,17 @@ class KillSuite {
     // Now and then the crash repeats while it recovers.
     while (nextBelow(this.random, 5) === 0) await startAndKill(options, nextBelow(this.random, 400));
     life.server = await launch(options);
+  }
+
+  /** The database file as the crash left it must be sound by bbolt's own check. */
+  private checkDatabase(name: string, dataDir: string): void {
+    const bbolt = bboltProgram();
+    if (!bbolt.found) {
+      this.report.skip(name, bbolt.reason);
+      return;
+    }
+    const checked = spawnSync(bbolt.command, ['check', join(dataDir, 'member', 'snap', 'db')], { encoding: 'utf8' });
+    this.verdict(name, checked.status === 0 ? [] : [`bbolt check: ${checked.stdout}${checked.stderr}`]);
   }
 
   private checkWorkers(name: string, life: Life, found: Dump): void {

@@ -25,7 +25,7 @@ import type { ClientVersion } from '../support/programs.ts';
 // Words are split at blanks; '…' is literal, "…" knows \n \t \x41 \" \\. ${NAME} is replaced; so are ${repeat:x:100},
 // ${dir} (a scratch directory for each server), ${endpoint}, ${member} and ${cluster} (hex ids). `-w {json,fields}` makes one step each.
 
-export interface Capture {
+interface Capture {
   readonly name: string;
   readonly pattern: RegExp;
 }
@@ -75,7 +75,7 @@ export interface EndStep extends StepCommon {
   readonly signal: NodeJS.Signals;
 }
 
-export interface FreshStep extends StepCommon {
+interface FreshStep extends StepCommon {
   readonly kind: 'fresh';
   readonly serverArgs: readonly string[];
 }

@@ -102,7 +102,7 @@ async function closePair(pair: Pair): Promise<void> {
   await Promise.all([pair.reference.close(), pair.underTest.close()]);
 }
 
-export function loadStepFiles(): StepFile[] {
+function loadStepFiles(): StepFile[] {
   const directory = join(conformanceDir, 'steps');
   return readdirSync(directory)
     .filter((name) => name.endsWith('.txt'))

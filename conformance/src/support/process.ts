@@ -14,7 +14,7 @@ export interface RunResult {
   readonly exit: number | string;
 }
 
-export const DEFAULT_RUN_TIMEOUT_MS = 30_000;
+const DEFAULT_RUN_TIMEOUT_MS = 30_000;
 
 /** A child process whose output is gathered while it runs. */
 export class Child {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 /** conformance/ and the repository root, seen from conformance/dist/support/. */
 export const conformanceDir = fileURLToPath(new URL('../..', import.meta.url));
 export const repositoryDir = fileURLToPath(new URL('../../..', import.meta.url));
-export const binDir = join(conformanceDir, '.bin');
+const binDir = join(conformanceDir, '.bin');
 
 export type ServerKind = 'quorate' | 'etcd34' | 'etcd37';
 export type ClientVersion = '3.4' | '3.7';

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Identity, maskText } from './mask.ts';
+
+const identity: Identity = {
+  clientPort: 32379,
+  peerPort: 32380,
+  scratchDir: '/tmp/work',
+  dataDir: '/tmp/data',
+  memberId: 0x628814f18bcf3een,
+  clusterId: 13455796455940752355n,
+  captured: new Map([['LEASE', '3cee4f18bcf3ee01']]),
+};
+
+test('identities are masked in hex and decimal, padded or not', () => {
+  assert.equal(maskText('Member  628814f18bcf3ee added', identity, []), 'Member <member> added');
+  assert.equal(maskText('"member_id":443746740013429742,', identity, []), '"member_id":<member>,');
+  assert.equal(maskText('lease 3cee4f18bcf3ee01 and 4390533654400724481', identity, []), 'lease <LEASE> and <LEASE>');
+  assert.equal(maskText('http://127.0.0.1:32380', identity, []), 'http://127.0.0.1:<peer-port>');
+});
+
+test('times, sizes and versions are masked, granted times and revisions are not', () => {
+  assert.equal(maskText('took = 1.234567ms', identity, []), 'took = <time>');
+  assert.equal(maskText('TTL(600s), remaining(599s)', identity, []), 'TTL(600s), remaining(<time>)');
+  assert.equal(maskText('3.4.23, 25 kB', identity, []), '<version>, <size>');
+  assert.equal(maskText('"revision":32,"raft_term":2', identity, []), '"revision":32,"raft_term":2');
+});
+
+test('masks of a step come first', () => {
+  assert.equal(maskText('hash 12', identity, [{ pattern: /hash \d+/g, replacement: 'hash <n>' }]), 'hash <n>');
+});
