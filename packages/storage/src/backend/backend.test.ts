@@ -228,6 +228,21 @@ test('the consistent index of a commit is that of the moment its batch was close
   await again.close();
 });
 
+test('a commit waits for the batch that is being written already', async () => {
+  const disk = new MemoryDisk({ settle: () => nextTurn(clock) });
+  const backend = await open(disk, { batchLimit: 2 });
+  backend.putRevision(2, 0, false, bytes('a'));
+  backend.putRevision(2, 1, false, bytes('b'));
+  const syncs = disk.operations('datasync');
+  while (disk.operations('datasync') === syncs) await nextTurn(clock);
+  await backend.commit();
+  disk.stop();
+  disk.crash(new SeededRandom(1), 'synced');
+  const again = await open(disk);
+  assert.deepEqual(everything(again), ['2/0=61', '2/1=62']);
+  await again.close();
+});
+
 test('a failed commit ends the backend and is told once', async () => {
   const disk = new MemoryDisk();
   let told = 0;

@@ -203,7 +203,7 @@ class BboltBackend implements Backend {
 
   commit(): Promise<void> {
     if (this.state !== 'open') return Promise.reject(this.stateError());
-    if (this.isClean() && !this.isDue) return this.frozenDone?.promise ?? Promise.resolve();
+    if (this.isClean() && !this.isDue) return this.frozenCommitted();
     this.currentDone ??= new Deferred();
     const { promise } = this.currentDone;
     this.isDue = true;
@@ -367,7 +367,7 @@ class BboltBackend implements Backend {
     await this.commit();
     this.pause = done.promise;
     try {
-      await this.commitUnderWay();
+      while (this.frozen !== undefined) await this.frozenCommitted();
       if (this.state !== 'open') throw this.stateError();
       await this.replaceFile();
       this.metrics.defragmentSeconds.observe((this.clock.nowMs() - startMs) / 1000);
@@ -378,12 +378,11 @@ class BboltBackend implements Backend {
     }
   }
 
-  /** Resolves once no commit is being written. */
-  private async commitUnderWay(): Promise<void> {
-    while (this.frozen !== undefined && this.state === 'open') {
-      this.frozenDone ??= new Deferred();
-      await this.frozenDone.promise;
-    }
+  /** Resolves once the batch being written is durable. */
+  private frozenCommitted(): Promise<void> {
+    if (this.frozen === undefined) return Promise.resolve();
+    this.frozenDone ??= new Deferred();
+    return this.frozenDone.promise;
   }
 
   private async replaceFile(): Promise<void> {
