@@ -66,29 +66,6 @@ function readHalves(bytes: Uint8Array, start: number, end: number): void {
   cursor.position = position;
 }
 
-/** A tag, `field number << 3 | wire type`, below 2^32. The caller has seen that `position < end`. */
-export function readTag(bytes: Uint8Array, position: number, end: number): number {
-  const first = bytes[position] as number;
-  if (first < 0x80) {
-    cursor.position = position + 1;
-    return first;
-  }
-  readHalves(bytes, position, end);
-  if (halves.high !== 0) throw new DecodeError('invalid-tag', position);
-  return halves.low;
-}
-
-/** A length that lies within the bytes. */
-export function readLength(bytes: Uint8Array, position: number, end: number): number {
-  let length = readShort(bytes, position, end);
-  if (length < 0) {
-    readHalves(bytes, position, end);
-    length = halves.high * twoTo32 + halves.low;
-  }
-  if (length > end - cursor.position) throw new DecodeError('truncated', position);
-  return length;
-}
-
 /** A varint of at most four bytes, or of one byte at the end; -1 when it must be read the slow way. */
 function readShort(bytes: Uint8Array, position: number, end: number): number {
   if (position >= end) return -1;
@@ -112,6 +89,26 @@ function readShort(bytes: Uint8Array, position: number, end: number): number {
   if (fourth >= 0x80) return -1;
   cursor.position = position + 4;
   return (first & 0x7f) | ((second & 0x7f) << 7) | ((third & 0x7f) << 14) | (fourth << 21);
+}
+
+/** A tag, `field number << 3 | wire type`, below 2^32. */
+export function readTag(bytes: Uint8Array, position: number, end: number): number {
+  const short = readShort(bytes, position, end);
+  if (short >= 0) return short;
+  readHalves(bytes, position, end);
+  if (halves.high !== 0) throw new DecodeError('invalid-tag', position);
+  return halves.low;
+}
+
+/** A length that lies within the bytes. */
+export function readLength(bytes: Uint8Array, position: number, end: number): number {
+  let length = readShort(bytes, position, end);
+  if (length < 0) {
+    readHalves(bytes, position, end);
+    length = halves.high * twoTo32 + halves.low;
+  }
+  if (length > end - cursor.position) throw new DecodeError('truncated', position);
+  return length;
 }
 
 /** A uint64 kept as number. */
