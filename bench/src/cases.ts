@@ -1,8 +1,10 @@
-import { LeaseGrantRequest, PutRequest, RangeRequest, TxnRequest } from '@quorate/api';
+import { etcdserverpb } from '@quorate/api';
 import { utf8ToBytes } from '@quorate/base';
 import { type LoadShape, runH2load } from './h2load.ts';
 import { fanOut, fill, keepAlive, putVaried } from './loads.ts';
 import type { Server } from './servers.ts';
+
+const { Compare, LeaseGrantRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } = etcdserverpb;
 
 /** One figure of one run. `better` says which way is up. */
 export interface Figure {
@@ -23,14 +25,24 @@ const putBody = PutRequest.encode(PutRequest.create({ key, value: value256 }));
 const getBody = RangeRequest.encode(RangeRequest.create({ key }));
 const serializableGetBody = RangeRequest.encode(RangeRequest.create({ key, serializable: true }));
 
-function h2loadCase(name: string, meaning: string, path: string, body: Uint8Array, shape: LoadShape, prepare?: (server: Server) => Promise<void>): Case {
+function h2loadCase(
+  name: string,
+  meaning: string,
+  path: string,
+  body: Uint8Array,
+  shape: LoadShape,
+  prepare?: (server: Server) => Promise<void>,
+): Case {
   return {
     name,
     meaning,
     run: async (server) => {
       await prepare?.(server);
       // A first short run warms both: connections, just-in-time compilers, page caches.
-      await runH2load(server.url, path, body, { ...shape, requests: Math.max(shape.connections * shape.streams, Math.floor(shape.requests / 5)) });
+      await runH2load(server.url, path, body, {
+        ...shape,
+        requests: Math.max(shape.connections * shape.streams, Math.floor(shape.requests / 5)),
+      });
       const result = await runH2load(server.url, path, body, shape);
       return [
         { name: `${name} rate`, value: result.perSecond, unit: 'per second' },
@@ -53,34 +65,93 @@ const rangeBody = RangeRequest.encode(
 
 const txnBody = TxnRequest.encode(
   TxnRequest.create({
-    compare: [{ result: 2, target: 2, key, rangeEnd: new Uint8Array(0), version: undefined, createRevision: undefined, modRevision: 0, value: undefined, lease: undefined }],
-    success: [{ requestRange: undefined, requestPut: PutRequest.create({ key, value: value256 }), requestDeleteRange: undefined, requestTxn: undefined }],
-    failure: [{ requestRange: RangeRequest.create({ key }), requestPut: undefined, requestDeleteRange: undefined, requestTxn: undefined }],
+    compare: [Compare.create({ result: 1, target: 2, key, modRevision: 0 })],
+    success: [RequestOp.create({ requestPut: PutRequest.create({ key, value: value256 }) })],
+    failure: [RequestOp.create({ requestRange: RangeRequest.create({ key }) })],
   }),
 );
 
 const leaseBody = LeaseGrantRequest.encode(LeaseGrantRequest.create({ ttl: 600 }));
 
 export const cases: readonly Case[] = [
-  h2loadCase('put-1', 'one client, one put at a time', putPath, putBody, { connections: 1, streams: 1, requests: 10_000 }),
-  h2loadCase('put-10', '10 puts in flight on one connection', putPath, putBody, { connections: 1, streams: 10, requests: 50_000 }),
-  h2loadCase('put-10x50', '10 connections of 50 puts in flight', putPath, putBody, { connections: 10, streams: 50, requests: 300_000 }),
-  h2loadCase('put-1000', '10 connections of 100 puts in flight', putPath, putBody, { connections: 10, streams: 100, requests: 300_000 }),
+  h2loadCase('put-1', 'one client, one put at a time', putPath, putBody, {
+    connections: 1,
+    streams: 1,
+    requests: 10_000,
+  }),
+  h2loadCase('put-10', '10 puts in flight on one connection', putPath, putBody, {
+    connections: 1,
+    streams: 10,
+    requests: 50_000,
+  }),
+  h2loadCase('put-10x50', '10 connections of 50 puts in flight', putPath, putBody, {
+    connections: 10,
+    streams: 50,
+    requests: 300_000,
+  }),
+  h2loadCase('put-1000', '10 connections of 100 puts in flight', putPath, putBody, {
+    connections: 10,
+    streams: 100,
+    requests: 300_000,
+  }),
   {
     name: 'put-varied',
     meaning: '500 puts in flight on 10 connections, 100,000 different keys',
-    run: async (server) => [{ name: 'put-varied rate', value: await putVaried(server.port, 200_000), unit: 'per second' }],
+    run: async (server) => [
+      { name: 'put-varied rate', value: await putVaried(server.port, 200_000), unit: 'per second' },
+    ],
   },
-  h2loadCase('get-10x50', 'linearizable gets, 10 connections of 50', rangePath, getBody, { connections: 10, streams: 50, requests: 200_000 }, putKey),
-  h2loadCase('get-serializable-10x50', 'serializable gets, 10 connections of 50', rangePath, serializableGetBody, { connections: 10, streams: 50, requests: 200_000 }, putKey),
-  h2loadCase('get-1', 'one client, one linearizable get at a time', rangePath, getBody, { connections: 1, streams: 1, requests: 10_000 }, putKey),
-  h2loadCase('range-1000', 'ranges of 1000 keys of 256 bytes', rangePath, rangeBody, { connections: 4, streams: 4, requests: 3_000 }, putThousand),
-  h2loadCase('txn', 'compare and put, 10 connections of 50', '/etcdserverpb.KV/Txn', txnBody, { connections: 10, streams: 50, requests: 100_000 }, putKey),
-  h2loadCase('lease-grant', 'lease grants, 10 connections of 10', '/etcdserverpb.Lease/LeaseGrant', leaseBody, { connections: 10, streams: 10, requests: 50_000 }),
+  h2loadCase(
+    'get-10x50',
+    'linearizable gets, 10 connections of 50',
+    rangePath,
+    getBody,
+    { connections: 10, streams: 50, requests: 200_000 },
+    putKey,
+  ),
+  h2loadCase(
+    'get-serializable-10x50',
+    'serializable gets, 10 connections of 50',
+    rangePath,
+    serializableGetBody,
+    { connections: 10, streams: 50, requests: 200_000 },
+    putKey,
+  ),
+  h2loadCase(
+    'get-1',
+    'one client, one linearizable get at a time',
+    rangePath,
+    getBody,
+    { connections: 1, streams: 1, requests: 10_000 },
+    putKey,
+  ),
+  h2loadCase(
+    'range-1000',
+    'ranges of 1000 keys of 256 bytes',
+    rangePath,
+    rangeBody,
+    { connections: 4, streams: 4, requests: 3_000 },
+    putThousand,
+  ),
+  h2loadCase(
+    'txn',
+    'compare and put, 10 connections of 50',
+    '/etcdserverpb.KV/Txn',
+    txnBody,
+    { connections: 10, streams: 50, requests: 100_000 },
+    putKey,
+  ),
+  h2loadCase('lease-grant', 'lease grants, 10 connections of 10', '/etcdserverpb.Lease/LeaseGrant', leaseBody, {
+    connections: 10,
+    streams: 10,
+    requests: 50_000,
+  }),
   {
     name: 'keepalive',
     meaning: '100 streams renewing 1000 leases',
-    run: async (server) => [{ name: 'keepalive rate', value: await keepAlive(server.port, 1000, 100_000), unit: 'per second' }],
+    run: async (server) => [
+      { name: 'keepalive rate', value: await keepAlive(server.port, 1000, 100_000), unit: 'per second' },
+    ],
   },
   {
     name: 'watch-100',

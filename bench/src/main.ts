@@ -22,7 +22,8 @@ interface Row {
   readonly ratio: number | undefined;
 }
 
-const median = (values: readonly number[]): number | undefined => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const median = (values: readonly number[]): number | undefined =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 async function runCase(testCase: Case, kinds: readonly ServerKind[], rounds: number): Promise<Row[]> {
   const samples = new Map<string, { unit: Figure['unit']; byKind: Map<ServerKind, number[]> }>();
@@ -43,7 +44,12 @@ async function runCase(testCase: Case, kinds: readonly ServerKind[], rounds: num
   return [...samples].map(([name, { unit, byKind }]) => {
     const etcd = median(byKind.get('etcd') ?? []);
     const quorate = median(byKind.get('quorate') ?? []);
-    const ratio = etcd !== undefined && quorate !== undefined ? (unit === 'per second' ? quorate / etcd : etcd / quorate) : undefined;
+    const ratio =
+      etcd !== undefined && quorate !== undefined
+        ? unit === 'per second'
+          ? quorate / etcd
+          : etcd / quorate
+        : undefined;
     return { name, unit, etcd, quorate, ratio };
   });
 }
@@ -55,12 +61,15 @@ function show(value: number | undefined): string {
 
 function printRow(row: Row): void {
   const ratio = row.ratio === undefined ? '-' : `${row.ratio.toFixed(2)}x`;
-  console.log(`${row.name.padEnd(34)} ${row.unit.padEnd(11)} ${show(row.etcd).padStart(12)} ${show(row.quorate).padStart(12)} ${ratio.padStart(8)}`);
+  console.log(
+    `${row.name.padEnd(34)} ${row.unit.padEnd(11)} ${show(row.etcd).padStart(12)} ${show(row.quorate).padStart(12)} ${ratio.padStart(8)}`,
+  );
 }
 
 async function main(): Promise<void> {
   const etcd = findProgram('etcd');
-  if (etcd === undefined) console.log('bench: no etcd on PATH; only our own figures are shown (Debian: apt-get install etcd-server)');
+  if (etcd === undefined)
+    console.log('bench: no etcd on PATH; only our own figures are shown (Debian: apt-get install etcd-server)');
   if (findProgram('h2load') === undefined) {
     console.error('bench: h2load is needed as neutral load (Debian: apt-get install nghttp2-client)');
     process.exitCode = 1;
@@ -71,8 +80,12 @@ async function main(): Promise<void> {
   const chosen = options.case === undefined ? cases : cases.filter((one) => options.case?.includes(one.name));
   if (chosen.length === 0) throw new Error(`no such case; there are: ${cases.map((one) => one.name).join(', ')}`);
   const rounds = Number(options.rounds);
-  console.log(`${etcd ?? 'no etcd'} · node ${process.version} · ${cpus().length} cores · medians of ${rounds} alternating rounds`);
-  console.log(`${'figure'.padEnd(34)} ${'unit'.padEnd(11)} ${'etcd'.padStart(12)} ${'quorate'.padStart(12)} ${'ratio'.padStart(8)}`);
+  console.log(
+    `${etcd ?? 'no etcd'} · node ${process.version} · ${cpus().length} cores · medians of ${rounds} alternating rounds`,
+  );
+  console.log(
+    `${'figure'.padEnd(34)} ${'unit'.padEnd(11)} ${'etcd'.padStart(12)} ${'quorate'.padStart(12)} ${'ratio'.padStart(8)}`,
+  );
   const rows: Row[] = [];
   for (const testCase of chosen) {
     for (const row of await runCase(testCase, kinds, rounds)) {

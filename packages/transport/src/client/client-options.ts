@@ -53,6 +53,8 @@ export const defaultClientLimits: Http2Limits = {
   connectionWindowBytes: 4 * 1024 * 1024,
   streamWindowBytes: 1024 * 1024,
   outputBytesMax: 1024 * 1024,
+  // Go's servers ping with the data they send, to measure the bandwidth: the rate grows with what we asked for.
+  pingsMax: Number.POSITIVE_INFINITY,
 };
 
 export function completeClientOptions(settings: GrpcClientSettings): GrpcClientOptions {
