@@ -32,7 +32,7 @@ export abstract class ClientCall extends Http2Stream implements DeadlineEntry {
 
   /** @param forget takes the call out of whatever holds it (deadlines, waiting list) when it is finished. */
   constructor(path: string, options: CallOptions, deadlineMs: number, forget: (call: ClientCall) => void) {
-    super(0, 0, 0);
+    super(0, 0, 0, true);
     this.path = path;
     this.options = options;
     this.deadlineMs = deadlineMs;

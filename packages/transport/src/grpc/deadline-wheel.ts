@@ -73,8 +73,10 @@ export class DeadlineWheel {
 
   private schedule(atMs: number): void {
     this.timer?.cancel();
-    this.timerMs = atMs;
-    this.timer = this.clock.setTimer(Math.max(atMs - this.clock.nowMs(), 0), this.run);
+    const nowMs = this.clock.nowMs();
+    // Never longer than a turn of the wheel: deadlines may lie beyond what a timer takes.
+    this.timerMs = Math.min(atMs, nowMs + bucketCount * bucketMs);
+    this.timer = this.clock.setTimer(Math.max(this.timerMs - nowMs, 0), this.run);
   }
 
   /** Fires what is due and sets the timer for the next entry, or for the next turn of the wheel. */

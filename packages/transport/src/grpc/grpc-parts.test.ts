@@ -81,6 +81,22 @@ test('message reader: limits', () => {
   assert.ok(lying.bufferedBytes <= 16_384, 'a declared length is not believed');
 });
 
+test('deadline wheel: a deadline years away sets no timer beyond a turn', () => {
+  const clock = new ManualClock();
+  const wheel = new DeadlineWheel(clock);
+  const entry: DeadlineEntry = {
+    deadlineMs: clock.nowMs() + 3e14,
+    wheelNext: null,
+    wheelPrevious: null,
+    wheelBucket: -1,
+    onDeadline: () => assert.fail('fired'),
+  };
+  wheel.add(entry);
+  assert.ok(clock.nextTimerMs() <= 8192);
+  clock.advance(100_000);
+  assert.ok(clock.nextTimerMs() <= 8192);
+});
+
 test('deadline wheel: every deadline fires in time, removed ones never', () => {
   const seed = Number(process.env.QUORATE_SEED ?? Math.floor(Math.random() * 2 ** 31));
   const random = new SeededRandom(seed);

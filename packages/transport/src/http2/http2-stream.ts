@@ -27,11 +27,14 @@ export abstract class Http2Stream {
   remoteClosed = false;
   /** Data that flow control, or a full output, holds back. */
   queue: SendQueue | null = null;
+  /** The writer heeds backpressure by itself: what it queues does not count towards the connection's limit. */
+  readonly boundsItself: boolean;
   /** True while in the connection's list of streams that wait for its window or output. */
   waiting = false;
 
-  constructor(id: number, sendWindow: number, receiveWindow: number) {
+  constructor(id: number, sendWindow: number, receiveWindow: number, boundsItself: boolean) {
     this.id = id;
+    this.boundsItself = boundsItself;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
   }

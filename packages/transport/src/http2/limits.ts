@@ -41,7 +41,7 @@ export interface Http2Limits {
   readonly unknownFramesMax: number;
   /** Output gathered behind a pending write, from which on we stop reading until the peer takes it. */
   readonly outputBytesMax: number;
-  /** Bytes held back by the peer's flow control, from which on new streams get REFUSED_STREAM. */
+  /** Bytes of unary answers held back by the peer's flow control, from which on new streams get REFUSED_STREAM. */
   readonly queuedBytesMax: number;
   /** Bytes of unfinished received messages on one connection. More: calm. */
   readonly unfinishedBytesMax: number;

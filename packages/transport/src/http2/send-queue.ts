@@ -14,6 +14,8 @@ export const QueueEnd = {
 export class SendQueue {
   bytes = 0;
   end: number = QueueEnd.open;
+  /** When bytes last went out, or began to wait, on the clock. */
+  progressMs = 0;
   /** Status of the trailers that end the queue. */
   trailerCode = 0;
   trailerMessage = '';

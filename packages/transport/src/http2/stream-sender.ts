@@ -30,10 +30,8 @@ export function writeMessagePrefix(target: Uint8Array, position: number, length:
 export class StreamSender<S extends Http2Stream> {
   /** What the peer still takes on the whole connection. */
   window: number = defaultWindowBytes;
-  /** Bytes that wait in the queues of all streams. */
+  /** Bytes that wait in the queues of streams that do not bound themselves. */
   queuedBytes = 0;
-  /** When flow control last let something through. */
-  lastProgressMs = 0;
   private readonly connection: Http2Connection<S>;
   /** Streams with queued bytes and stream window that wait for the connection's window or for the output, in turn. */
   private waiting: S[] = [];
@@ -127,7 +125,7 @@ export class StreamSender<S extends Http2Stream> {
   discard(stream: S): void {
     const queue = stream.queue;
     if (queue === null) return;
-    this.queuedBytes -= queue.bytes;
+    if (!stream.boundsItself) this.queuedBytes -= queue.bytes;
     queue.clear();
     stream.queue = null;
   }
@@ -176,9 +174,9 @@ export class StreamSender<S extends Http2Stream> {
 
   private push(stream: S, chunk: Uint8Array): void {
     if (stream.queue === null) stream.queue = new SendQueue();
-    if (this.queuedBytes === 0) this.lastProgressMs = this.connection.clock.nowMs();
+    if (stream.queue.bytes === 0) stream.queue.progressMs = this.connection.clock.nowMs();
     stream.queue.push(chunk);
-    this.queuedBytes += chunk.length;
+    if (!stream.boundsItself) this.queuedBytes += chunk.length;
   }
 
   private pump(stream: S): void {
@@ -193,7 +191,7 @@ export class StreamSender<S extends Http2Stream> {
       sent += this.sendFrame(stream, queue);
     }
     if (sent === 0) return;
-    this.lastProgressMs = this.connection.clock.nowMs();
+    queue.progressMs = this.connection.clock.nowMs();
     this.connection.touch();
     if (queue.bytes === 0) {
       if (queue.end === QueueEnd.trailers) this.connection.sendQueuedTrailers(stream);
@@ -210,7 +208,7 @@ export class StreamSender<S extends Http2Stream> {
     const flags = last ? FrameFlag.endStream : 0;
     output.position = writeFrameHeader(output.slab, position, length, FrameType.data, flags, stream.id);
     queue.moveTo(output, length);
-    this.queuedBytes -= length;
+    if (!stream.boundsItself) this.queuedBytes -= length;
     this.window -= length;
     stream.sendWindow -= length;
     this.connection.onDataFrameSent();

@@ -22,8 +22,8 @@ export abstract class ServerCall extends Http2Stream implements DeadlineEntry {
   protected headersSent = false;
   private cancelCallback: (() => void) | null = null;
 
-  constructor(connection: ServerConnection, id: number, head: RequestHead) {
-    super(id, connection.settings.initialWindowBytes, connection.streamReceiveWindow);
+  constructor(connection: ServerConnection, id: number, head: RequestHead, boundsItself: boolean) {
+    super(id, connection.settings.initialWindowBytes, connection.streamReceiveWindow, boundsItself);
     this.connection = connection;
     this.head = head;
     this.startedMs = connection.lastReadMs;

@@ -145,7 +145,11 @@ export class ServerConnection extends Http2Connection<ServerCall> {
       return;
     }
     this.lastPeerStreamId = streamId;
-    if (streamId > this.lastAcceptedId) return;
+    if (streamId > this.lastAcceptedId) {
+      // Sent before the client saw our last GOAWAY, which tells it to try elsewhere: ignored, and so is the body.
+      this.rememberReset(streamId);
+      return;
+    }
     if (malformed || head.verdict === HeadVerdict.malformed) {
       this.streamError(streamId, undefined, Http2Code.protocolError);
       return;
@@ -192,8 +196,8 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     }
     const route = head.route;
     let call: ServerCall;
-    if (head.verdict === HeadVerdict.http || route === null) call = new HttpServerCall(this, streamId, head);
-    else if (route.unary !== null) call = new UnaryServerCall(this, streamId, head);
+    if (head.verdict === HeadVerdict.http || route === null) call = new HttpServerCall(this, streamId, head, false);
+    else if (route.unary !== null) call = new UnaryServerCall(this, streamId, head, false);
     else call = new StreamServerCall(this, streamId, head);
     this.streams.set(call);
     if (route !== null && head.verdict === HeadVerdict.grpc) {
@@ -387,13 +391,13 @@ export class ServerConnection extends Http2Connection<ServerCall> {
   }
 
   private checkCalls(nowMs: number): void {
-    const queuedTooLong = this.sender.queuedBytes > 0 && nowMs - this.sender.lastProgressMs >= this.limits.stallMs;
-    if (!queuedTooLong && nowMs < this.nextReceiveCheckMs) return;
+    if (this.sender.queuedBytes === 0 && nowMs < this.nextReceiveCheckMs) return;
     this.nextReceiveCheckMs = nowMs + this.limits.unaryReceiveMs / 4;
     for (const call of this.streams.values()) {
       // A watcher may stop reading as long as it likes; that is its caller's to bound. A unary answer is always read.
-      if (call instanceof StreamServerCall) continue;
-      if (queuedTooLong && call.queue !== null && call.queue.bytes > 0) {
+      if (call.boundsItself) continue;
+      const queue = call.queue;
+      if (queue !== null && queue.bytes > 0 && nowMs - queue.progressMs >= this.limits.stallMs) {
         this.connectionError(Http2Code.enhanceYourCalm, 'responses are not read');
         return;
       }

@@ -22,7 +22,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
   private delivering = false;
 
   constructor(connection: ServerConnection, id: number, head: RequestHead) {
-    super(connection, id, head);
+    super(connection, id, head, true);
     this.reader = new MessageReader(connection.limits.messageBytesMax);
   }
 

@@ -35,6 +35,13 @@ export class ManualClock implements Clock {
     return this.timers.size;
   }
 
+  /** Milliseconds to the next timer; Infinity without one. */
+  nextTimerMs(): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const timer of this.timers) nextMs = Math.min(nextMs, timer.atMs - this.timeMs);
+    return nextMs;
+  }
+
   /** Ends turns until nothing is deferred any more. */
   settle(): void {
     while (this.deferred.length > 0) {
