@@ -15,6 +15,8 @@ const pinPollMs = 5;
 const sliceMs = 2;
 /** Ids looked at between two looks at the clock. */
 const idsPerLook = 256;
+/** Blocks of history freed between two looks, mostly small ones; the largest have 512 revisions. */
+const blocksPerLook = 64;
 
 /**
  * Deletes in the background what compactions made unreadable, one compaction after the other. Of each it
@@ -74,13 +76,19 @@ export class Compactor {
   }
 
   private async compact(revision: number): Promise<void> {
-    const { backend, clock, logger } = this.store;
+    const { backend, clock, logger, metrics } = this.store;
     const startedMs = clock.nowMs();
     await backend.commit();
     await this.waitForReaders(revision);
     const dropped = new DroppedList();
+    const walkedMs = clock.nowMs();
     await this.walkIndex(revision, dropped);
+    const deletedMs = clock.nowMs();
+    metrics.indexCompactionMs.observe(deletedMs - walkedMs);
     if (!(await this.deleteAll(revision, dropped))) return;
+    metrics.compactedRevisions.add(dropped.count);
+    metrics.compactionMs.observe(clock.nowMs() - deletedMs);
+    metrics.lastCompaction.set(clock.wallMs() / 1000);
     await backend.commit();
     logger.info('finished scheduled compaction', {
       'compact-revision': revision,
@@ -104,20 +112,26 @@ export class Compactor {
 
   private async walkIndex(revision: number, dropped: DroppedList): Promise<void> {
     const { clock, index, keyGone } = this.store;
-    for (let id = 1; id !== 0 && !this.stopped; ) {
+    let isReleased = true;
+    for (let id = 1; (id !== 0 || !isReleased) && !this.stopped; ) {
       const endMs = clock.nowMs() + sliceMs;
-      while (id !== 0 && clock.nowMs() < endMs) id = index.compactIds(id, idsPerLook, revision, dropped, keyGone);
-      if (id !== 0) await nextTurn(clock);
+      do {
+        if (isReleased) id = index.compactIds(id, idsPerLook, revision, dropped, keyGone);
+        isReleased = index.releaseDropped(blocksPerLook, dropped);
+      } while ((id !== 0 || !isReleased) && clock.nowMs() < endMs);
+      if (id !== 0 || !isReleased) await nextTurn(clock);
     }
   }
 
   /** @returns false when it was stopped before the end. */
   private async deleteAll(revision: number, dropped: DroppedList): Promise<boolean> {
-    const { backend, clock } = this.store;
+    const { backend, clock, metrics } = this.store;
     const { batch, pauseMs } = this.options;
     for (;;) {
       if (this.stopped) return false;
+      const startedMs = clock.nowMs();
       const deleted = dropped.take(batch, (main, sub, isTombstone) => backend.deleteRevision(main, sub, isTombstone));
+      metrics.compactionBatchMs.observe(clock.nowMs() - startedMs);
       if (deleted < batch) break;
       await delay(clock, pauseMs);
       await backend.whenBelow();

@@ -31,6 +31,7 @@ export async function hashKeys(store: MvccStore, revision: number): Promise<KeyH
   if (hashRevision > currentRevision) return 'ErrGRPCFutureRev';
   // What a compaction above the compacted revision would delete still belongs to the hash.
   const pin = store.pins.add(compactRevision);
+  const startedMs = store.clock.nowMs();
   try {
     const keepsAll = !(await hasKeyAt(store, hashRevision));
     const hash = await hashRecords(store, hashRevision, compactRevision, keepsAll);
@@ -38,6 +39,7 @@ export async function hashKeys(store: MvccStore, revision: number): Promise<KeyH
     return { hash, compactRevision, hashRevision, currentRevision };
   } finally {
     store.pins.release(pin);
+    store.metrics.hashSeconds.observe((store.clock.nowMs() - startedMs) / 1000);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type ErrorSymbol, etcdserverpb } from '@quorate/api';
-import { assert, compareBytes } from '@quorate/base';
+import { assert, compareBytes, nextTurn } from '@quorate/base';
 import { intervalEnd } from './interval.ts';
 import type { KeyEnd } from './key-index/index.ts';
 import type { KeyValueFields } from './key-value.ts';
@@ -18,6 +18,9 @@ export interface RangeResult {
   /** The store's revision when the reader was opened. */
   readonly revision: number;
 }
+
+/** Keys worked on between two looks at the clock. */
+const keysPerLook = 128;
 
 type Phase = 'scan' | 'sort' | 'fetch' | 'done';
 
@@ -103,6 +106,19 @@ export class RangeReader {
     if (this.phase === 'done') this.close();
     else this.pin ??= this.pins.add(this.atRevision);
     return this.phase === 'done';
+  }
+
+  /**
+   * Works to the end, in slices of `sliceMs` milliseconds; the loop is free between them. The first slice is taken at once.
+   * @returns why it failed, if it did.
+   */
+  async finish(sliceMs = 2): Promise<ErrorSymbol | undefined> {
+    const { clock } = this.store;
+    for (;;) {
+      const endMs = clock.nowMs() + sliceMs;
+      while (clock.nowMs() < endMs) if (this.step(keysPerLook)) return this.error;
+      await nextTurn(clock);
+    }
   }
 
   /** Takes out the key-values collected so far, for an answer in pieces. Only of a range in key order without filters. */

@@ -1,5 +1,14 @@
 import type { ErrorSymbol, etcdserverpb } from '@quorate/api';
-import { assert, type Clock, type Logger, latin1FromBytes, latin1ToBytes, type Random } from '@quorate/base';
+import {
+  assert,
+  type Clock,
+  type Logger,
+  latin1FromBytes,
+  latin1ToBytes,
+  type Metrics,
+  noMetrics,
+  type Random,
+} from '@quorate/base';
 import { type Backend, BucketId, encodeRevisionKey, MetaKey } from '@quorate/storage';
 import { Compactor } from './compactor.ts';
 import { type ChangeSink, EventType, type History, type LeaseAttachments, type StoreEvent } from './contract.ts';
@@ -9,6 +18,7 @@ import { KeyValueEncoder, KeyValueFields } from './key-value.ts';
 import type { Pins } from './pins.ts';
 import { PutCall } from './put-call.ts';
 import { hasRevisionFilter, RangeReader, type RangeResult } from './range-reader.ts';
+import { StoreMetrics } from './store-metrics.ts';
 
 export interface StoreDeps {
   readonly backend: Backend;
@@ -17,6 +27,7 @@ export interface StoreDeps {
   readonly logger: Logger;
   /** Without it no put may name a lease. */
   readonly leases?: LeaseAttachments;
+  readonly metrics?: Metrics;
 }
 
 export interface StoreOptions {
@@ -48,6 +59,7 @@ export class MvccStore implements History {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly index: KeyIndex;
+  readonly metrics: StoreMetrics;
   private readonly leases: LeaseAttachments | undefined;
   private readonly compactor: Compactor;
   /** Leases of live keys that have one, by the key's id. */
@@ -69,6 +81,7 @@ export class MvccStore implements History {
     this.clock = deps.clock;
     this.logger = deps.logger;
     this.leases = deps.leases;
+    this.metrics = new StoreMetrics(deps.metrics ?? noMetrics);
     this.index = new KeyIndex(deps.random.nextUint32());
     this.compactor = new Compactor(this, {
       batch: options.compactionBatch ?? 1000,
@@ -162,6 +175,7 @@ export class MvccStore implements History {
     }
     const record = encoder.put(key, keyStart, keyEnd, create, main, version, value, valueStart, valueEnd, lease);
     this.backend.putRevision(main, sub, false, record);
+    this.metrics.put(keyEnd - keyStart + valueEnd - valueStart);
     if (lease !== oldLease) this.moveLease(id, oldLease, lease);
     this.events?.push({
       type: EventType.put,
@@ -175,6 +189,7 @@ export class MvccStore implements History {
   /** Deletes what the interval holds now, in the open transaction. `rangeEnd` as in the API. */
   deleteRange(key: Uint8Array, rangeEnd: Uint8Array, wantPrevKvs: boolean): DeleteOutcome {
     const { index } = this;
+    this.metrics.deletes.add(1);
     const end = intervalEnd(rangeEnd);
     const ids: number[] = [];
     if (end === undefined) {
@@ -217,6 +232,7 @@ export class MvccStore implements History {
    */
   range(request: etcdserverpb.RangeRequest): RangeResult | ErrorSymbol {
     if (isPlainGet(request)) {
+      this.metrics.ranges.add(1);
       const record = this.get(request.key);
       const revision = this.readRevision;
       if (record === undefined) return { kvs: [], count: 0, more: false, revision };
@@ -233,6 +249,7 @@ export class MvccStore implements History {
     const { revision } = request;
     if (revision > this.currentRevision) return 'ErrGRPCFutureRev';
     if (revision > 0 && revision < this.compactRevision) return 'ErrGRPCCompacted';
+    this.metrics.ranges.add(1);
     return new RangeReader(this, request, this.pins);
   }
 

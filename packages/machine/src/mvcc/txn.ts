@@ -33,6 +33,7 @@ export function runTxn(
   store.begin();
   const result = execute(store, request, path, { next: 0 }, wantsResponses);
   store.end();
+  if ((result.succeeded ? request.success : request.failure).length > 1) store.metrics.txns.add(1);
   return result;
 }
 

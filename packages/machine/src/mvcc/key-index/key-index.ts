@@ -206,6 +206,7 @@ export class KeyIndex {
   /**
    * Compacts the ids from `from` on at revision `atMain`, at most `limit` of them: of each key the newest revision at or
    * below `atMain` stays, unless it is a tombstone below `atMain`; what goes is told to `dropped`.
+   * What a key with a long history loses is only cut off here: {@link releaseDropped} goes on.
    * @returns the id to go on with; 0 when all are done. Keys added meanwhile need no compaction.
    */
   compactIds(
@@ -223,6 +224,14 @@ export class KeyIndex {
       if (records.isUsed(id)) this.compactId(id, history, atMain, dropped, gone);
     }
     return end === records.idEnd ? 0 : end;
+  }
+
+  /**
+   * Tells what {@link compactIds} cut off, in at most `blocks` blocks of up to 512 revisions.
+   * @returns whether all is told.
+   */
+  releaseDropped(blocks: number, dropped: DroppedRevisions): boolean {
+    return this.history.releaseDetached(blocks, dropped);
   }
 
   /** Reports every kept revision of a key, newest first. For tests and tools. */
@@ -252,7 +261,7 @@ export class KeyIndex {
     const main = this.main(id);
     const isLive = this.isLive(id);
     if (main < atMain && !isLive) {
-      this.history.releaseChain(history, dropped);
+      this.history.detach(history);
       dropped.drop(main, this.sub(id), true);
       gone(id);
       this.removeKey(id);

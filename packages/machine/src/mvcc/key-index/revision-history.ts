@@ -32,6 +32,8 @@ export class RevisionHistory {
   private readonly ints: Int32Array[] = [];
   private readonly freeBlocks: number[][] = capacitiesAsLists();
   private openPosition = chunkWords;
+  /** Heads of chains that compaction cut off. */
+  private readonly detached: number[] = [];
   /** After {@link findAt}: what was found. */
   foundMain = 0;
   foundSub = 0;
@@ -119,7 +121,7 @@ export class RevisionHistory {
       const newest = lastAtOrBelow(floats, word + 2, start, end, atMain);
       const keepFrom = this.firstKept(floats, ints, word, start, newest, atMain, keepNewest);
       for (let i = start; i < keepFrom; i++) this.report(floats, ints, word, i, dropped);
-      this.releaseChain(previous, dropped);
+      this.detach(previous);
       ints[word << 1] = 0;
       if (keepFrom < end) {
         ints[(word << 1) + 3] = keepFrom;
@@ -133,18 +135,29 @@ export class RevisionHistory {
     return head;
   }
 
-  /** Frees the whole chain, reporting its entries. */
-  releaseChain(head: number, dropped: DroppedRevisions): void {
-    for (let block = head; block !== 0; ) {
+  /** Gives up a whole chain; {@link releaseDetached} frees it. */
+  detach(head: number): void {
+    if (head !== 0) this.detached.push(head);
+  }
+
+  /**
+   * Frees detached blocks, reporting their entries: at most `blocks` of them, as a key may have any number.
+   * @returns whether all are freed.
+   */
+  releaseDetached(blocks: number, dropped: DroppedRevisions): boolean {
+    const { detached } = this;
+    for (let released = 0; released < blocks; released++) {
+      const block = detached.pop();
+      if (block === undefined) return true;
       const word = block & wordMask;
       const floats = this.floats[block >>> chunkWordBits] as Float64Array;
       const ints = this.ints[block >>> chunkWordBits] as Int32Array;
       const end = ints[(word << 1) + 2] as number;
       for (let i = ints[(word << 1) + 3] as number; i < end; i++) this.report(floats, ints, word, i, dropped);
-      const previous = ints[word << 1] as number;
+      this.detach(ints[word << 1] as number);
       this.release(block);
-      block = previous;
     }
+    return detached.length === 0;
   }
 
   /** Index of the first entry that stays. `newest` is the newest one at or below `atMain`. */
