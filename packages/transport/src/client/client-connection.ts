@@ -2,6 +2,7 @@ import { concatBytes, copyBytes, emptyBytes, utf8ToBytes } from '@quorate/base';
 import { formatGrpcTimeout } from '../grpc/timeout.ts';
 import { HpackEncoder, writeLiteralField } from '../hpack/hpack-encoder.ts';
 import type { ByteStream } from '../http2/byte-stream.ts';
+import type { Http2Deps } from '../http2/connection-core.ts';
 import {
   clientPrefaceText,
   defaultFrameBytesMax,
@@ -13,7 +14,7 @@ import {
   streamIdMax,
 } from '../http2/constants.ts';
 import { sendHeaderBlock, sendPing, writeFrameHeader } from '../http2/frame-writer.ts';
-import { Http2Connection, type Http2Deps } from '../http2/http2-connection.ts';
+import { Http2Connection } from '../http2/http2-connection.ts';
 import { copyInto } from '../http2/output.ts';
 import type { ClientCall } from './client-call.ts';
 import type { GrpcClientOptions, RequestMetadata } from './client-options.ts';

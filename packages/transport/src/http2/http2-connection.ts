@@ -1,28 +1,19 @@
-import { type Clock, type Logger, readUint32BE, utf8FromBytes, utf8ToBytes } from '@quorate/base';
+import { readUint32BE, utf8FromBytes, utf8ToBytes } from '@quorate/base';
 import type { HeaderField } from '../hpack/header-field.ts';
 import { HpackDecoder } from '../hpack/hpack-decoder.ts';
-import type { ByteStream, ByteStreamHandler, Peer } from './byte-stream.ts';
+import type { ByteStream } from './byte-stream.ts';
+import { ConnectionCore, type Http2Deps } from './connection-core.ts';
 import { defaultWindowBytes, FrameFlag, FrameType, Http2Code, SettingId, windowBytesMax } from './constants.ts';
 import { FloodGuard, FloodKind } from './flood-guard.ts';
-import type { Flushable, FlushScheduler } from './flush-scheduler.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { sendGoaway, sendPing, sendReset, sendSettings, sendSettingsAck, sendWindowUpdate } from './frame-writer.ts';
 import { HeaderBlockAssembly } from './header-block-assembly.ts';
 import type { Http2Stream } from './http2-stream.ts';
 import type { Http2Limits } from './limits.ts';
-import { Output } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { RecentIds } from './recent-ids.ts';
-import type { SlabPool } from './slab-pool.ts';
 import { StreamSender } from './stream-sender.ts';
 import { StreamTable } from './stream-table.ts';
-
-export interface Http2Deps {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly slabs: SlabPool;
-  readonly flusher: FlushScheduler;
-}
 
 const noBytes = utf8ToBytes('');
 
@@ -30,51 +21,23 @@ const noBytes = utf8ToBytes('');
  * One HTTP/2 connection (RFC 9113), the part that servers and clients share: frames, settings, flow control both ways, pings, errors,
  * limits. What a stream is for is the business of the subclass.
  */
-export abstract class Http2Connection<S extends Http2Stream> implements ByteStreamHandler, FrameSink, Flushable {
-  readonly peer: Peer;
-  readonly clock: Clock;
-  readonly limits: Http2Limits;
-  readonly output: Output;
+export abstract class Http2Connection<S extends Http2Stream> extends ConnectionCore implements FrameSink {
   readonly streams = new StreamTable<S>();
   readonly settings = new PeerSettings();
   readonly sender: StreamSender<S>;
-  /** When bytes came last, on the clock. */
-  lastReadMs: number;
-  /** Neither ended by us nor gone. */
-  isOpen = true;
-  /** Why it ended. */
-  closeReason = 'connection lost';
   /** Bytes of messages begun and not complete, over all streams. */
   unfinishedBytes = 0;
-  protected readonly logger: Logger;
   protected readonly decoder: HpackDecoder;
   protected readonly fields: HeaderField[] = [];
   protected readonly reader: FrameReader;
   protected readonly guard: FloodGuard;
-  protected sawSettings = false;
-  /** The highest id that the peer opened a stream with. */
-  protected lastPeerStreamId = 0;
-  protected readonly startedMs: number;
-  private readonly stream: ByteStream;
-  private readonly flusher: FlushScheduler;
   private readonly assembly: HeaderBlockAssembly;
   private readonly recent = new RecentIds();
   private receiveWindow: number;
   private uncreditedBytes = 0;
-  private dirty = false;
-  private readingPaused = false;
-  private endedMs = Number.POSITIVE_INFINITY;
-  private writeStartedMs = 0;
-  private gone = false;
 
   constructor(deps: Http2Deps, stream: ByteStream, limits: Http2Limits) {
-    this.clock = deps.clock;
-    this.logger = deps.logger;
-    this.flusher = deps.flusher;
-    this.limits = limits;
-    this.stream = stream;
-    this.peer = stream.peer;
-    this.output = new Output(deps.slabs);
+    super(deps, stream, limits);
     this.sender = new StreamSender(this);
     this.decoder = new HpackDecoder(limits.headerTableBytes, limits.headerListBytesMax);
     this.reader = new FrameReader(this, limits.frameBytesMax);
@@ -90,9 +53,6 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
       limits.unknownFramesMax,
     ]);
     this.receiveWindow = Math.max(limits.connectionWindowBytes, defaultWindowBytes);
-    this.startedMs = deps.clock.nowMs();
-    this.lastReadMs = this.startedMs;
-    stream.setHandler(this);
   }
 
   /** A complete header block: decode it whatever it is for, the table must follow. `malformed`: answer with a stream error. */
@@ -121,11 +81,9 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
   protected abstract onSettings(): void;
   /** The stream has left the table. */
   protected abstract onStreamRemoved(stream: S): void;
-  /** The connection is over; all streams have been aborted. */
-  protected abstract onConnectionEnd(): void;
 
   /** Feeds bytes behind the client's preface. */
-  onData(chunk: Uint8Array): void {
+  override onData(chunk: Uint8Array): void {
     this.receive(chunk, 0);
   }
 
@@ -133,50 +91,21 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
     if (!this.isOpen) return;
     this.lastReadMs = this.clock.nowMs();
     this.reader.push(chunk, start);
-    if (this.output.writing && !this.readingPaused && this.output.gatheredBytes > this.limits.outputBytesMax) {
-      this.readingPaused = true;
-      this.stream.pauseReading();
-    }
+    this.checkOutput();
   }
 
-  onWritten(): void {
-    this.output.written();
-    if (this.gone) return;
+  protected override pumpWaiting(): void {
     this.sender.pumpWaiting();
-    this.flush();
-    if (!this.isOpen && !this.output.writing) {
-      this.stream.end();
-      return;
+  }
+
+  protected override abortStreams(): void {
+    for (const stream of this.streams.values()) {
+      stream.localClosed = true;
+      stream.remoteClosed = true;
+      this.streams.delete(stream.id);
+      this.sender.discard(stream);
+      stream.onAborted(-1);
     }
-    if (this.readingPaused && this.output.gatheredBytes <= this.limits.outputBytesMax / 2) {
-      this.readingPaused = false;
-      this.stream.resumeReading();
-    }
-  }
-
-  onEnd(): void {
-    this.terminate('the peer closed the connection');
-    if (!this.gone) this.stream.end();
-  }
-
-  onClose(reason: string): void {
-    if (this.gone) return;
-    this.gone = true;
-    this.terminate(reason);
-  }
-
-  /** Asks for a flush at the end of the turn. Call after every write to `output`. */
-  touch(): void {
-    if (this.dirty) return;
-    this.dirty = true;
-    this.flusher.add(this);
-  }
-
-  flush(): void {
-    this.dirty = false;
-    if (this.gone || this.output.writing || this.output.isEmpty) return;
-    this.writeStartedMs = this.lastReadMs;
-    this.output.flush(this.stream);
   }
 
   /** RST_STREAM, and the stream is forgotten. The caller tells whoever waits for it. */
@@ -201,65 +130,6 @@ export abstract class Http2Connection<S extends Http2Stream> implements ByteStre
     this.sender.discard(stream);
     this.accountUnfinished(stream, 0);
     this.onStreamRemoved(stream);
-  }
-
-  /** Ends the connection for a breach of the protocol or a limit: GOAWAY, then close. */
-  connectionError(code: number, why: string): void {
-    if (!this.isOpen) return;
-    sendGoaway(this.output, this.lastPeerStreamId, code, utf8ToBytes(why.slice(0, 200)));
-    this.logger.debug('http2 connection error', { peer: this.peer.address, code, reason: why });
-    this.end(why);
-  }
-
-  /** Flushes what is gathered and closes. */
-  end(reason: string): void {
-    if (!this.isOpen) return;
-    this.endedMs = this.clock.nowMs();
-    this.terminate(reason);
-    this.dirty = false;
-    this.output.flush(this.stream);
-    if (!this.output.writing) this.stream.end();
-    // Reading goes on, into nothing, so that the close does not turn into a TCP reset that eats our GOAWAY.
-    if (this.readingPaused) this.stream.resumeReading();
-  }
-
-  /** Cuts the connection. */
-  destroy(reason: string): void {
-    this.terminate(reason);
-    this.gone = true;
-    this.stream.destroy();
-  }
-
-  private terminate(reason: string): void {
-    if (!this.isOpen) return;
-    this.isOpen = false;
-    this.closeReason = reason;
-    for (const stream of this.streams.values()) {
-      stream.localClosed = true;
-      stream.remoteClosed = true;
-      this.streams.delete(stream.id);
-      this.sender.discard(stream);
-      stream.onAborted(-1);
-    }
-    this.onConnectionEnd();
-  }
-
-  /** True once there is no more to do with it: it can be forgotten. */
-  get isGone(): boolean {
-    return this.gone;
-  }
-
-  /** Looks at the clock-bound limits; called every second or so. */
-  housekeep(nowMs: number): void {
-    if (!this.isOpen) {
-      if (!this.gone && nowMs - this.endedMs >= this.limits.lingerMs) this.destroy('lingered');
-      return;
-    }
-    if (!this.sawSettings && nowMs - this.startedMs >= this.limits.prefaceMs) {
-      this.destroy('no HTTP/2 preface in time');
-    } else if (this.output.writing && nowMs - this.writeStartedMs >= this.limits.stallMs) {
-      this.destroy('the peer does not read');
-    }
   }
 
   /** Notes how many bytes of an unfinished message the stream holds. */

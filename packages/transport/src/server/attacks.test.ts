@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { concatBytes } from '@quorate/base';
 import { FrameFlag, FrameType, Http2Code } from '../http2/constants.ts';
-import type { UnaryCall } from '../server/calls.ts';
+import type { StreamCall, UnaryCall } from '../server/calls.ts';
 import {
   clientPreface,
   frame,
@@ -345,4 +345,19 @@ describe('peers that stall', () => {
     assert.ok(harness.stream.destroyed);
     assert.equal(harness.clock.timerCount, 0);
   });
+});
+
+test('a write that begins after a long silence is not taken for a stall', () => {
+  const harness = new ServerHarness();
+  const calls: StreamCall[] = [];
+  harness.server.registerStream('/t.T/Watch', (call) => calls.push(call));
+  harness.connect();
+  harness.feed(frame(FrameType.headers, FrameFlag.endHeaders, 1, grpcHeaders('/t.T/Watch')));
+  harness.clock.advance(600_000);
+  harness.stream.drains = false;
+  calls[0]?.write(new Uint8Array(10));
+  harness.clock.advance(30_000);
+  assert.ok(!harness.stream.closed);
+  harness.clock.advance(32_000);
+  assert.ok(harness.stream.destroyed);
 });

@@ -3,6 +3,7 @@ import { utf8ToBytes } from '@quorate/base';
 import type { DeadlineWheel } from '../grpc/deadline-wheel.ts';
 import { GrpcStatus } from '../grpc/status.ts';
 import type { ByteStream } from '../http2/byte-stream.ts';
+import type { Http2Deps } from '../http2/connection-core.ts';
 import {
   clientPrefaceText,
   defaultWindowBytes,
@@ -12,7 +13,7 @@ import {
   streamIdMax,
 } from '../http2/constants.ts';
 import { sendPing, sendReset, writeFrameHeader } from '../http2/frame-writer.ts';
-import { Http2Connection, type Http2Deps } from '../http2/http2-connection.ts';
+import { Http2Connection } from '../http2/http2-connection.ts';
 import { copyInto } from '../http2/output.ts';
 import { messagePrefixBytes, writeMessagePrefix } from '../http2/stream-sender.ts';
 import { HeadCache } from './head-cache.ts';
@@ -249,7 +250,6 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     output.position = writeIndexedTrailers(slab, position, id);
     this.sender.window -= payload;
     this.onDataFrameSent();
-    this.pings.onSent();
     this.onLocalEnd(call);
     this.touch();
   }
@@ -320,6 +320,12 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     return (streamId & 1) === 0 || streamId > this.lastPeerStreamId;
   }
 
+  /** Whatever data we send forgives pings: Go's clients ping along with what they receive, to measure the bandwidth. */
+  override onDataFrameSent(): void {
+    super.onDataFrameSent();
+    this.pings.onSent();
+  }
+
   protected override onPing(): void {
     if (this.pings.isTooMany(this.streams.size)) {
       this.connectionError(Http2Code.enhanceYourCalm, 'too_many_pings');
@@ -341,7 +347,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
 
   protected override onStreamRemoved(): void {
     this.lastStreamMs = this.lastReadMs;
-    if (this.drainPhase === 'final' && this.streams.size === 0) this.end('drained');
+    if (this.drainPhase === 'final' && this.streams.size === 0) this.endGracefully('drained');
   }
 
   protected override onConnectionEnd(): void {
@@ -362,7 +368,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     this.drainPhase = 'final';
     this.lastAcceptedId = this.lastPeerStreamId;
     this.sendGoaway(this.lastPeerStreamId, Http2Code.noError);
-    if (this.streams.size === 0) this.end('drained');
+    if (this.streams.size === 0) this.endGracefully('drained');
   }
 
   override housekeep(nowMs: number): void {
