@@ -19,7 +19,7 @@ export { clientPrefaceText, Http2Code } from './http2/constants.ts';
 export { defaultHttp2Limits, type Http2Limits } from './http2/limits.ts';
 export type { Call, GrpcType, StreamCall, StreamHandler, UnaryCall, UnaryHandler } from './server/calls.ts';
 export { createGrpcServer, type GrpcServer, type GrpcServerDeps } from './server/grpc-server.ts';
-export type { HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
+export type { HttpBodyWriter, HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
 export {
   defaultGrpcServerOptions,
   type GrpcServerOptions,

@@ -1,12 +1,15 @@
 import { concatBytes, copyBytes } from '@quorate/base';
 import { Http2Code } from '../http2/constants.ts';
-import type { HttpFallback, HttpResponse } from './http-fallback.ts';
+import type { HttpBodyWriter, HttpFallback, HttpResponse } from './http-fallback.ts';
 import { ServerCall } from './server-call.ts';
 
 /** A request that is not gRPC: gathered whole and given to the fallback. */
-export class HttpServerCall extends ServerCall {
+export class HttpServerCall extends ServerCall implements HttpBodyWriter {
   private readonly chunks: Uint8Array[] = [];
   private length = 0;
+  /** `write` said false and `onDrain` is owed. */
+  private overflowed = false;
+  private drainCallback: (() => void) | null = null;
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {
     if (this.finished) return;
@@ -34,10 +37,41 @@ export class HttpServerCall extends ServerCall {
   }
 
   private respond(response: HttpResponse): void {
-    if (this.finished) return;
+    if (this.finished || this.headersSent) return;
+    this.headersSent = true;
+    const head = this.head.method === 'HEAD';
+    if (response.stream !== undefined && !head) {
+      this.connection.sendPlainHeaders(this, response.status, response.headers, false);
+      response.stream(this);
+      return;
+    }
     this.finished = true;
-    const headers = [...response.headers, ['content-length', String(response.body.length)] as const];
-    this.connection.respondPlain(this, response.status, headers, this.head.method === 'HEAD' ? null : response.body);
+    const length = ['content-length', String(response.body.length)] as const;
+    this.connection.respondPlain(this, response.status, [...response.headers, length], head ? null : response.body);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.finished) return true;
+    this.connection.sender.sendBody(this, chunk);
+    if ((this.queue?.bytes ?? 0) <= this.connection.options.streamHighWaterBytes) return true;
+    this.overflowed = true;
+    return false;
+  }
+
+  end(): void {
+    if (this.finished) return;
+    this.settle(0);
+    this.connection.sender.endStream(this);
+  }
+
+  onDrain(callback: () => void): void {
+    this.drainCallback = callback;
+  }
+
+  override onDrained(bytes: number): void {
+    if (!this.overflowed || this.finished || bytes * 2 > this.connection.options.streamHighWaterBytes) return;
+    this.overflowed = false;
+    this.drainCallback?.();
   }
 
   override fail(_code: number, _message: string): void {

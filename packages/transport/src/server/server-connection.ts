@@ -286,6 +286,19 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     this.onLocalEnd(call);
   }
 
+  /** Begins the answer to a request that is not gRPC. */
+  sendPlainHeaders(
+    call: ServerCall,
+    status: number,
+    headers: readonly (readonly [string, string])[],
+    endStream: boolean,
+  ): void {
+    if (!this.isOpen || call.localClosed) return;
+    this.responses.sendPlain(this.output, call.id, status, headers, endStream);
+    this.pings.onSent();
+    this.touch();
+  }
+
   /** Answers a request that is not gRPC. */
   respondPlain(
     call: ServerCall,
@@ -295,8 +308,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
   ): void {
     if (!this.isOpen || call.localClosed) return;
     const empty = body === null || body.length === 0;
-    this.responses.sendPlain(this.output, call.id, status, headers, empty);
-    this.touch();
+    this.sendPlainHeaders(call, status, headers, empty);
     if (empty) {
       this.onLocalEnd(call);
       return;

@@ -15,6 +15,7 @@ import {
 } from '../testing/raw-frames.ts';
 import { ServerHarness } from '../testing/server-harness.ts';
 import type { StreamCall, UnaryCall } from './calls.ts';
+import type { HttpBodyWriter } from './http-fallback.ts';
 import type { GrpcServerSettings } from './server-options.ts';
 
 function start(settings: GrpcServerSettings = {}, peerSettings: readonly number[] = []): ServerHarness {
@@ -374,6 +375,38 @@ test('requests that are not gRPC go to the fallback', () => {
   harness.feed(openHeaders(3, fields('HEAD'), true));
   frames = harness.frames();
   assert.deepEqual([frames.length, (frames[0]?.flags ?? 0) & 1], [1, 1]);
+});
+
+test('the fallback may answer with a body bit by bit', () => {
+  const writers: HttpBodyWriter[] = [];
+  const harness = new ServerHarness({
+    streamHighWaterBytes: 10,
+    onHttpRequest: (_request, respond) =>
+      respond({ status: 200, headers: [], body: noPayload, stream: (writer) => writers.push(writer) }),
+  });
+  harness.connect(true, [4, 20]);
+  const block = headerBlock([
+    [':method', 'GET'],
+    [':scheme', 'http'],
+    [':path', '/v3/watch'],
+  ]);
+  harness.feed(openHeaders(1, block, true));
+  assert.deepEqual(harness.headers(), [{ ':status': '200' }]);
+  let drained = 0;
+  writers[0]?.onDrain(() => drained++);
+  assert.equal(writers[0]?.write(new Uint8Array(5)), true);
+  assert.equal(writers[0]?.write(new Uint8Array(50)), false);
+  harness.feed(frame(FrameType.windowUpdate, 0, 1, word(100)));
+  assert.equal(drained, 1);
+  writers[0]?.end();
+  const data = ofType(harness.frames(), FrameType.data);
+  assert.equal(concatBytes(data.map((one) => one.payload)).length, 55);
+  assert.equal(data.at(-1)?.flags, FrameFlag.endStream);
+  harness.feed(openHeaders(3, block, true));
+  let cancelled = 0;
+  writers[1]?.onCancel(() => cancelled++);
+  harness.feed(frame(FrameType.rstStream, 0, 3, word(8)));
+  assert.equal(cancelled, 1);
 });
 
 test('any cut of the input into chunks gives the same output', () => {
