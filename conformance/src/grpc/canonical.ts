@@ -1,4 +1,4 @@
-import type { Answer, StreamAnswer } from './connection.ts';
+import type { Answer } from './connection.ts';
 import type { Message } from './services.ts';
 
 /** Long byte strings are shortened to their ends, length and a checksum, so that a diff stays readable. */
@@ -54,11 +54,4 @@ export function canonicalMessage(message: unknown, masked: readonly string[] = [
 export function canonicalAnswer(answer: Answer, masked: readonly string[] = []): string {
   if (answer.ok) return canonicalMessage(answer.message, masked);
   return `error ${answer.code}: ${answer.details}`;
-}
-
-export function canonicalStream(answer: StreamAnswer, masked: readonly string[] = []): string {
-  return [
-    ...answer.messages.map((message) => canonicalMessage(message, masked)),
-    `end ${answer.end.code}: ${answer.end.details}`,
-  ].join('\n');
 }

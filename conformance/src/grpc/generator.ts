@@ -108,6 +108,16 @@ export class Generator {
     return -1;
   }
 
+  /**
+   * Not at or below the compacted revision: there the answer is that of the compaction's own hash, if it is done. Nor
+   * negative, which upstream takes for a revision before all keys.
+   */
+  private hashRevision(): number {
+    const { revision, compactRevision } = this.view;
+    const above = revision - compactRevision;
+    return this.chance(40) || above <= 0 ? 0 : compactRevision + 1 + this.below(above + 1);
+  }
+
   private bound(percent: number): number {
     if (!this.chance(percent)) return 0;
     return Math.max(0, this.view.revision - this.below(60));
@@ -242,13 +252,13 @@ export class Generator {
     const form = this.below(10);
     const target =
       form < 6
-        ? compactRevision + this.below(Math.max(1, revision - compactRevision))
+        ? Math.max(1, compactRevision + this.below(Math.max(1, revision - compactRevision)))
         : form < 7
           ? revision + 1
           : form < 8
-            ? compactRevision
+            ? Math.max(1, compactRevision)
             : form < 9
-              ? compactRevision - 3
+              ? Math.min(-1, compactRevision - 3)
               : revision;
     return { revision: target, physical: this.chance(50) };
   }
@@ -266,6 +276,6 @@ export class Generator {
       };
     }
     if (form < 925) return { method: 'Lease.LeaseLeases', request: {} };
-    return { method: 'Maintenance.HashKV', request: { revision: this.readRevision() } };
+    return { method: 'Maintenance.HashKV', request: { revision: this.hashRevision() } };
   }
 }

@@ -4,13 +4,14 @@ import { serverProgram } from '../support/programs.ts';
 import type { Report } from '../support/report.ts';
 import { launch, launchFresh, type RunningServer } from '../support/server.ts';
 import { errorText } from '../support/text.ts';
-import { canonicalAnswer, canonicalMessage, canonicalStream } from './canonical.ts';
-import { type Answer, type CallOptions, Connection, type StreamAnswer } from './connection.ts';
+import { canonicalAnswer, canonicalMessage } from './canonical.ts';
+import { type Answer, type CallOptions, Connection } from './connection.ts';
 import { loadMethods, type Message } from './services.ts';
 import { Tally } from './tally.ts';
+import { normalizeTies } from './ties.ts';
 
 /** After this many differences a part is given up: what follows would only repeat them. */
-const DIFFERENCES_MAX = 25;
+const DIFFERENCES_MAX = 40;
 
 class TooManyDifferences extends Error {
   constructor() {
@@ -136,26 +137,8 @@ export class ServerPair {
     masked: readonly string[],
   ): void {
     this.tally.add(method, answers.reference);
-    this.check(
-      name,
-      canonicalAnswer(answers.reference, masked),
-      canonicalAnswer(answers.underTest, masked),
-      `${method} ${canonicalMessage(request)}`,
-    );
-  }
-
-  async stream(name: string, method: string, request: Message, options: CompareOptions = {}): Promise<StreamAnswer> {
-    const answers = await this.both((connection, side) =>
-      connection.serverStream(method, request, callOptions(options, side)),
-    );
-    const masked = options.masked ?? [];
-    this.check(
-      name,
-      canonicalStream(answers.reference, masked),
-      canonicalStream(answers.underTest, masked),
-      `${method} ${canonicalMessage(request)}`,
-    );
-    return answers.reference;
+    const shown = (side: SideName): string => canonicalAnswer(normalizeTies(method, request, answers[side]), masked);
+    this.check(name, shown('reference'), shown('underTest'), `${method} ${canonicalMessage(request)}`);
   }
 
   /** Stops both (by SIGTERM, or kill -9) and starts them again over the same data. */

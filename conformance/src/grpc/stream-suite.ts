@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import { Generator, type StoreView } from './generator.ts';
 import { runPart, type ServerPair } from './pair.ts';
 import type { Message } from './services.ts';
+import { joinChunks } from './ties.ts';
 
 const WAIT_MS = 10_000;
 const OPEN = Buffer.from([0]);
@@ -16,11 +17,18 @@ function key(text: string): Buffer {
   return Buffer.from(text, 'latin1');
 }
 
-/** Joins the chunks of a RangeStream as a client must. */
-function joinChunks(messages: readonly Message[]): Message {
-  const responses = messages.map((message) => message.range_response as Message);
-  const last = responses.at(-1) ?? {};
-  return { ...last, kvs: responses.flatMap((response) => response.kvs as Message[]) };
+/** Chunks may be cut anywhere: what they join to must be the same, and the same as the unary answer. */
+async function compareStream(pair: ServerPair, name: string, request: Message): Promise<void> {
+  const answers = await pair.both((connection) => connection.serverStream('KV.RangeStream', request));
+  const context = `KV.RangeStream ${canonicalMessage(request)}`;
+  pair.check(`${name}: end`, JSON.stringify(answers.reference.end), JSON.stringify(answers.underTest.end), context);
+  if (answers.reference.end.code !== 'OK') return;
+  const reference = joinChunks(answers.reference.messages);
+  const underTest = joinChunks(answers.underTest.messages);
+  pair.check(`${name}: joined`, reference.text, underTest.text, context);
+  pair.check(`${name}: chunks`, reference.problems.join('\n'), underTest.problems.join('\n'), context);
+  const unary = await pair.connection('underTest').unary('KV.Range', request);
+  if (unary.ok) pair.check(`${name}: as the unary answer`, canonicalMessage(unary.message), underTest.text, context);
 }
 
 async function rangeStreams(pair: ServerPair, seed: number): Promise<void> {
@@ -41,18 +49,9 @@ async function rangeStreams(pair: ServerPair, seed: number): Promise<void> {
     });
   }
   for (let index = 0; index < 150; index++) {
-    const request = generator.range(undefined, { sorted: index % 10 === 0 });
-    const name = `range stream ${index}`;
-    await pair.stream(name, 'KV.RangeStream', request);
-    const answers = await pair.both((connection) => connection.serverStream('KV.RangeStream', request));
-    if (answers.reference.end.code !== 'OK') continue;
-    const unary = await pair.connection('underTest').unary('KV.Range', request);
-    if (unary.ok) {
-      const joined = canonicalMessage(joinChunks(answers.underTest.messages));
-      pair.check(`${name}: chunks join to the unary answer`, canonicalMessage(unary.message), joined);
-    }
+    await compareStream(pair, `range stream ${index}`, generator.range(undefined, { sorted: index % 10 === 0 }));
   }
-  await pair.stream('range stream: all', 'KV.RangeStream', { key: OPEN, range_end: OPEN });
+  await compareStream(pair, 'range stream: all', { key: OPEN, range_end: OPEN });
 }
 
 interface SnapshotFacts {

@@ -13,6 +13,7 @@ import type { ClientVersion } from '../support/programs.ts';
 //   & w etcdctl watch foo        starts it in the background under the name w
 //   > w progress                 writes a line to the standard input of w
 //   wait w 9                     waits until w has printed 9 lines in all
+//   finish w                     waits until w ends by itself and compares all it printed
 //   end w [INT]                  ends w by signal (default TERM) and compares all it printed
 //
 // Lines indented by two blanks belong to the step above:
@@ -72,7 +73,8 @@ export interface WaitStep extends StepCommon {
 export interface EndStep extends StepCommon {
   readonly kind: 'end';
   readonly name: string;
-  readonly signal: NodeJS.Signals;
+  /** undefined: it must end by itself. */
+  readonly signal: NodeJS.Signals | undefined;
 }
 
 interface FreshStep extends StepCommon {
@@ -257,6 +259,8 @@ class Parser {
       const lines = Number(rest[0]);
       if (!(lines > 0)) throw new Error('wait needs a name and a number of lines');
       this.steps.push({ ...common, kind: 'wait', name: first, lines });
+    } else if (verb === 'finish') {
+      this.steps.push({ ...common, kind: 'end', name: first, signal: undefined });
     } else if (verb === 'end') {
       this.steps.push({ ...common, kind: 'end', name: first, signal: rest[0] === 'INT' ? 'SIGINT' : 'SIGTERM' });
     } else {

@@ -130,8 +130,11 @@ export class Player {
 
   async end(step: EndStep): Promise<Outcome> {
     const child = this.get(step.name);
-    child.signal(step.signal);
-    const exit = await child.exited;
+    if (step.signal === undefined) await child.waitForOutput(() => false, BACKGROUND_TIMEOUT_MS);
+    else child.signal(step.signal);
+    const stuck = step.signal === undefined && child.exit === undefined;
+    if (stuck) child.signal('SIGKILL');
+    const exit = stuck ? 'timeout' : await child.exited;
     this.background.delete(step.name);
     const masked = (text: string): string => maskText(text, this.identity, step.masks);
     return { shown: show(exit, masked(child.stdout), masked(child.stderr)), exit };
