@@ -18,6 +18,7 @@ import { KeyValueEncoder, KeyValueFields } from './key-value.ts';
 import type { Pins } from './pins.ts';
 import { PutCall } from './put-call.ts';
 import { hasRevisionFilter, RangeReader, type RangeResult } from './range-reader.ts';
+import { RecordCache } from './record-cache.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
 export interface StoreDeps {
@@ -37,6 +38,8 @@ export interface StoreOptions {
   readonly compactionPauseMs?: number;
   /** Longest time a reader may hold a compaction back, in milliseconds; then the reader fails. */
   readonly pinMsMax?: number;
+  /** Records of at most 2 KiB kept for single-key reads; a power of two, 16384 by default. */
+  readonly recordCacheSlots?: number;
 }
 
 /** What a delete removed. */
@@ -62,6 +65,7 @@ export class MvccStore implements History {
   readonly metrics: StoreMetrics;
   private readonly leases: LeaseAttachments | undefined;
   private readonly compactor: Compactor;
+  private readonly recordCache: RecordCache;
   /** Leases of live keys that have one, by the key's id. */
   private readonly leaseOfKey = new Map<number, bigint>();
   readonly encoder = new KeyValueEncoder();
@@ -83,6 +87,7 @@ export class MvccStore implements History {
     this.leases = deps.leases;
     this.metrics = new StoreMetrics(deps.metrics ?? noMetrics);
     this.index = new KeyIndex(deps.random.nextUint32());
+    this.recordCache = new RecordCache(options.recordCacheSlots ?? 16_384);
     this.compactor = new Compactor(this, {
       batch: options.compactionBatch ?? 1000,
       pauseMs: options.compactionPauseMs ?? 10,
@@ -256,7 +261,15 @@ export class MvccStore implements History {
   /** The encoded KeyValue of a key as it is now; undefined when it does not exist. The single-key read without anything around it. */
   get(key: Uint8Array, start = 0, end: number = key.length): Uint8Array | undefined {
     const id = this.liveId(key, start, end);
-    return id === 0 ? undefined : this.record(this.index.main(id), this.index.sub(id));
+    if (id === 0) return undefined;
+    const main = this.index.main(id);
+    const sub = this.index.sub(id);
+    let record = this.recordCache.get(id, main, sub);
+    if (record === undefined) {
+      record = this.record(main, sub);
+      this.recordCache.set(id, main, sub, record);
+    }
+    return record;
   }
 
   /** The lease of a live key; 0 for none. */
