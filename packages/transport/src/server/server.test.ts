@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { concatBytes, nextBelow, SeededRandom } from '@quorate/base';
+import { concatBytes, type Metrics, nextBelow, noMetrics, SeededRandom } from '@quorate/base';
 import { FrameFlag, FrameType, Http2Code } from '../http2/constants.ts';
 import {
   clientPreface,
@@ -375,6 +375,45 @@ test('requests that are not gRPC go to the fallback', () => {
   harness.feed(openHeaders(3, fields('HEAD'), true));
   frames = harness.frames();
   assert.deepEqual([frames.length, (frames[0]?.flags ?? 0) & 1], [1, 1]);
+});
+
+test('metrics by method, type and code', () => {
+  const counts = new Map<string, number>();
+  const metrics: Metrics = {
+    ...noMetrics,
+    counter: (name, _help, labels) => ({
+      add(amount) {
+        const key = [name, ...Object.values(labels ?? {})].join(' ');
+        counts.set(key, (counts.get(key) ?? 0) + amount);
+      },
+    }),
+  };
+  const harness = new ServerHarness({}, metrics);
+  harness.server.registerUnary('/t.T/Echo', (call, bytes) => {
+    if (bytes.length === 0) call.fail(5, 'empty');
+    else call.reply(bytes, 0, bytes.length);
+  });
+  harness.server.registerStream('/t.T/Watch', (call) => {
+    call.onMessage((bytes) => call.write(bytes));
+    call.onEnd(() => call.end());
+  });
+  harness.connect();
+  harness.feed(unaryRequest(1, '/t.T/Echo', new Uint8Array(7)));
+  harness.feed(unaryRequest(3, '/t.T/Echo'));
+  harness.feed(unaryRequest(5, '/t.T/Watch', new Uint8Array(3)));
+  assert.deepEqual(Object.fromEntries(counts), {
+    'grpc_server_started_total unary t.T Echo': 2,
+    'grpc_server_msg_received_total unary t.T Echo': 2,
+    'grpc_server_msg_sent_total unary t.T Echo': 2,
+    'grpc_server_handled_total unary t.T Echo OK': 1,
+    'grpc_server_handled_total unary t.T Echo NotFound': 1,
+    'grpc_server_started_total bidi_stream t.T Watch': 1,
+    'grpc_server_msg_received_total bidi_stream t.T Watch': 2,
+    'grpc_server_msg_sent_total bidi_stream t.T Watch': 1,
+    'grpc_server_handled_total bidi_stream t.T Watch OK': 1,
+    etcd_network_client_grpc_received_bytes_total: 10,
+    etcd_network_client_grpc_sent_bytes_total: 10,
+  });
 });
 
 test('the fallback may answer with a body bit by bit', () => {

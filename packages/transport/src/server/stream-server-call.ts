@@ -164,6 +164,8 @@ export class StreamServerCall extends ServerCall implements StreamCall {
       this.fail(GrpcStatus.internal, 'unexpected EOF');
       return;
     }
+    // etcd's metrics count the receive that finds the end, too.
+    (this.head.route as Route).received.add(1);
     const callback = this.endCallback;
     this.endCallback = null;
     callback?.();

@@ -106,8 +106,13 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     this.connection.replyUnaryChunks(this, chunks);
   }
 
-  private countSent(length: number): void {
+  protected override settle(code: number): void {
+    super.settle(code);
+    // etcd's metrics count one message sent for a unary call that ends with an error, too.
     (this.head.route as Route).sent.add(1);
+  }
+
+  private countSent(length: number): void {
     this.connection.counters.sent.add(length);
   }
 }

@@ -1,4 +1,4 @@
-import { assert, silentLogger } from '@quorate/base';
+import { assert, type Metrics, noMetrics, silentLogger } from '@quorate/base';
 import type { HeaderField } from '../hpack/header-field.ts';
 import { HpackDecoder } from '../hpack/hpack-decoder.ts';
 import { FrameType } from '../http2/constants.ts';
@@ -15,8 +15,8 @@ export class ServerHarness {
   readonly stream: CapturedStream;
   private readonly decoder = new HpackDecoder(4096, 1_000_000);
 
-  constructor(settings: GrpcServerSettings = {}) {
-    this.server = createGrpcServer({ clock: this.clock, logger: silentLogger }, settings);
+  constructor(settings: GrpcServerSettings = {}, metrics: Metrics = noMetrics) {
+    this.server = createGrpcServer({ clock: this.clock, logger: silentLogger, metrics }, settings);
     this.stream = new CapturedStream(this.clock);
   }
 
