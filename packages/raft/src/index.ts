@@ -12,6 +12,7 @@ export { MemoryStorage } from './log/memory-storage.ts';
 export type { Storage } from './log/storage.ts';
 export * from './logger.ts';
 export * from './message.ts';
+export * from './node.ts';
 export * from './quorum/describe.ts';
 export * from './quorum/joint.ts';
 export * from './quorum/majority.ts';

@@ -10,17 +10,24 @@ import { broadcastAppend, maybeSendAppend } from './replication.ts';
 
 /** Takes a committed change into force. It was checked before it was proposed: one that does not fit stops the node. */
 export function applyConfChange(raft: Raft, change: ConfChangeV2): ConfState {
-  const { log, tracker } = raft;
-  const changer = new Changer(tracker, log.lastIndex(), () => tracker.newInflights());
+  const { superseded } = raft;
+  if (superseded !== undefined) {
+    // The application still applies what was handed out before a snapshot came, whose configuration is in force already.
+    const next = changeMembership(raft, superseded, change);
+    raft.superseded = next;
+    return toConfState(next.config);
+  }
+  const confState = switchToMembership(raft, changeMembership(raft, raft.tracker, change));
+  raft.trace('ApplyConfChange', undefined, change);
+  return confState;
+}
+
+function changeMembership(raft: Raft, base: Membership, change: ConfChangeV2): Membership {
+  const changer = new Changer(base, raft.log.lastIndex(), () => raft.tracker.newInflights());
   try {
+    if (isLeaveJoint(change)) return changer.leaveJoint();
     const joint = jointTransition(change);
-    let next: Membership;
-    if (isLeaveJoint(change)) next = changer.leaveJoint();
-    else if (joint !== undefined) next = changer.enterJoint(joint.autoLeave, change.changes);
-    else next = changer.simple(change.changes);
-    const confState = switchToMembership(raft, next);
-    raft.trace('ApplyConfChange', undefined, change);
-    return confState;
+    return joint === undefined ? changer.simple(change.changes) : changer.enterJoint(joint.autoLeave, change.changes);
   } catch (error) {
     if (error instanceof RaftError) fatal(raft.logger, error.message);
     throw error;

@@ -1,4 +1,5 @@
 import { assert } from '../assert.ts';
+import type { Membership } from '../confchange/changer.ts';
 import { restoreMembership } from '../confchange/restore.ts';
 import { type EntryInit, EntryType } from '../entry.ts';
 import type { RaftError } from '../errors.ts';
@@ -47,6 +48,8 @@ export class Raft {
   lead = NONE;
   role: Role = follower;
   isLearner = false;
+  /** While a snapshot is on its way to storage: the membership of what the application still applies before it. */
+  superseded: Membership | undefined = undefined;
   /** Messages to send. */
   messages: Message[] = [];
   /** Messages that promise something to be durable: to send when it is. */
@@ -312,6 +315,7 @@ export class Raft {
   appliedSnapshot(snapshot: Snapshot): void {
     const { index } = snapshot.metadata;
     this.log.unstable.stableSnapshotTo(index);
+    if (!this.log.hasPendingSnapshot()) this.superseded = undefined;
     this.appliedTo(index, 0);
   }
 

@@ -26,8 +26,10 @@ function hasCommittedInTerm(raft: Raft): boolean {
 
 function startRead(raft: Raft, leader: LeaderRole, request: Message): void {
   const index = raft.log.committed;
-  // Alone it needs nobody's confirmation, and with a lease it has it.
-  if (raft.tracker.isSingleton() || raft.settings.readOnlyOption === ReadOnlyOption.LeaseBased) {
+  // The only voter needs nobody's confirmation, and with a lease there is one. (A leader that was removed may see a
+  // configuration of one voter too, but that is another: it could lead by now.)
+  const isAlone = raft.tracker.isSingleton() && raft.tracker.config.incoming.has(raft.id);
+  if (isAlone || raft.settings.readOnlyOption === ReadOnlyOption.LeaseBased) {
     answerRead(raft, request, index);
     return;
   }

@@ -46,6 +46,7 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
     log.commitTo(index);
     return false;
   }
+  if (log.applied < log.applying) raft.superseded ??= { config: raft.tracker.config, progress: raft.tracker.progress };
   log.restore(snapshot);
   raft.restoreConfState(confState);
   const now = log.lastEntryId();

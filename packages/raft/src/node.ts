@@ -1,0 +1,263 @@
+import type { AnyConfChange } from './conf-change.ts';
+import { nodeStopped, RaftError } from './errors.ts';
+import { hex } from './hex.ts';
+import { type RaftLogger, silentLogger } from './logger.ts';
+import type { MessageInit } from './message.ts';
+import type { RawNode } from './raw-node.ts';
+import type { Ready } from './ready.ts';
+import { type ConfState, NONE } from './state.ts';
+import type { Status } from './status.ts';
+
+/** How the node puts off work: `setImmediate`, `queueMicrotask`, or a simulation's own. */
+export interface NodeScheduler {
+  /** Runs `callback` later, after what is running now. All that comes in until then shares one Ready. */
+  defer(callback: () => void): void;
+}
+
+export interface NodeDeps {
+  readonly raw: RawNode;
+  readonly scheduler: NodeScheduler;
+  readonly logger?: RaftLogger;
+}
+
+export interface NodeOptions {
+  /** The node's RawNode has asynchronous storage writes: a Ready may follow before the one before it is done. */
+  readonly asyncStorageWrites?: boolean;
+  /** Proposals that may wait for a leader; more are refused with raft/proposal-dropped. Default 10000. */
+  readonly waitingProposalsMax?: number;
+}
+
+/** The part of the standard `AbortSignal` that is needed. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+interface Waiting {
+  readonly attempt: () => RaftError | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: RaftError) => void;
+}
+
+/**
+ * An event-driven node over a {@link RawNode}, which nobody else may use then. Input is taken at once; what is to be done
+ * comes out of {@link ready}, one Ready at a time.
+ */
+export class RaftNode {
+  private readonly raw: RawNode;
+  private readonly scheduler: NodeScheduler;
+  private readonly logger: RaftLogger;
+  private readonly asyncStorageWrites: boolean;
+  private readonly waitingProposalsMax: number;
+  private readonly waiting = new Set<Waiting>();
+  private take: ((result: IteratorResult<Ready, undefined>) => void) | undefined;
+  private isDeferred = false;
+  private isAdvanceDue = false;
+  private isStopped = false;
+  private knownLeader = NONE;
+
+  constructor(deps: NodeDeps, options: NodeOptions = {}) {
+    this.raw = deps.raw;
+    this.scheduler = deps.scheduler;
+    this.logger = deps.logger ?? silentLogger;
+    this.asyncStorageWrites = options.asyncStorageWrites ?? false;
+    this.waitingProposalsMax = options.waitingProposalsMax ?? 10_000;
+    this.changed();
+  }
+
+  // What comes out.
+
+  /**
+   * Each Ready in turn, until the node is stopped. Unless storage writes are asynchronous, {@link advance} must be called
+   * for each before the next comes. For one consumer.
+   */
+  ready(): AsyncIterableIterator<Ready> {
+    const iterator: AsyncIterableIterator<Ready> = {
+      next: () => this.nextReady(),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  private nextReady(): Promise<IteratorResult<Ready, undefined>> {
+    if (this.isStopped) return Promise.resolve({ done: true, value: undefined });
+    if (this.take !== undefined) return Promise.reject(new Error('ready() has one consumer'));
+    return new Promise((resolve) => {
+      this.take = resolve;
+      this.changed();
+    });
+  }
+
+  /** All of the last Ready is stored, sent and applied. */
+  advance(): void {
+    if (this.isStopped || !this.isAdvanceDue) return;
+    this.isAdvanceDue = false;
+    this.raw.advance();
+    this.changed();
+  }
+
+  /** After anything that may have changed the state. */
+  private changed(): void {
+    if (this.isDeferred || this.isStopped) return;
+    this.isDeferred = true;
+    this.scheduler.defer(() => this.handOut());
+  }
+
+  private handOut(): void {
+    this.isDeferred = false;
+    if (this.isStopped) return;
+    this.watchLeader();
+    const { take } = this;
+    if (take === undefined || this.isAdvanceDue || !this.raw.hasReady()) return;
+    this.take = undefined;
+    this.isAdvanceDue = !this.asyncStorageWrites;
+    take({ done: false, value: this.raw.ready() });
+  }
+
+  private watchLeader(): void {
+    const { id, softState, hardState } = this.raw.basicStatus();
+    const { leader } = softState;
+    if (leader !== this.knownLeader) {
+      const before = this.knownLeader;
+      this.knownLeader = leader;
+      const head = `raft.node: ${hex(id)}`;
+      const tail = `at term ${hardState.term}`;
+      if (leader === NONE) this.logger.info?.(`${head} lost leader ${hex(before)} ${tail}`);
+      else if (before === NONE) this.logger.info?.(`${head} elected leader ${hex(leader)} ${tail}`);
+      else this.logger.info?.(`${head} changed leader from ${hex(before)} to ${hex(leader)} ${tail}`);
+    }
+    if (leader !== NONE) this.releaseWaiting();
+  }
+
+  private releaseWaiting(): void {
+    if (this.waiting.size === 0) return;
+    const released = [...this.waiting];
+    this.waiting.clear();
+    for (const { attempt, resolve, reject } of released) {
+      const failed = attempt();
+      if (failed === undefined) resolve();
+      else reject(failed);
+    }
+    this.changed();
+  }
+
+  // What goes in.
+
+  tick(): void {
+    this.act((raw) => raw.tick());
+  }
+
+  campaign(): void {
+    this.act((raw) => raw.campaign());
+  }
+
+  /** Takes a message from another node. @returns what {@link RawNode.step} returns, or raft/stopped. */
+  step(message: MessageInit): RaftError | undefined {
+    return this.isStopped ? nodeStopped : this.act((raw) => raw.step(message));
+  }
+
+  /**
+   * Proposes payloads, in order; waits for a leader if there is none. Resolves when raft has taken them, which is not yet
+   * that they are or ever will be committed.
+   * @throws {RaftError} raft/proposal-dropped, raft/stopped, raft/aborted
+   */
+  propose(payloads: Uint8Array | readonly Uint8Array[], signal?: AbortSignalLike): Promise<void> {
+    const batch = payloads instanceof Uint8Array ? [payloads] : payloads;
+    return this.attempt(() => this.raw.proposeBatch(batch), signal);
+  }
+
+  /** As {@link propose}, with a change of the configuration. */
+  proposeConfChange(change: AnyConfChange, signal?: AbortSignalLike): Promise<void> {
+    return this.attempt(() => this.raw.proposeConfChange(change), signal);
+  }
+
+  private attempt(attempt: () => RaftError | undefined, signal: AbortSignalLike | undefined): Promise<void> {
+    if (this.isStopped) return Promise.reject(nodeStopped);
+    if (signal?.aborted) return Promise.reject(aborted());
+    if (this.raw.basicStatus().softState.leader !== NONE) {
+      const failed = this.act(attempt);
+      return failed === undefined ? Promise.resolve() : Promise.reject(failed);
+    }
+    if (this.waiting.size >= this.waitingProposalsMax) {
+      return Promise.reject(new RaftError('raft/proposal-dropped', 'too many proposals wait for a leader'));
+    }
+    return new Promise((resolve, reject) => this.wait(attempt, resolve, reject, signal));
+  }
+
+  private wait(
+    attempt: () => RaftError | undefined,
+    resolve: () => void,
+    reject: (error: RaftError) => void,
+    signal: AbortSignalLike | undefined,
+  ): void {
+    const onAbort = () => {
+      if (this.waiting.delete(waiting)) reject(aborted());
+    };
+    const waiting: Waiting = {
+      attempt,
+      resolve: () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      },
+      reject: (error) => {
+        signal?.removeEventListener('abort', onAbort);
+        reject(error);
+      },
+    };
+    signal?.addEventListener('abort', onAbort);
+    this.waiting.add(waiting);
+  }
+
+  /** See {@link RawNode.applyConfChange}. */
+  applyConfChange(change: AnyConfChange): ConfState {
+    return this.act((raw) => raw.applyConfChange(change));
+  }
+
+  /** The answer comes as a ReadState in a Ready, or never. */
+  readIndex(context: Uint8Array): void {
+    this.act((raw) => raw.readIndex(context));
+  }
+
+  transferLeadership(transferee: bigint): void {
+    this.act((raw) => raw.transferLeader(transferee));
+  }
+
+  forgetLeader(): void {
+    this.act((raw) => raw.forgetLeader());
+  }
+
+  reportUnreachable(id: bigint): void {
+    this.act((raw) => raw.reportUnreachable(id));
+  }
+
+  reportSnapshot(id: bigint, status: 'finished' | 'failed'): void {
+    this.act((raw) => raw.reportSnapshot(id, status));
+  }
+
+  status(): Status {
+    return this.raw.status();
+  }
+
+  /** Ends {@link ready} and refuses all that waits or comes. */
+  stop(): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    for (const { reject } of this.waiting) reject(nodeStopped);
+    this.waiting.clear();
+    this.take?.({ done: true, value: undefined });
+    this.take = undefined;
+  }
+
+  private act<T>(body: (raw: RawNode) => T): T {
+    if (this.isStopped) throw nodeStopped;
+    const result = body(this.raw);
+    this.changed();
+    return result;
+  }
+}
+
+function aborted(): RaftError {
+  return new RaftError('raft/aborted', 'the proposal was given up before there was a leader');
+}
