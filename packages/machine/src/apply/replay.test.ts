@@ -114,7 +114,7 @@ async function runCrashes(seed: number): Promise<void> {
 }
 
 test('a member that crashes and replays its log ends where one that never crashed does', async () => {
-  const rounds = Number(process.env.QUORATE_ROUNDS ?? 6);
+  const rounds = Number(process.env.QUORATE_ROUNDS ?? 4);
   for (let round = 0; round < rounds; round++) {
     const seed = Number(process.env.QUORATE_SEED ?? round + 1);
     try {

@@ -46,6 +46,10 @@ export async function openStore(deps: StoreDeps, options: StoreOptions = {}): Pr
     });
     if (more) await nextTurn(clock);
   }
+  for (let id = 1; id !== 0; ) {
+    id = index.restoreOrder(id);
+    await nextTurn(clock);
+  }
   for (const [id, lease] of leases) store.restoreLease(id, lease);
   store.restored(Math.max(1, lastMain, compacted, scheduled), compacted, scheduled);
   return store;

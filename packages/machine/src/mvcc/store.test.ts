@@ -268,7 +268,7 @@ class Fixture {
 }
 
 test('the store agrees with a list of all records under random use, compaction and restart', async () => {
-  const rounds = Number(process.env.QUORATE_ROUNDS ?? 8);
+  const rounds = Number(process.env.QUORATE_ROUNDS ?? 5);
   for (let round = 0; round < rounds; round++) {
     const seed = Number(process.env.QUORATE_SEED ?? round + 1);
     try {

@@ -202,3 +202,36 @@ test('a key overwritten very often is found at any revision', () => {
   assert.equal(index.findAt(id, 150_000), true);
   assert.equal(index.findAt(id, 149_999), false);
 });
+
+test('restored keys come into order, whatever they look like', () => {
+  const random = new SeededRandom(5);
+  const endings = ['', '\0', '\0\0', '\0\0\0\0\0', 'a', '\xff', 'a\0'];
+  const keys = new Set<string>();
+  for (let i = 0; i < 40_000; i++)
+    keys.add(`/registry/${'x'.repeat(nextBelow(random, 3) * 9)}${nextBelow(random, 9000)}`);
+  for (const key of [...keys].slice(0, 3000)) for (const ending of endings) keys.add(key + ending);
+  for (const ending of endings) keys.add(ending);
+  for (let i = 1; i < 60; i++) keys.add('z'.repeat(i)).add('\0'.repeat(i));
+  const index = new KeyIndex(3);
+  let main = 2;
+  const live = new Set<string>();
+  for (const key of keys) {
+    const bytes = latin1ToBytes(key);
+    index.restorePut(bytes, 0, bytes.length, main, 0, main, 1);
+    main += 1;
+    live.add(key);
+    if (nextBelow(random, 5) > 0) continue;
+    index.restoreTombstone(bytes, 0, bytes.length, main++, 0);
+    live.delete(key);
+    if (nextBelow(random, 2) > 0) continue;
+    index.restorePut(bytes, 0, bytes.length, main, 0, main, 1);
+    main += 1;
+    live.add(key);
+  }
+  for (let from = 1; from !== 0; ) from = index.restoreOrder(from);
+  index.verify();
+  assert.equal(index.liveCount, live.size);
+  const scanned: string[] = [];
+  index.scan(new Uint8Array(0), openEnd, (id) => scanned.push(index.keyText(id)) > 0);
+  assert.deepEqual(scanned, [...keys].sort());
+});

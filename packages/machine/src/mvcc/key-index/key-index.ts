@@ -3,6 +3,7 @@ import { KeyHash } from './key-hash.ts';
 import { idBits, idMask, KeyRecords, RecordFloat, RecordInt, recordFloats, recordInts } from './key-records.ts';
 import { KeyTree } from './key-tree.ts';
 import { type DroppedRevisions, RevisionHistory } from './revision-history.ts';
+import { sortIds, sortIdsMax } from './sort-ids.ts';
 
 /** The end of an interval without upper bound. */
 export const openEnd: unique symbol = Symbol('open end');
@@ -128,7 +129,10 @@ export class KeyIndex {
     this.adjustLive(id, -1);
   }
 
-  /** A put read from the backend. Revisions of a key must come in ascending order. */
+  /**
+   * A put read from the backend. Revisions of a key must come in ascending order. What is restored is not in key order yet:
+   * {@link restoreOrder} follows when all is read.
+   */
   restorePut(
     key: Uint8Array,
     start: number,
@@ -139,23 +143,36 @@ export class KeyIndex {
     version: number,
   ): number {
     const hash = this.hash.hash(key, start, end);
-    const id = this.hash.find(hash, key, start, end);
-    if (id === 0) return this.add(key, start, end, main, sub, create, version, hash);
-    const wasLive = this.pushNewest(id);
+    let id = this.hash.find(hash, key, start, end);
+    if (id === 0) {
+      id = this.records.allocate(key, start, end, hash);
+      this.hash.insert(id, hash);
+    } else this.pushNewest(id);
     this.set(id, main, sub, create, version);
-    if (!wasLive) this.adjustLive(id, 1);
     return id;
   }
 
   /** A tombstone read from the backend; the first thing seen of a key may be one. */
   restoreTombstone(key: Uint8Array, start: number, end: number, main: number, sub: number): number {
-    const hash = this.hash.hash(key, start, end);
-    const id = this.hash.find(hash, key, start, end);
-    if (id === 0) return this.add(key, start, end, main, sub, 0, 0, hash);
-    const wasLive = this.pushNewest(id);
-    this.setDeleted(id, main, sub);
-    if (wasLive) this.adjustLive(id, -1);
-    return id;
+    return this.restorePut(key, start, end, main, sub, 0, 0);
+  }
+
+  /**
+   * Puts restored keys in order, ids `from` and some tens of thousands behind it; sorted first, so that neighbours go in together.
+   * @returns the id to go on with; 0 when all are done.
+   */
+  restoreOrder(from: number): number {
+    const { records, tree } = this;
+    const end = Math.min(from + sortIdsMax, records.idEnd);
+    const ids = Int32Array.from({ length: end - from }, (_, i) => from + i);
+    sortIds(records, ids);
+    const { slab } = records;
+    for (const id of ids) {
+      const ref = records.int(id, RecordInt.keyRef);
+      const start = slab.positionOf(ref);
+      tree.insert(id, slab.chunkOf(ref), start, start + records.int(id, RecordInt.keyLength));
+    }
+    return end === records.idEnd ? 0 : end;
   }
 
   /**
