@@ -128,8 +128,10 @@ function stopOnSignals(member: Stoppable, logger: InfoLogger): void {
     process.removeAllListeners('SIGINT');
     process.removeAllListeners('SIGTERM');
     logger.info('received signal; shutting down', { signal: signal === 'SIGTERM' ? 'terminated' : 'interrupt' });
+    // Process 1 has no default handler, and a profile is written only by an orderly exit.
+    const exitsOrderly = process.pid === 1 || process.execArgv.some((option) => option.startsWith('--cpu-prof'));
     member.stop().then(
-      () => (process.pid === 1 ? process.exit(0) : process.kill(process.pid, signal)),
+      () => (exitsOrderly ? process.exit(0) : process.kill(process.pid, signal)),
       (error: unknown) => {
         logger.info('stopping failed', { error: describeError(error) });
         process.exit(1);

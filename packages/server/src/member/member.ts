@@ -14,13 +14,14 @@ import {
   Quota,
   WatchHub,
 } from '@quorate/machine';
-import { RawNode, toConfState } from '@quorate/raft';
+import { type Message, RawNode, toConfState } from '@quorate/raft';
 import { BucketId, MetaKey } from '@quorate/storage';
-import type { GrpcServer } from '@quorate/transport';
+import type { GrpcServer, UnaryCall } from '@quorate/transport';
 import type { MemberConfig } from '../config/config.ts';
 import type { HttpSource } from '../gateway/http-routes.ts';
 import { Replica, type RoleStatus } from '../replica/replica.ts';
 import { RequestIds } from '../replica/request-ids.ts';
+import { failCall } from '../rpc/answers.ts';
 import { registerCluster } from '../rpc/cluster.ts';
 import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { registerHealth } from '../rpc/health.ts';
@@ -28,7 +29,7 @@ import { registerKeyValue } from '../rpc/kv.ts';
 import { registerLease } from '../rpc/lease.ts';
 import { alarmName, registerMaintenance } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
-import { RequestField } from '../rpc/proposals.ts';
+import { type Proposals, RequestField } from '../rpc/proposals.ts';
 import { registerWatch } from '../rpc/watch.ts';
 import { clusterVersion } from '../version.ts';
 import { EntryMachine } from './entry-machine.ts';
@@ -77,7 +78,6 @@ export class Member implements MemberContext, HttpSource {
   private readonly publisher: Publisher;
   private readonly header: HeaderBytes;
   private server: GrpcServer | undefined;
-  private raisingNoSpace = false;
 
   private constructor(
     deps: MemberDeps,
@@ -243,6 +243,7 @@ export class Member implements MemberContext, HttpSource {
   serveOn(server: GrpcServer): void {
     this.server = server;
     const { store, replica, quota, config, header, storage } = this;
+    const refuseForSpace = (call: UnaryCall) => this.raiseNoSpace(() => failCall(call, 'ErrGRPCNoSpace'));
     registerKeyValue(server, this, {
       store,
       reads: replica,
@@ -251,6 +252,7 @@ export class Member implements MemberContext, HttpSource {
       proposals: replica,
       quota,
       txnOpsMax: config.txnOpsMax,
+      refuseForSpace,
     });
     registerWatch(server, this, this.hub);
     registerLease(server, this, {
@@ -259,6 +261,7 @@ export class Member implements MemberContext, HttpSource {
       proposals: replica,
       quota,
       random: this.deps.random,
+      refuseForSpace,
     });
     registerCluster(server, this, replica, () => this.cluster.members);
     registerHealth(server, this.serving);
@@ -295,6 +298,16 @@ export class Member implements MemberContext, HttpSource {
     await this.storage.wal.close();
     await this.storage.backend.close();
     await this.storage.directory.close();
+  }
+
+  /** Where writes go in. */
+  get proposals(): Proposals {
+    return this.replica;
+  }
+
+  /** A raft message from another member. */
+  receive(message: Message): void {
+    this.replica.receive(message);
   }
 
   // MemberContext
@@ -379,14 +392,14 @@ export class Member implements MemberContext, HttpSource {
     }
   }
 
-  private raiseNoSpace(): void {
-    if (this.raisingNoSpace) return;
-    this.raisingNoSpace = true;
+  /** Raises the alarm unless it is raised; `then` runs once it is, or cannot be. */
+  private raiseNoSpace(then: () => void = () => {}): void {
+    if (this.alarmStore.hasNoSpace) {
+      then();
+      return;
+    }
     this.logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': this.quota.bytes });
-    const done = () => {
-      this.raisingNoSpace = false;
-    };
-    this.replica.propose(RequestField.alarm, encodeAlarm(this.memberId, 1, true), { applied: done, failed: done });
+    this.replica.propose(RequestField.alarm, encodeAlarm(this.memberId, 1, true), { applied: then, failed: then });
   }
 }
 

@@ -185,6 +185,10 @@ export class Replica<Result> {
     const { ids } = this.deps;
     const sequence = ids.take();
     const entry = this.builder.build(field, request, ids.high(sequence), ids.low(sequence));
+    if (entry.length > this.options.requestBytesMax) {
+      call.failed('ErrGRPCRequestTooLarge');
+      return;
+    }
     this.waiting.add(sequence, call, this.lastTickMs);
     this.gathered.push(entry);
     this.gatheredBytes += entry.length;

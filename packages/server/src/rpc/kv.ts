@@ -26,6 +26,8 @@ export interface KeyValueSource extends RangeSource {
   readonly proposals: Proposals;
   readonly quota: Quota;
   readonly txnOpsMax: number;
+  /** Raises the NOSPACE alarm, unless it is raised already, and then refuses the call. */
+  refuseForSpace(call: UnaryCall): void;
 }
 
 const methods = services.KV.methods;
@@ -45,8 +47,11 @@ function servePut(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
   if (refuseCall(call, member, false)) return;
   const request = decodeRequest(call, etcdserverpb.PutRequest, bytes);
   if (request === undefined) return;
-  const hasRoom = source.quota.allows(putCost(request.key.length, request.value.length));
-  const symbol = hasRoom ? checkPutRequest(request) : 'ErrGRPCNoSpace';
+  if (!source.quota.allows(putCost(request.key.length, request.value.length))) {
+    source.refuseForSpace(call);
+    return;
+  }
+  const symbol = checkPutRequest(request);
   if (symbol !== undefined) failCall(call, symbol);
   else source.proposals.propose(RequestField.put, bytes, new PutOutcome(call, source.header));
 }
@@ -104,7 +109,11 @@ function serveTxn(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
   if (refuseCall(call, member, false)) return;
   const request = decodeRequest(call, etcdserverpb.TxnRequest, bytes);
   if (request === undefined) return;
-  const symbol = source.quota.allows(txnCost(request)) ? checkTxnRequest(request, source.txnOpsMax) : 'ErrGRPCNoSpace';
+  if (!source.quota.allows(txnCost(request))) {
+    source.refuseForSpace(call);
+    return;
+  }
+  const symbol = checkTxnRequest(request, source.txnOpsMax);
   if (symbol !== undefined) {
     failCall(call, symbol);
     return;

@@ -15,6 +15,8 @@ export interface LeaseSource {
   readonly proposals: Proposals;
   readonly quota: Quota;
   readonly random: Random;
+  /** See KeyValueSource. */
+  refuseForSpace(call: UnaryCall): void;
 }
 
 const methods = services.Lease.methods;
@@ -52,7 +54,7 @@ function serveGrant(call: UnaryCall, bytes: Uint8Array, member: MemberContext, s
   const request = decodeRequest(call, etcdserverpb.LeaseGrantRequest, bytes);
   if (request === undefined) return;
   if (!source.quota.allows(leaseCost)) {
-    failCall(call, 'ErrGRPCNoSpace');
+    source.refuseForSpace(call);
     return;
   }
   // The id is random, so it is drawn before the entry is proposed and travels in it.

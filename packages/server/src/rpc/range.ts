@@ -1,5 +1,5 @@
 import { etcdserverpb, services } from '@quorate/api';
-import { copyBytes } from '@quorate/base';
+import { copyBytes, nextTurn } from '@quorate/base';
 import { checkRangeRequest, checkRangeStreamRequest, type MvccStore, type RangeReader } from '@quorate/machine';
 import type { GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
 import { decodeRequest, failCall, writeMessage } from './answers.ts';
@@ -137,27 +137,44 @@ function serveRangeStream(call: StreamCall, bytes: Uint8Array, member: MemberCon
 
 /** Keys in the first piece; then twice as many while pieces are small, half as many when they are large. */
 const firstPieceKeys = 10;
+/** Keys looked at in one turn. */
+const keysPerTurn = 1024;
 
+/**
+ * Sends the range in pieces of whole numbers of keys, as etcd cuts them: only the last one, which may hold key-values too, has header, count
+ * and more. So one key more than a piece takes is read before it is sent.
+ */
 async function streamRange(
   call: StreamCall,
   request: etcdserverpb.RangeRequest,
   source: RangeSource,
   member: MemberContext,
 ): Promise<void> {
-  const reader = source.store.openRange(request);
+  // A sort target without an order is accepted and means nothing in a stream: pieces come in key order.
+  const reader = source.store.openRange({ ...request, sortTarget: 0 });
   if (typeof reader === 'string') {
     failCall(call, reader);
     return;
   }
   let pieceKeys = firstPieceKeys;
-  for (;;) {
-    const done = reader.step(pieceKeys);
+  let pending: Uint8Array[] = [];
+  for (let done = false; ; ) {
+    while (!done && pending.length <= pieceKeys) {
+      done = reader.step(Math.min(keysPerTurn, pieceKeys + 1 - pending.length));
+      pending.push(...reader.takeKeyValues());
+      if (!done && reader.error === undefined && pending.length <= pieceKeys) await nextTurn(member.clock);
+      if (call.cancelled) {
+        reader.close();
+        return;
+      }
+    }
     if (reader.error !== undefined) {
       failCall(call, reader.error);
       return;
     }
-    if (done) break;
-    const kvs = reader.takeKeyValues();
+    if (pending.length <= pieceKeys) break;
+    const kvs = pending.slice(0, pieceKeys);
+    pending = pending.slice(pieceKeys);
     const size = kvs.reduce((sum, kv) => sum + kv.length, 0);
     if (size < source.requestBytesMax / 2) pieceKeys *= 2;
     else if (size > source.requestBytesMax * 2) pieceKeys = Math.max(1, pieceKeys >> 1);
@@ -167,8 +184,8 @@ async function streamRange(
       return;
     }
   }
-  const { kvs, more, count, revision } = reader.result;
-  const isOpen = await sendPiece(call, { header: source.header.take(revision), kvs, more, count }, member);
+  const { more, count, revision } = reader.result;
+  const isOpen = await sendPiece(call, { header: source.header.take(revision), kvs: pending, more, count }, member);
   if (isOpen) call.end();
 }
 
