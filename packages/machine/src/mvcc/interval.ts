@@ -10,11 +10,5 @@ export function intervalEnd(rangeEnd: Uint8Array): KeyEnd | undefined {
   return rangeEnd.length === 1 && rangeEnd[0] === 0 ? openEnd : rangeEnd;
 }
 
-/** The smallest key above `key`. */
-export function keyAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
-
+/** Below every key. */
 export const firstKey: Uint8Array = emptyBytes;
