@@ -4,6 +4,7 @@ import { encodeAnyConfChange } from './conf-change-codec.ts';
 import type { RaftConfig } from './core/config.ts';
 import { hup } from './core/election.ts';
 import { applyConfChange } from './core/membership.ts';
+import { proposePayloads } from './core/propose.ts';
 import { Raft } from './core/raft.ts';
 import {
   storageAppendMessage,
@@ -85,14 +86,12 @@ export class RawNode {
 
   /** Proposes one entry. @returns raft/proposal-dropped when it will not be taken. */
   propose(data: Uint8Array): RaftError | undefined {
-    return this.raft.propose([{ data }]);
+    return proposePayloads(this.raft, [data]);
   }
 
   /** Proposes an entry for each of the payloads, in order; all or none are taken. The payloads must not change any more. */
   proposeBatch(payloads: readonly Uint8Array[]): RaftError | undefined {
-    const entries: EntryInit[] = [];
-    for (let i = 0; i < payloads.length; i++) entries.push({ data: payloads[i] as Uint8Array });
-    return this.proposeEntries(entries);
+    return payloads.length === 0 ? undefined : proposePayloads(this.raft, payloads);
   }
 
   /** As {@link proposeBatch}, with entries of any type. */

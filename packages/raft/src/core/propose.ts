@@ -49,25 +49,52 @@ function forwardProposal(raft: Raft, entries: readonly EntryInit[], from: bigint
 
 function proposeAsLeader(raft: Raft, leader: LeaderRole, entries: readonly EntryInit[]): RaftError | undefined {
   assert(entries.length > 0, 'stepped empty MsgProp');
-  // Removed from the configuration while leader: what it would append might never be committed.
-  if (!raft.tracker.progress.has(raft.id)) return proposalDropped;
-  if (leader.transferee !== NONE) {
-    raft.logger.debug?.(
-      `${hex(raft.id)} [term ${raft.term}] transfer leadership to ${hex(leader.transferee)} is in progress; dropping proposal`,
-    );
-    return proposalDropped;
-  }
+  const refused = refuseProposals(raft, leader);
+  if (refused !== undefined) return refused;
   const pendingBefore = leader.pendingConfIndex;
   const checked = checkConfChanges(raft, leader, entries);
-  if (checked instanceof RaftError) {
+  const failed = checked instanceof RaftError ? checked : appendOwnEntries(raft, leader, checked);
+  if (failed !== undefined) {
     leader.pendingConfIndex = pendingBefore;
-    return checked;
+    return failed;
   }
-  const dropped = appendOwnEntries(raft, leader, checked);
-  if (dropped !== undefined) {
-    leader.pendingConfIndex = pendingBefore;
-    return dropped;
+  broadcastAppend(raft);
+  return undefined;
+}
+
+function refuseProposals(raft: Raft, leader: LeaderRole): RaftError | undefined {
+  // Removed from the configuration while leader: what it would append might never be committed.
+  if (!raft.tracker.progress.has(raft.id)) return proposalDropped;
+  if (leader.transferee === NONE) return undefined;
+  raft.logger.debug?.(
+    `${hex(raft.id)} [term ${raft.term}] transfer leadership to ${hex(leader.transferee)} is in progress; dropping proposal`,
+  );
+  return proposalDropped;
+}
+
+/** As {@link propose} with normal entries, but a leader makes only the entries themselves: the way of most proposals. */
+export function proposePayloads(raft: Raft, payloads: readonly Uint8Array[]): RaftError | undefined {
+  const { role } = raft;
+  if (role.state !== StateType.Leader) {
+    return propose(
+      raft,
+      payloads.map((data) => ({ data })),
+      raft.id,
+    );
   }
+  const refused = refuseProposals(raft, role);
+  if (refused !== undefined) return refused;
+  let size = 0;
+  for (let i = 0; i < payloads.length; i++) size += (payloads[i] as Uint8Array).length;
+  const dropped = countUncommitted(raft, role, size);
+  if (dropped !== undefined) return dropped;
+  let index = raft.log.lastIndex();
+  const { term } = raft;
+  const entries: Entry[] = [];
+  for (let i = 0; i < payloads.length; i++) {
+    entries.push(createEntry(term, ++index, EntryType.Normal, payloads[i] as Uint8Array));
+  }
+  appendAndAcknowledge(raft, entries, index);
   broadcastAppend(raft);
   return undefined;
 }
@@ -124,18 +151,10 @@ export function appendOwnEntries(
   leader: LeaderRole,
   proposed: readonly EntryInit[],
 ): RaftError | undefined {
-  let payload = 0;
-  for (let i = 0; i < proposed.length; i++) payload += (proposed[i] as EntryInit).data?.length ?? 0;
-  // What exceeds the limit alone passes if nothing else is pending; what has no payload always does, as a new leader's
-  // first entry and the change that leaves a joint configuration must.
-  const { uncommittedBytes } = leader;
-  if (uncommittedBytes > 0 && payload > 0 && uncommittedBytes + payload > raft.settings.maxUncommittedEntriesSize) {
-    raft.logger.warn?.(
-      `${hex(raft.id)} appending new entries to log would exceed uncommitted entry size limit; dropping proposal`,
-    );
-    return proposalDropped;
-  }
-  leader.uncommittedBytes += payload;
+  let size = 0;
+  for (let i = 0; i < proposed.length; i++) size += (proposed[i] as EntryInit).data?.length ?? 0;
+  const dropped = countUncommitted(raft, leader, size);
+  if (dropped !== undefined) return dropped;
   let index = raft.log.lastIndex();
   const { term } = raft;
   const entries: Entry[] = [];
@@ -143,11 +162,31 @@ export function appendOwnEntries(
     const { type, data } = proposed[i] as EntryInit;
     entries.push(createEntry(term, ++index, type ?? EntryType.Normal, data ?? emptyBytes));
   }
+  appendAndAcknowledge(raft, entries, index);
+  return undefined;
+}
+
+/**
+ * What exceeds the limit alone passes if nothing else is pending; what has no payload always does, as a new leader's
+ * first entry and the change that leaves a joint configuration must.
+ */
+function countUncommitted(raft: Raft, leader: LeaderRole, size: number): RaftError | undefined {
+  const { uncommittedBytes } = leader;
+  if (uncommittedBytes > 0 && size > 0 && uncommittedBytes + size > raft.settings.maxUncommittedEntriesSize) {
+    raft.logger.warn?.(
+      `${hex(raft.id)} appending new entries to log would exceed uncommitted entry size limit; dropping proposal`,
+    );
+    return proposalDropped;
+  }
+  leader.uncommittedBytes += size;
+  return undefined;
+}
+
+/** The leader acknowledges its own entries like any other node, once they are durable. */
+function appendAndAcknowledge(raft: Raft, entries: readonly Entry[], lastIndex: number): void {
   raft.log.append(entries);
   raft.trace('Replicate');
-  // The leader acknowledges its own entries like any other, once they are durable.
   const own = draftMessage(MessageType.MsgAppResp, raft.id);
-  own.index = index;
+  own.index = lastIndex;
   raft.send(own);
-  return undefined;
 }
