@@ -294,7 +294,7 @@ export class Database {
     for (let i = 0; i < spill.ids.length; i++) {
       const id = spill.ids[i] as number;
       if (id === meta.freelistId) cache.remove(id);
-      else cache.put(new Page(id, spill.buffers[i] as Uint8Array));
+      else cache.put(newPage(id, spill.buffers[i] as Uint8Array));
     }
     this.free.release(transaction.txid, transaction.freed);
   }
@@ -337,6 +337,12 @@ export class Database {
       this.failure,
     );
   }
+}
+
+function newPage(id: number, bytes: Uint8Array): Page {
+  const page = new Page(id, bytes);
+  page.prepareSearch();
+  return page;
 }
 
 /** @returns the slots of the stored list, 0 when there is none. */

@@ -16,7 +16,6 @@ export class PageCache {
   private readonly clock: Page[] = [];
   private hand = 0;
   bytes = 0;
-  hits = 0;
   misses = 0;
 
   constructor(bytesMax: number) {
@@ -25,7 +24,7 @@ export class PageCache {
 
   get(id: number): Page | undefined {
     const page = this.chunks[id >>> chunkShift]?.[id & chunkMask];
-    if (page !== undefined) page.wasUsed = true;
+    if (page !== undefined && !page.wasUsed) page.wasUsed = true;
     return page;
   }
 
