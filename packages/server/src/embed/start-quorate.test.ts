@@ -78,7 +78,7 @@ test('an embedded member in memory serves reads, writes, transactions, watches a
     assert.equal((await call(client, KV.Range, { key: bytes('leased') })).count, 0);
     await assert.rejects(call(client, KV.Put, { key: bytes('') }), {
       code: 3,
-      message: 'etcdserver: key is not provided',
+      details: 'etcdserver: key is not provided',
     });
   } finally {
     client.close();

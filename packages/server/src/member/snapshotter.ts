@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@quorate/base';
+import type { Clock, Logger, Timer } from '@quorate/base';
 import { type Cluster, encodeV2Store } from '@quorate/machine';
 import { type ConfState, emptyBytes, type MemoryStorage } from '@quorate/raft';
 import type { Backend, SnapshotStore, Wal } from '@quorate/storage';
@@ -35,6 +35,7 @@ export class Snapshotter {
   private compactedAt: number;
   private running: Promise<void> | undefined;
   private stopped = false;
+  private purgeTimer: Timer | undefined;
 
   /** @param startIndex index of the snapshot the member started from. */
   constructor(deps: SnapshotterDeps, options: SnapshotterOptions, startIndex: number) {
@@ -63,6 +64,7 @@ export class Snapshotter {
   /** Resolves when no snapshot is on its way any more. */
   async stop(): Promise<void> {
     this.stopped = true;
+    this.purgeTimer?.cancel();
     await this.running;
   }
 
@@ -92,7 +94,7 @@ export class Snapshotter {
   }
 
   private purgeLater(): void {
-    this.deps.clock.setTimer(purgeEveryMs, () => {
+    this.purgeTimer = this.deps.clock.setTimer(purgeEveryMs, () => {
       if (this.stopped) return;
       this.purge().catch((error: unknown) => this.deps.logger.warn('failed to purge files', { error: String(error) }));
       this.purgeLater();
