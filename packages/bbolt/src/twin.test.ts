@@ -110,7 +110,36 @@ class Pair {
   }
 }
 
-async function checkWithGo(disk: Disk): Promise<void> {
+/** A compact copy and an image hold the same. */
+async function checkCopies(pair: Pair): Promise<void> {
+  const { disk } = pair;
+  const database = await pair.open();
+  await database.compactTo('/compact');
+  const image = database.image();
+  const file = await disk.open('/image', { write: true, create: true });
+  let position = 0;
+  for await (const chunk of image.chunks(10000)) {
+    await file.write([chunk], position);
+    position += chunk.length;
+  }
+  assert.equal(position, image.sizeBytes);
+  image.close();
+  await file.close();
+  for (const copy of ['/compact', '/image']) {
+    const opened = await Database.open({ disk, clock }, copy);
+    const report = await opened.check();
+    assert.deepEqual([...report.errors, ...report.warnings], []);
+    const transaction = opened.beginRead();
+    assertSame(transaction.root(), pair.twin);
+    transaction.close();
+    if (copy === '/compact') assert.equal(opened.stats().freePages, 0);
+    await opened.close();
+    await checkWithGo(disk, copy);
+    await disk.remove(copy);
+  }
+}
+
+async function checkWithGo(disk: Disk, path: string): Promise<void> {
   if (checker === undefined) return;
   const directory = mkdtempSync(join(tmpdir(), 'bbolt-'));
   try {
@@ -131,8 +160,9 @@ for (const [name, mix] of Object.entries(mixes)) {
         try {
           for (let step = 0; step < 25; step++) {
             await pair.step();
-            if (step % 8 === 7) await checkWithGo(pair.disk);
+            if (step % 8 === 7) await checkWithGo(pair.disk, path);
           }
+          await checkCopies(pair);
           await pair.reopen();
         } catch (error) {
           throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : error}`, { cause: error });
