@@ -5,7 +5,7 @@ import { NodeClock } from '@quorate/base/node';
 import type { Backend, BackendReader } from './backend.ts';
 import { type BackendOptions, openBackend } from './bbolt-backend.ts';
 import { BucketId, bucketNames, type PlainBucketId } from './bucket-id.ts';
-import { createMemoryBackend } from './memory-backend.ts';
+import { createMemoryBackend, loadMemoryBackend } from './memory-backend.ts';
 
 const clock = new NodeClock();
 const rounds = Number(process.env.QUORATE_ROUNDS ?? 1);
@@ -156,12 +156,34 @@ for (const [index, options] of shapes.entries()) {
         both.same();
         await both.reopen();
         both.same();
+        await sameImage(both);
         await both.backend.close();
       } catch (error) {
         throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : error}`, { cause: error });
       }
     }
   });
+}
+
+/** The twin's image opens as a file, and the file's content makes a twin. */
+async function sameImage(both: Both): Promise<void> {
+  const snapshot = await both.twin.snapshot();
+  const disk = new MemoryDisk();
+  const file = await disk.open(path, { write: true, create: true });
+  let position = 0;
+  for await (const chunk of snapshot.chunks()) {
+    await file.write([chunk], position);
+    position += chunk.length;
+  }
+  snapshot.close();
+  await file.close();
+  assert.equal(position, snapshot.sizeBytes);
+  const opened = await open(disk);
+  assert.deepEqual(everything(opened), everything(both.twin));
+  await opened.close();
+  const loaded = await loadMemoryBackend({ clock }, disk, path);
+  assert.deepEqual(everything(loaded), everything(both.twin));
+  assert.equal(loaded.consistentIndex, both.twin.consistentIndex);
 }
 
 async function defragmentMeanwhile(both: Both): Promise<void> {

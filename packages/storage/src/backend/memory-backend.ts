@@ -1,4 +1,4 @@
-import { assert, type Clock, CodedError, latin1FromBytes } from '@quorate/base';
+import { assert, type Clock, CodedError, type Disk, latin1FromBytes } from '@quorate/base';
 import type {
   Backend,
   BackendErrorCode,
@@ -10,6 +10,7 @@ import type {
 import { hashBackend } from './backend-hash.ts';
 import { type BucketId, BucketId as Id, type PlainBucketId } from './bucket-id.ts';
 import { MemoryContent } from './memory-content.ts';
+import { imageOf, loadInto } from './memory-image.ts';
 import { revisionCode } from './revision-run.ts';
 
 export interface MemoryBackendDeps {
@@ -19,6 +20,13 @@ export interface MemoryBackendDeps {
 /** A backend without a file: nothing is durable, everything else is as in the one over bbolt. Also the dumb twin of its tests. */
 export function createMemoryBackend(deps: MemoryBackendDeps): Backend {
   return new MemoryBackend(deps);
+}
+
+/** The same with the content of a store's file. @throws CodedError of the database and the disk's */
+export async function loadMemoryBackend(deps: MemoryBackendDeps, disk: Disk, path: string): Promise<Backend> {
+  const backend = new MemoryBackend(deps);
+  await backend.load(disk, path);
+  return backend;
 }
 
 class MemoryBackend implements Backend {
@@ -32,10 +40,16 @@ class MemoryBackend implements Backend {
     this.clock = deps.clock;
   }
 
+  async load(disk: Disk, path: string): Promise<void> {
+    const { consistentIndex, consistentTerm } = await loadInto(this.content, this.clock, disk, path);
+    this.consistentIndex = consistentIndex;
+    this.consistentTerm = consistentTerm;
+  }
+
   put(bucket: PlainBucketId, key: Uint8Array, value: Uint8Array): void {
     assert((bucket as BucketId) !== Id.key, 'bucket key is written by revision');
     assert(key.length > 0, 'empty key');
-    this.open().bucket(bucket).put(latin1FromBytes(key), value);
+    this.open().put(bucket, key, value);
   }
 
   delete(bucket: PlainBucketId, key: Uint8Array): void {
@@ -109,7 +123,7 @@ class MemoryBackend implements Backend {
   }
 
   async snapshot(): Promise<BackendSnapshot> {
-    throw new CodedError<BackendErrorCode>('backend/failed', 'a backend in memory has no image yet');
+    return await imageOf(this.clock, this.open().clone(), this.consistentIndex, this.consistentTerm);
   }
 
   async defragment(): Promise<void> {

@@ -21,6 +21,10 @@ export class MemoryContent implements BackendReader {
     return this.buckets[id] as PlainBucket;
   }
 
+  put(bucket: PlainBucketId, key: Uint8Array, value: Uint8Array): void {
+    this.bucket(bucket).put(latin1FromBytes(key), value);
+  }
+
   get(bucket: PlainBucketId, key: Uint8Array): Uint8Array | undefined {
     return this.bucket(bucket).get(latin1FromBytes(key));
   }

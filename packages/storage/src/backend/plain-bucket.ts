@@ -22,6 +22,10 @@ export class PlainBucket {
     if (this.pairs.delete(key)) this.order = undefined;
   }
 
+  entries(): IterableIterator<[string, Uint8Array]> {
+    return this.pairs.entries();
+  }
+
   /** Visits in key order from `start`; `visit` ends it with false. Deals with changes made by nobody: it must not write. */
   walk(
     start: string,
