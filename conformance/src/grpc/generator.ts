@@ -87,11 +87,16 @@ export class Generator {
 
   /** key and range_end of every form: single, prefix, open, ordinary, empty, inverted. */
   interval(key: Buffer, openEnds = true): { key: Buffer; range_end: Buffer } {
+    const interval = this.anyInterval(key);
+    return openEnds || !interval.range_end.equals(OPEN_END) ? interval : { key, range_end: bytes('') };
+  }
+
+  private anyInterval(key: Buffer): { key: Buffer; range_end: Buffer } {
     const form = this.below(100);
     if (form < 40) return { key, range_end: bytes('') };
     if (form < 60) return { key, range_end: this.prefixEnd(key) };
-    if (form < 72) return { key, range_end: openEnds ? OPEN_END : this.prefixEnd(key) };
-    if (form < 80) return openEnds ? { key: OPEN_END, range_end: OPEN_END } : { key, range_end: bytes('\xff\xff\xff') };
+    if (form < 72) return { key, range_end: OPEN_END };
+    if (form < 80) return { key: OPEN_END, range_end: OPEN_END };
     if (form < 84) return { key, range_end: key };
     return { key, range_end: this.pick(KEYS) };
   }
