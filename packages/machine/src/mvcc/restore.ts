@@ -46,9 +46,11 @@ export async function openStore(deps: StoreDeps, options: StoreOptions = {}): Pr
     });
     if (more) await nextTurn(clock);
   }
-  for (let id = 1; id !== 0; ) {
-    id = index.restoreOrder(id);
+  const ordering = index.restoreOrder();
+  for (let endMs = clock.nowMs() + sliceMs; ordering.next().done !== true; ) {
+    if (clock.nowMs() < endMs) continue;
     await nextTurn(clock);
+    endMs = clock.nowMs() + sliceMs;
   }
   for (const [id, lease] of leases) store.restoreLease(id, lease);
   store.restored(Math.max(1, lastMain, compacted, scheduled), compacted, scheduled);

@@ -228,7 +228,7 @@ test('restored keys come into order, whatever they look like', () => {
     main += 1;
     live.add(key);
   }
-  for (let from = 1; from !== 0; ) from = index.restoreOrder(from);
+  for (const _ of index.restoreOrder());
   index.verify();
   assert.equal(index.liveCount, live.size);
   const scanned: string[] = [];

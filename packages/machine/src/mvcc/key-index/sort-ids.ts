@@ -2,7 +2,7 @@ import { type KeyRecords, RecordInt } from './key-records.ts';
 import { headOf } from './tree-node.ts';
 
 /** Most ids sorted at once: their number fits beside a head in one exact float. */
-export const sortIdsMax = 1 << 15;
+export const sortIdsMax = 1 << 14;
 const shortRun = 12;
 
 /**
