@@ -54,17 +54,10 @@ async function main(): Promise<number> {
   }
   const report = new Report(options.verbose);
   const keep = options.keep;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      cleanUp(keep);
-      process.exit(130);
-    });
-  }
-  try {
-    await runSuites(options, report);
-  } finally {
-    cleanUp(keep);
-  }
+  // However the run ends, an uncaught error included, no server is left behind.
+  process.once('exit', () => cleanUp(keep));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  await runSuites(options, report);
   return report.finish();
 }
 
