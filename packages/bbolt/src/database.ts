@@ -282,7 +282,9 @@ export class Database {
     const which = (transaction.txid % 2) as 0 | 1;
     const bytes = allocateUnsafe(pageSize);
     encodeMeta(meta, which, bytes, 0);
-    await file.writeAndDatasync([bytes], which * pageSize);
+    // Not in one call: that may write on the event loop, and a page still on its way to the disk would hold it.
+    await file.write([bytes], which * pageSize);
+    await file.datasync();
     this.publish(transaction, meta, freelist?.slots ?? 0, spill);
   }
 

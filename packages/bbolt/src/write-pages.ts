@@ -3,8 +3,6 @@ import type { DiskFile } from '@quorate/base';
 /** At most so many bytes, and so many buffers, are handed to the disk at a time. */
 const writeBytesMax = 1024 * 1024;
 const writeBuffersMax = 256;
-/** Up to so many bytes a write and its sync share one wait. */
-const shortWriteBytes = 64 * 1024;
 
 /** Writes pages to their places, those that lie together in one go, and makes them durable. */
 export async function writePages(
@@ -15,7 +13,6 @@ export async function writePages(
 ): Promise<void> {
   if (ids.length === 0) return;
   const order = ids.map((_, i) => i).sort((a, b) => (ids[a] as number) - (ids[b] as number));
-  let isSynced = false;
   for (let i = 0; i < order.length; ) {
     const start = (ids[order[i] as number] as number) * pageSize;
     const run: Uint8Array[] = [];
@@ -31,8 +28,7 @@ export async function writePages(
       size < writeBytesMax &&
       run.length < writeBuffersMax
     );
-    isSynced = i === order.length && size <= shortWriteBytes;
-    await (isSynced ? file.writeAndDatasync(run, start) : file.write(run, start));
+    await file.write(run, start);
   }
-  if (!isSynced) await file.datasync();
+  await file.datasync();
 }
