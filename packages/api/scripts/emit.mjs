@@ -21,6 +21,7 @@ export const runtimeNames = {
       'readEnum',
       'readInt',
       'readInt64',
+      'readIntSaturated',
       'readLength',
       'readString',
       'readStringLossy',
@@ -218,6 +219,7 @@ class Shape {
       case 'uint32':
         return 'readUint32';
       default: {
+        if (field.saturates) return 'readIntSaturated';
         const unsigned = field.kind === 'uint64';
         return field.big ? (unsigned ? 'readUint64' : 'readInt64') : unsigned ? 'readUint' : 'readInt';
       }
@@ -526,6 +528,7 @@ class Shape {
       `kind: '${field.kind}'`,
     ];
     if (field.big) parts.push('big: true');
+    if (field.saturates) parts.push('saturates: true');
     if (field.label) parts.push(`label: '${field.label}'`);
     if (field.oneof) parts.push(`oneof: '${field.oneof}'`);
     if (field.presence) parts.push('presence: true');

@@ -1,6 +1,6 @@
 // Turns protobufjs's reflection tree into the plain model that emit.mjs prints.
 import protobuf from 'protobufjs';
-import { alwaysPresent, bigintFields, proto2Unwritten, rawFields, triState } from './tables.mjs';
+import { alwaysPresent, bigintFields, proto2Unwritten, rawFields, saturates, triState } from './tables.mjs';
 
 /** range_end → rangeEnd, peerURLs → peerUrls, remaining_TTL → remainingTtl, NodeID → nodeId. */
 function camelCase(name) {
@@ -54,6 +54,7 @@ function readField(field, proto2) {
     number: field.id,
     kind,
     big,
+    saturates: kind === 'int64' && !big && saturates(fullName(field.parent), field.name),
     label,
     oneof,
     always,

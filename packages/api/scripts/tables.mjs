@@ -26,6 +26,14 @@ export const bigintFields = new Set([
   'Time',
 ]);
 
+// Of what clients ask, a signed number beyond the safe integers becomes the largest or smallest of them: etcd takes 2^63-1 for
+// "no limit", and no revision, version or TTL of a store comes near either. Answers, headers and what members tell each other are
+// refused when they go beyond. So is a watch id: cut off, it would name another watch.
+export function saturates(messageName, fieldName) {
+  const isAsked = /^(etcdserverpb|v3lockpb|v3electionpb)\.(\w+Request|Compare)$/.test(messageName);
+  return isAsked && messageName !== 'etcdserverpb.InternalRaftRequest' && fieldName !== 'watch_id';
+}
+
 // Sub-message fields that the Raw form of a message keeps encoded, so that bytes can be spliced in and out.
 export const rawFields = {
   'etcdserverpb.RangeResponse': ['header', 'kvs'],

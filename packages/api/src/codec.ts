@@ -48,6 +48,8 @@ export interface Field {
   readonly kind: 'bool' | 'bytes' | 'string' | 'uint32' | 'int64' | 'uint64' | 'enum' | 'message';
   /** A `bigint`; other 64-bit integers are safe `number`s. */
   readonly big?: true;
+  /** Beyond the safe integers it is read as the largest or smallest of them; others of the kind are refused. */
+  readonly saturates?: true;
   readonly label?: 'repeated' | 'map';
   /** Name of the oneof whose member the field is. */
   readonly oneof?: string;

@@ -1,7 +1,7 @@
 /**
  * - `truncated`: a field or a varint reaches beyond the end.
  * - `varint-overflow`: a varint of more than 64 bits.
- * - `out-of-range`: a 64-bit integer that is no safe integer, in a field kept as `number`.
+ * - `out-of-range`: a 64-bit integer that is no safe integer, in a field kept as `number` that does not saturate.
  * - `invalid-tag`: field number 0 or above 2^29-1, a reserved wire type, or a group that does not match.
  * - `invalid-utf8`: a proto3 string that is not UTF-8.
  * - `too-deep`: messages or groups nested beyond the limit.

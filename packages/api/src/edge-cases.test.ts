@@ -7,6 +7,7 @@ import * as mvccpb from './generated/mvccpb.ts';
 import * as raftpb from './generated/raftpb.ts';
 import * as snappb from './generated/snappb.ts';
 import * as walpb from './generated/walpb.ts';
+import { fromJsonText } from './json.ts';
 import { nestingMax } from './wire.ts';
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
@@ -144,7 +145,7 @@ test('bytes are views, strings and numbers are checked', () => {
   assert.deepEqual(key, utf8('b'));
   fails('invalid-utf8', () => etcdserverpb.AuthenticateRequest.decode(bytes('0a01ff')));
   assert.equal(etcdserverpb.Request.decode(bytes('1201ff')).method, '\ufffd');
-  fails('out-of-range', () => etcdserverpb.RangeRequest.decode(bytes('18ffffffffffffffff7f')));
+  fails('out-of-range', () => etcdserverpb.ResponseHeader.decode(bytes('18ffffffffffffffff7f')));
   assert.equal(etcdserverpb.RangeRequest.decode(bytes('18ffffffffffffff0f')).limit, Number.MAX_SAFE_INTEGER);
   assert.equal(etcdserverpb.RangeRequest.decode(bytes('18ffffffffffffffffff01')).limit, -1);
   assert.throws(() => etcdserverpb.PutRequest.decode(input, 2, 8), RangeError);
@@ -157,6 +158,47 @@ test('bytes are views, strings and numbers are checked', () => {
   })();
   assert.ok(error instanceof DecodeError);
   assert.equal(error.message, 'etcdserverpb.RangeResponse: truncated at byte 3');
+});
+
+test('numbers that a client asks for saturate, answers and ids do not', () => {
+  const largest = 'ffffffffffffffff7f';
+  const smallest = '80808080808080808001';
+  const { MAX_SAFE_INTEGER, MIN_SAFE_INTEGER } = Number;
+  for (const [value, nearest] of [
+    [largest, MAX_SAFE_INTEGER],
+    [smallest, MIN_SAFE_INTEGER],
+  ] as const) {
+    const range = etcdserverpb.RangeRequest.decode(
+      bytes(`18${value} 20${value} 50${value} 58${value} 60${value} 68${value}`),
+    );
+    assert.deepEqual([range.limit, range.revision, range.minModRevision], [nearest, nearest, nearest]);
+    assert.deepEqual(
+      [range.maxModRevision, range.minCreateRevision, range.maxCreateRevision],
+      [nearest, nearest, nearest],
+    );
+    assert.equal(etcdserverpb.CompactionRequest.decode(bytes(`08${value}`)).revision, nearest);
+    assert.equal(etcdserverpb.HashKVRequest.decode(bytes(`08${value}`)).revision, nearest);
+    assert.equal(etcdserverpb.LeaseGrantRequest.decode(bytes(`08${value}`)).ttl, nearest);
+    assert.equal(etcdserverpb.WatchCreateRequest.decode(bytes(`18${value}`)).startRevision, nearest);
+    for (const tag of ['20', '28', '30']) {
+      const { version, createRevision, modRevision } = etcdserverpb.Compare.decode(bytes(tag + value));
+      assert.equal(version ?? createRevision ?? modRevision, nearest);
+    }
+    assert.equal(
+      fromJsonText(
+        etcdserverpb.RangeRequest,
+        `{"limit":"${BigInt.asIntN(64, value === largest ? 2n ** 63n - 1n : 2n ** 63n)}"}`,
+      ).limit,
+      nearest,
+    );
+    // Cut off it would be another watch.
+    fails('out-of-range', () => etcdserverpb.WatchCreateRequest.decode(bytes(`38${value}`)));
+    fails('out-of-range', () => etcdserverpb.WatchCancelRequest.decode(bytes(`08${value}`)));
+    fails('out-of-range', () => etcdserverpb.WatchResponse.decode(bytes(`10${value}`)));
+    fails('out-of-range', () => etcdserverpb.LeaseGrantResponse.decode(bytes(`18${value}`)));
+  }
+  assert.equal(etcdserverpb.LeaseGrantRequest.decode(bytes(`10${largest}`)).id, 2n ** 63n - 1n);
+  fails('out-of-range', () => raftpb.HardState.decode(bytes(`08${largest}`)));
 });
 
 test('three-valued booleans of the v2 API', () => {

@@ -87,7 +87,7 @@ test('what input is refused', () => {
     '"0x10"',
     '01',
     'true',
-    '9007199254740992',
+    '9223372036854775808',
     '1e400',
     '{}',
     '[1]',
@@ -97,6 +97,7 @@ test('what input is refused', () => {
     refused(RangeRequest, `{"limit":${limit}}`);
   }
   refused(LeaseGrantRequest, '{"ID":"9223372036854775808"}');
+  refused(etcdserverpb.WatchCancelRequest, '{"watch_id":"9007199254740992"}');
   refused(AlarmRequest, '{"memberID":-1}');
   refused(AlarmRequest, '{"memberID":"18446744073709551616"}');
   for (const key of ['"*"', '"A"', '"A==="', '"AA=A"', '"+-=="', '5', 'true']) refused(RangeRequest, `{"key":${key}}`);

@@ -136,11 +136,11 @@ function valueFromJson(type: AnyMessageCodec, field: Field, value: JsonValue): u
       break;
     case 'enum':
       if (typeof value === 'string') return enumNumber(field, value);
-      result = value instanceof JsonNumber ? integerFromJson(value.text, 'enum', false) : undefined;
+      result = value instanceof JsonNumber ? integerFromJson(value.text, 'enum') : undefined;
       break;
     default: {
       const text = value instanceof JsonNumber ? value.text : typeof value === 'string' ? value : '';
-      result = integerFromJson(text, field.kind, field.big === true);
+      result = integerFromJson(text, field.kind, field);
     }
   }
   if (result === undefined) throw unfit(type, field);
@@ -155,7 +155,11 @@ const ranges = {
 } as const;
 
 /** `1.0` and `1e3` are whole numbers too. Undefined when the text is no number, not whole, or out of range. */
-function integerFromJson(text: string, kind: keyof typeof ranges, big: boolean): number | bigint | undefined {
+function integerFromJson(
+  text: string,
+  kind: keyof typeof ranges,
+  { big, saturates }: Pick<Field, 'big' | 'saturates'> = {},
+): number | bigint | undefined {
   const match = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   if (match === null) return undefined;
   const [, sign, whole, fraction = '', exponent = '0'] = match;
@@ -170,5 +174,7 @@ function integerFromJson(text: string, kind: keyof typeof ranges, big: boolean):
   if (value < low || value > high) return undefined;
   if (big) return value;
   const number = Number(value);
-  return Number.isSafeInteger(number) ? number : undefined;
+  if (Number.isSafeInteger(number)) return number;
+  if (saturates) return number > 0 ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
+  return undefined;
 }

@@ -10,6 +10,7 @@ import {
   readEnum,
   readInt,
   readInt64,
+  readIntSaturated,
   readLength,
   readString,
   readTag,
@@ -65,7 +66,13 @@ test('number varints are exact as far as numbers are, and refuse the rest', () =
       assert.equal(writeVarint(Number(signed), target, 0), bytes.length, String(signed));
       assert.deepEqual(target.subarray(0, bytes.length), bytes);
       assert.equal(varintLength(Number(signed)), bytes.length);
-    } else fails('out-of-range', () => readInt(bytes, 0, bytes.length));
+      assert.equal(readIntSaturated(bytes, 0, bytes.length), Number(signed));
+    } else {
+      fails('out-of-range', () => readInt(bytes, 0, bytes.length));
+      const nearest = signed > 0n ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
+      assert.equal(readIntSaturated(bytes, 0, bytes.length), nearest, String(signed));
+      assert.equal(cursor.position, bytes.length);
+    }
     if (safe(unsigned)) assert.equal(readUint(bytes, 0, bytes.length), Number(unsigned));
     else fails('out-of-range', () => readUint(bytes, 0, bytes.length));
     assert.equal(readUint32(bytes, 0, bytes.length), Number(BigInt.asUintN(32, value)));
@@ -75,7 +82,17 @@ test('number varints are exact as far as numbers are, and refuse the rest', () =
 });
 
 test('a varint ends within the bytes and within 64 bits', () => {
-  const readers = [readUint, readInt, readUint32, readEnum, readBool, readUint64, readInt64, readLength];
+  const readers = [
+    readUint,
+    readInt,
+    readIntSaturated,
+    readUint32,
+    readEnum,
+    readBool,
+    readUint64,
+    readInt64,
+    readLength,
+  ];
   for (const read of readers) {
     for (let length = 0; length < 10; length++) {
       fails('truncated', () => read(new Uint8Array(20).fill(0x80), 3, 3 + length));

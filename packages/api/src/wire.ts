@@ -130,6 +130,16 @@ export function readInt(bytes: Uint8Array, position: number, end: number): numbe
   return value;
 }
 
+/** An int64 kept as number; beyond the safe integers the largest or smallest of them. */
+export function readIntSaturated(bytes: Uint8Array, position: number, end: number): number {
+  const short = readShort(bytes, position, end);
+  if (short >= 0) return short;
+  readHalves(bytes, position, end);
+  const value = (halves.high | 0) * twoTo32 + halves.low;
+  if (Number.isSafeInteger(value)) return value;
+  return value > 0 ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
+}
+
 /** A uint32; higher bits are dropped, as everywhere in protobuf. */
 export function readUint32(bytes: Uint8Array, position: number, end: number): number {
   readHalves(bytes, position, end);

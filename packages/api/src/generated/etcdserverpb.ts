@@ -4,7 +4,7 @@ import type { Codec, Init, MessageCodec } from '../codec.ts';
 import { DecodeError, inMessage } from '../decode-error.ts';
 import { checkWindow, checkWritten, gatherUnknown, keepUnknown, mergeDuplicates, type MergeTable, type Ranges } from '../decode-support.ts';
 import { utf8Length, writeUtf8 } from '../utf8.ts';
-import { cursor, delimitedLength, emptyBytes, nestingMax, readBool, readBytes, readEnum, readInt, readInt64, readLength, readString, readStringLossy, readTag, readUint, readUint32, readUint64, skipField, varintLength, varintLength64, writeDelimited, writeRaw, writeVarint, writeVarint64 } from '../wire.ts';
+import { cursor, delimitedLength, emptyBytes, nestingMax, readBool, readBytes, readEnum, readInt, readInt64, readIntSaturated, readLength, readString, readStringLossy, readTag, readUint, readUint32, readUint64, skipField, varintLength, varintLength64, writeDelimited, writeRaw, writeVarint, writeVarint64 } from '../wire.ts';
 import * as authpb from './authpb.ts';
 import * as mvccpb from './mvccpb.ts';
 import * as membershippb from './membershippb.ts';
@@ -2502,12 +2502,12 @@ function decodeRangeRequest(bytes: Uint8Array, start: number, end: number): Rang
         break;
       }
       case 24: {
-        limit = readInt(bytes, cursor.position, end);
+        limit = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
       case 32: {
-        revision = readInt(bytes, cursor.position, end);
+        revision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
@@ -2537,22 +2537,22 @@ function decodeRangeRequest(bytes: Uint8Array, start: number, end: number): Rang
         break;
       }
       case 80: {
-        minModRevision = readInt(bytes, cursor.position, end);
+        minModRevision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
       case 88: {
-        maxModRevision = readInt(bytes, cursor.position, end);
+        maxModRevision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
       case 96: {
-        minCreateRevision = readInt(bytes, cursor.position, end);
+        minCreateRevision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
       case 104: {
-        maxCreateRevision = readInt(bytes, cursor.position, end);
+        maxCreateRevision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
@@ -2664,17 +2664,17 @@ export const RangeRequest: MessageCodec<RangeRequest> = {
   fields: [
     { name: 'key', key: 'key', jsonName: 'key', number: 1, kind: 'bytes' },
     { name: 'range_end', key: 'rangeEnd', jsonName: 'rangeEnd', number: 2, kind: 'bytes' },
-    { name: 'limit', key: 'limit', jsonName: 'limit', number: 3, kind: 'int64' },
-    { name: 'revision', key: 'revision', jsonName: 'revision', number: 4, kind: 'int64' },
+    { name: 'limit', key: 'limit', jsonName: 'limit', number: 3, kind: 'int64', saturates: true },
+    { name: 'revision', key: 'revision', jsonName: 'revision', number: 4, kind: 'int64', saturates: true },
     { name: 'sort_order', key: 'sortOrder', jsonName: 'sortOrder', number: 5, kind: 'enum', values: SortOrder, enumName: 'etcdserverpb.RangeRequest.SortOrder' },
     { name: 'sort_target', key: 'sortTarget', jsonName: 'sortTarget', number: 6, kind: 'enum', values: SortTarget, enumName: 'etcdserverpb.RangeRequest.SortTarget' },
     { name: 'serializable', key: 'serializable', jsonName: 'serializable', number: 7, kind: 'bool' },
     { name: 'keys_only', key: 'keysOnly', jsonName: 'keysOnly', number: 8, kind: 'bool' },
     { name: 'count_only', key: 'countOnly', jsonName: 'countOnly', number: 9, kind: 'bool' },
-    { name: 'min_mod_revision', key: 'minModRevision', jsonName: 'minModRevision', number: 10, kind: 'int64', since: '3.1' },
-    { name: 'max_mod_revision', key: 'maxModRevision', jsonName: 'maxModRevision', number: 11, kind: 'int64', since: '3.1' },
-    { name: 'min_create_revision', key: 'minCreateRevision', jsonName: 'minCreateRevision', number: 12, kind: 'int64', since: '3.1' },
-    { name: 'max_create_revision', key: 'maxCreateRevision', jsonName: 'maxCreateRevision', number: 13, kind: 'int64', since: '3.1' },
+    { name: 'min_mod_revision', key: 'minModRevision', jsonName: 'minModRevision', number: 10, kind: 'int64', saturates: true, since: '3.1' },
+    { name: 'max_mod_revision', key: 'maxModRevision', jsonName: 'maxModRevision', number: 11, kind: 'int64', saturates: true, since: '3.1' },
+    { name: 'min_create_revision', key: 'minCreateRevision', jsonName: 'minCreateRevision', number: 12, kind: 'int64', saturates: true, since: '3.1' },
+    { name: 'max_create_revision', key: 'maxCreateRevision', jsonName: 'maxCreateRevision', number: 13, kind: 'int64', saturates: true, since: '3.1' },
   ],
   create: createRangeRequest,
   decode(bytes, start = 0, end = bytes.length) {
@@ -4404,7 +4404,7 @@ function decodeCompare(bytes: Uint8Array, start: number, end: number): Compare {
         break;
       }
       case 32: {
-        version = readInt(bytes, cursor.position, end);
+        version = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         createRevision = undefined;
         modRevision = undefined;
@@ -4413,7 +4413,7 @@ function decodeCompare(bytes: Uint8Array, start: number, end: number): Compare {
         break;
       }
       case 40: {
-        createRevision = readInt(bytes, cursor.position, end);
+        createRevision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         version = undefined;
         modRevision = undefined;
@@ -4422,7 +4422,7 @@ function decodeCompare(bytes: Uint8Array, start: number, end: number): Compare {
         break;
       }
       case 48: {
-        modRevision = readInt(bytes, cursor.position, end);
+        modRevision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         version = undefined;
         createRevision = undefined;
@@ -4539,9 +4539,9 @@ export const Compare: MessageCodec<Compare> = {
     { name: 'result', key: 'result', jsonName: 'result', number: 1, kind: 'enum', values: CompareResult, enumName: 'etcdserverpb.Compare.CompareResult' },
     { name: 'target', key: 'target', jsonName: 'target', number: 2, kind: 'enum', values: CompareTarget, enumName: 'etcdserverpb.Compare.CompareTarget' },
     { name: 'key', key: 'key', jsonName: 'key', number: 3, kind: 'bytes' },
-    { name: 'version', key: 'version', jsonName: 'version', number: 4, kind: 'int64', oneof: 'target_union', presence: true },
-    { name: 'create_revision', key: 'createRevision', jsonName: 'createRevision', number: 5, kind: 'int64', oneof: 'target_union', presence: true },
-    { name: 'mod_revision', key: 'modRevision', jsonName: 'modRevision', number: 6, kind: 'int64', oneof: 'target_union', presence: true },
+    { name: 'version', key: 'version', jsonName: 'version', number: 4, kind: 'int64', saturates: true, oneof: 'target_union', presence: true },
+    { name: 'create_revision', key: 'createRevision', jsonName: 'createRevision', number: 5, kind: 'int64', saturates: true, oneof: 'target_union', presence: true },
+    { name: 'mod_revision', key: 'modRevision', jsonName: 'modRevision', number: 6, kind: 'int64', saturates: true, oneof: 'target_union', presence: true },
     { name: 'value', key: 'value', jsonName: 'value', number: 7, kind: 'bytes', oneof: 'target_union', presence: true },
     { name: 'lease', key: 'lease', jsonName: 'lease', number: 8, kind: 'int64', big: true, oneof: 'target_union', presence: true, since: '3.3' },
     { name: 'range_end', key: 'rangeEnd', jsonName: 'rangeEnd', number: 64, kind: 'bytes', since: '3.3' },
@@ -5060,7 +5060,7 @@ function decodeCompactionRequest(bytes: Uint8Array, start: number, end: number):
     const tag = readTag(bytes, position, end);
     switch (tag) {
       case 8: {
-        revision = readInt(bytes, cursor.position, end);
+        revision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
@@ -5109,7 +5109,7 @@ export const CompactionRequest: MessageCodec<CompactionRequest> = {
   name: 'etcdserverpb.CompactionRequest',
   since: '3.0',
   fields: [
-    { name: 'revision', key: 'revision', jsonName: 'revision', number: 1, kind: 'int64' },
+    { name: 'revision', key: 'revision', jsonName: 'revision', number: 1, kind: 'int64', saturates: true },
     { name: 'physical', key: 'physical', jsonName: 'physical', number: 2, kind: 'bool' },
   ],
   create: createCompactionRequest,
@@ -5302,7 +5302,7 @@ function decodeHashKVRequest(bytes: Uint8Array, start: number, end: number): Has
     const tag = readTag(bytes, position, end);
     switch (tag) {
       case 8: {
-        revision = readInt(bytes, cursor.position, end);
+        revision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
@@ -5340,7 +5340,7 @@ export const HashKVRequest: MessageCodec<HashKVRequest> = {
   name: 'etcdserverpb.HashKVRequest',
   since: '3.3',
   fields: [
-    { name: 'revision', key: 'revision', jsonName: 'revision', number: 1, kind: 'int64' },
+    { name: 'revision', key: 'revision', jsonName: 'revision', number: 1, kind: 'int64', saturates: true },
   ],
   create: createHashKVRequest,
   decode(bytes, start = 0, end = bytes.length) {
@@ -6000,7 +6000,7 @@ function decodeWatchCreateRequest(bytes: Uint8Array, start: number, end: number)
         break;
       }
       case 24: {
-        startRevision = readInt(bytes, cursor.position, end);
+        startRevision = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
@@ -6124,7 +6124,7 @@ export const WatchCreateRequest: MessageCodec<WatchCreateRequest> = {
   fields: [
     { name: 'key', key: 'key', jsonName: 'key', number: 1, kind: 'bytes' },
     { name: 'range_end', key: 'rangeEnd', jsonName: 'rangeEnd', number: 2, kind: 'bytes' },
-    { name: 'start_revision', key: 'startRevision', jsonName: 'startRevision', number: 3, kind: 'int64' },
+    { name: 'start_revision', key: 'startRevision', jsonName: 'startRevision', number: 3, kind: 'int64', saturates: true },
     { name: 'progress_notify', key: 'progressNotify', jsonName: 'progressNotify', number: 4, kind: 'bool' },
     { name: 'filters', key: 'filters', jsonName: 'filters', number: 5, kind: 'enum', label: 'repeated', since: '3.1', values: FilterType, enumName: 'etcdserverpb.WatchCreateRequest.FilterType' },
     { name: 'prev_kv', key: 'prevKv', jsonName: 'prevKv', number: 6, kind: 'bool', since: '3.1' },
@@ -6704,7 +6704,7 @@ function decodeLeaseGrantRequest(bytes: Uint8Array, start: number, end: number):
     const tag = readTag(bytes, position, end);
     switch (tag) {
       case 8: {
-        ttl = readInt(bytes, cursor.position, end);
+        ttl = readIntSaturated(bytes, cursor.position, end);
         position = cursor.position;
         break;
       }
@@ -6753,7 +6753,7 @@ export const LeaseGrantRequest: MessageCodec<LeaseGrantRequest> = {
   name: 'etcdserverpb.LeaseGrantRequest',
   since: '3.0',
   fields: [
-    { name: 'TTL', key: 'ttl', jsonName: 'TTL', number: 1, kind: 'int64' },
+    { name: 'TTL', key: 'ttl', jsonName: 'TTL', number: 1, kind: 'int64', saturates: true },
     { name: 'ID', key: 'id', jsonName: 'ID', number: 2, kind: 'int64', big: true },
   ],
   create: createLeaseGrantRequest,
