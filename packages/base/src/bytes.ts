@@ -17,9 +17,12 @@ const native = (globalThis as { Buffer?: BufferStatics }).Buffer;
 
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
-/** `size` bytes whose content is undefined: the caller writes every one of them. */
+/**
+ * `size` bytes of memory of their own, whose content is undefined: the caller writes every one of them. Always a plain Uint8Array: views
+ * of a Buffer cost more to make, and its `slice` does not copy.
+ */
 export const allocateUnsafe: (size: number) => Uint8Array = native
-  ? (size) => native.allocUnsafeSlow(size)
+  ? (size) => new Uint8Array(native.allocUnsafeSlow(size).buffer)
   : (size) => new Uint8Array(size);
 
 /** Bytewise order as in C's memcmp, a prefix before what it begins. Negative, 0 or positive. */

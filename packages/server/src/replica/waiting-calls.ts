@@ -1,22 +1,27 @@
 import type { ErrorSymbol } from '@quorate/api';
+import { assert } from '@quorate/base';
+
 /** A call that waits for its proposal to be applied. Exactly one of the two is called, once. */
 export interface PendingCall<Result> {
   applied(result: Result): void;
-  /** `symbol` names a row of the error table. */
   failed(symbol: ErrorSymbol): void;
 }
 
-interface Waiting<Result> {
-  readonly call: PendingCall<Result>;
-  readonly sinceMs: number;
-}
+const capacityMin = 1024;
 
 /**
- * Calls by the sequence of their proposal. All wait equally long, so the map's insertion order is the order in which they time
- * out and one look at the oldest suffices a tick: no timer a call.
+ * Calls by the sequence of their proposal, in a ring: sequences only grow and calls are answered almost in their order, so a slot's
+ * place is the sequence's low bits and neither hashing nor an object a call is needed. All wait equally long, so one look at the
+ * oldest suffices a tick: no timer a call.
  */
 export class WaitingCalls<Result> {
-  private readonly calls = new Map<number, Waiting<Result>>();
+  private calls: (PendingCall<Result> | undefined)[] = new Array(capacityMin).fill(undefined);
+  private sinceMs = new Float64Array(capacityMin);
+  private mask = capacityMin - 1;
+  /** No sequence below it waits; none at or above {@link next} was added. */
+  private oldest = 0;
+  private next = 0;
+  private count = 0;
   private readonly timeoutMs: number;
 
   constructor(timeoutMs: number) {
@@ -24,33 +29,64 @@ export class WaitingCalls<Result> {
   }
 
   get size(): number {
-    return this.calls.size;
+    return this.count;
   }
 
+  /** Sequences must be added in ascending order; some may be left out. */
   add(sequence: number, call: PendingCall<Result>, nowMs: number): void {
-    this.calls.set(sequence, { call, sinceMs: nowMs });
+    assert(sequence >= this.next, 'sequences of waiting calls ascend');
+    if (this.count === 0) this.oldest = sequence;
+    while (sequence - this.oldest > this.mask) this.grow();
+    const slot = sequence % (this.mask + 1);
+    this.calls[slot] = call;
+    this.sinceMs[slot] = nowMs;
+    this.next = sequence + 1;
+    this.count++;
   }
 
   /** Hands out the call behind a sequence, once. */
   take(sequence: number): PendingCall<Result> | undefined {
-    const waiting = this.calls.get(sequence);
-    if (!waiting) return undefined;
-    this.calls.delete(sequence);
-    return waiting.call;
+    if (sequence < this.oldest || sequence >= this.next) return undefined;
+    const slot = sequence % (this.mask + 1);
+    const call = this.calls[slot];
+    if (call === undefined) return undefined;
+    this.calls[slot] = undefined;
+    this.count--;
+    if (sequence === this.oldest) this.skipEmpty();
+    return call;
   }
 
   /** Fails those that have waited too long. */
   expire(nowMs: number, symbol: ErrorSymbol): void {
-    for (const [sequence, waiting] of this.calls) {
-      if (nowMs - waiting.sinceMs < this.timeoutMs) return;
-      this.calls.delete(sequence);
-      waiting.call.failed(symbol);
+    while (this.count > 0 && nowMs - (this.sinceMs[this.oldest % (this.mask + 1)] as number) >= this.timeoutMs) {
+      this.take(this.oldest)?.failed(symbol);
     }
   }
 
   /** Fails all. */
   failAll(symbol: ErrorSymbol): void {
-    for (const waiting of this.calls.values()) waiting.call.failed(symbol);
-    this.calls.clear();
+    while (this.count > 0) this.take(this.oldest)?.failed(symbol);
+  }
+
+  private skipEmpty(): void {
+    if (this.count === 0) {
+      this.oldest = this.next;
+      return;
+    }
+    while (this.calls[this.oldest % (this.mask + 1)] === undefined) this.oldest++;
+  }
+
+  private grow(): void {
+    const capacity = (this.mask + 1) * 2;
+    const calls: (PendingCall<Result> | undefined)[] = new Array(capacity).fill(undefined);
+    const sinceMs = new Float64Array(capacity);
+    for (let sequence = this.oldest; sequence < this.next; sequence++) {
+      const from = sequence % (this.mask + 1);
+      calls[sequence % capacity] = this.calls[from];
+      sinceMs[sequence % capacity] = this.sinceMs[from] as number;
+    }
+    this.calls = calls;
+    this.sinceMs = sinceMs;
+    this.mask = capacity - 1;
   }
 }

@@ -16,6 +16,7 @@ import type { GrpcServer, UnaryCall } from '@quorate/transport';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import { fieldLength, type HeaderBytes, writeField } from './header-bytes.ts';
 import type { MemberContext } from './member-context.ts';
+import { costOfPlainPut } from './plain-put.ts';
 import { refuseCall } from './preconditions.ts';
 import { CallOutcome, type Proposals, RequestField } from './proposals.ts';
 import { type RangeSource, registerRange } from './range.ts';
@@ -45,15 +46,20 @@ export function registerKeyValue(server: GrpcServer, member: MemberContext, sour
 
 function servePut(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: KeyValueSource): void {
   if (refuseCall(call, member, false)) return;
-  const request = decodeRequest(call, etcdserverpb.PutRequest, bytes);
-  if (request === undefined) return;
-  if (!source.quota.allows(putCost(request.key.length, request.value.length))) {
-    source.refuseForSpace(call);
-    return;
+  let cost = costOfPlainPut(bytes);
+  if (cost < 0) {
+    const request = decodeRequest(call, etcdserverpb.PutRequest, bytes);
+    if (request === undefined) return;
+    cost = putCost(request.key.length, request.value.length);
+    const symbol = checkPutRequest(request);
+    // With a full database even a malformed put hears that there is no space (semantics 2).
+    if (symbol !== undefined && source.quota.allows(cost)) {
+      failCall(call, symbol);
+      return;
+    }
   }
-  const symbol = checkPutRequest(request);
-  if (symbol !== undefined) failCall(call, symbol);
-  else source.proposals.propose(RequestField.put, bytes, new PutOutcome(call, source.header));
+  if (source.quota.allows(cost)) source.proposals.propose(RequestField.put, bytes, new PutOutcome(call, source.header));
+  else source.refuseForSpace(call);
 }
 
 class PutOutcome extends CallOutcome<UnaryCall> {
@@ -72,7 +78,8 @@ class PutOutcome extends CallOutcome<UnaryCall> {
     const target = size <= copiedBytesMax ? scratch : allocateUnsafe(size + 128);
     let position = this.header.writeField(result.revision, target, 0);
     if (prevKv !== undefined) position = writeField(0x12, prevKv, target, position);
-    this.call.reply(target, 0, position);
+    if (target === scratch) this.call.reply(target, 0, position);
+    else this.call.replyChunks([target.subarray(0, position)]);
   }
 }
 
