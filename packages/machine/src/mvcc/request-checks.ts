@@ -35,16 +35,24 @@ export function checkDeleteRangeRequest(request: etcdserverpb.DeleteRangeRequest
   return request.key.length === 0 ? 'ErrGRPCEmptyKey' : undefined;
 }
 
-/** What is wrong with a transaction by itself: sizes, each part of both branches, keys changed twice. */
+/**
+ * What is wrong with a transaction by itself: sizes and each part of both branches, all the way down; then keys changed twice, which
+ * is looked for only in what is right otherwise, as in etcd.
+ */
 export function checkTxnRequest(request: etcdserverpb.TxnRequest, operationsMax: number): ErrorSymbol | undefined {
+  const error = checkTxnParts(request, operationsMax);
+  if (error !== undefined) return error;
+  return findOverlap(request.success) || findOverlap(request.failure) ? 'ErrGRPCDuplicateKey' : undefined;
+}
+
+function checkTxnParts(request: etcdserverpb.TxnRequest, operationsMax: number): ErrorSymbol | undefined {
   const operations = Math.max(request.compare.length, request.success.length, request.failure.length);
   if (operations > operationsMax) return 'ErrGRPCTooManyOps';
   for (const compare of request.compare) if (compare.key.length === 0) return 'ErrGRPCEmptyKey';
-  const error =
+  return (
     checkOperations(request.success, operationsMax - operations) ??
-    checkOperations(request.failure, operationsMax - operations);
-  if (error !== undefined) return error;
-  return findOverlap(request.success) || findOverlap(request.failure) ? 'ErrGRPCDuplicateKey' : undefined;
+    checkOperations(request.failure, operationsMax - operations)
+  );
 }
 
 function checkOperations(operations: readonly etcdserverpb.RequestOp[], nestedMax: number): ErrorSymbol | undefined {
@@ -59,7 +67,7 @@ function checkOperation(operation: etcdserverpb.RequestOp, nestedMax: number): E
   if (operation.requestRange !== undefined) return checkRangeRequest(operation.requestRange);
   if (operation.requestPut !== undefined) return checkPutRequest(operation.requestPut);
   if (operation.requestDeleteRange !== undefined) return checkDeleteRangeRequest(operation.requestDeleteRange);
-  if (operation.requestTxn !== undefined) return checkTxnRequest(operation.requestTxn, nestedMax);
+  if (operation.requestTxn !== undefined) return checkTxnParts(operation.requestTxn, nestedMax);
   return 'ErrGRPCKeyNotFound';
 }
 
