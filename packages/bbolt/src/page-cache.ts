@@ -62,6 +62,8 @@ export class PageCache {
       const page = this.clock[this.hand] as Page;
       if (!page.wasUsed) {
         this.drop(page);
+        // Its place now holds the page that came last: that one gets a whole round before it is looked at.
+        this.hand += 1;
         return;
       }
       page.wasUsed = false;
