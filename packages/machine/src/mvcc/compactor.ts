@@ -1,6 +1,8 @@
 import { delay, latin1ToBytes, nextTurn } from '@quorate/base';
 import { BucketId, encodeRevisionKey, MetaKey } from '@quorate/storage';
+import type { CompactionHash } from './compaction-hashes.ts';
 import { DroppedList } from './dropped-list.ts';
+import { hashForCompaction } from './hash.ts';
 import { Pins } from './pins.ts';
 import type { MvccStore } from './store.ts';
 
@@ -8,6 +10,12 @@ export interface CompactorOptions {
   readonly batch: number;
   readonly pauseMs: number;
   readonly pinMsMax: number;
+}
+
+interface Job {
+  readonly revision: number;
+  /** The compacted revision before it; undefined when the compaction there was not finished, and this one computes no hash. */
+  readonly hashFrom: number | undefined;
 }
 
 /** How often a compaction looks whether the readers it waits for are done. */
@@ -22,18 +30,19 @@ const blocksPerLook = 64;
  * Deletes in the background what compactions made unreadable, one compaction after the other. Of each it
  *
  * 1. makes the mark `scheduledCompactRev` durable, so that a restart takes the work up again;
- * 2. waits for readers below it (at most `pinMsMax`, then they fail);
- * 3. walks the index in slices of 2 ms, takes out what goes, and gathers the revisions;
- * 4. deletes them from the backend in ascending order, `batch` at a time with a pause between;
- * 5. writes `finishedCompactRev` in the same synchronous stretch as the last batch, and commits.
+ * 2. hashes the records up to it in slices of 2 ms, for the members to compare;
+ * 3. waits for readers below it (at most `pinMsMax`, then they fail);
+ * 4. walks the index in slices of 2 ms, takes out what goes, and gathers the revisions;
+ * 5. deletes them from the backend in ascending order, `batch` at a time with a pause between;
+ * 6. writes `finishedCompactRev` in the same synchronous stretch as the last batch, and commits.
  *
- * It never looks at records that stay, so its cost is in what it deletes and one short step a key.
+ * But for the hash it never looks at records that stay, so its cost is in what it deletes and one short step a key.
  */
 export class Compactor {
   private readonly store: MvccStore;
   private readonly options: CompactorOptions;
   readonly pins = new Pins();
-  private readonly queue: number[] = [];
+  private readonly queue: Job[] = [];
   private running: Promise<void> | undefined;
   private stopped = false;
 
@@ -42,9 +51,12 @@ export class Compactor {
     this.options = options;
   }
 
-  /** @returns a promise that resolves when the compaction at `revision` is on disk; it never does once stopped. */
-  schedule(revision: number): Promise<void> {
-    this.queue.push(revision);
+  /**
+   * @param hashFrom the compacted revision before, when all that was below it is deleted: then the compaction computes a hash.
+   * @returns a promise that resolves when the compaction at `revision` is on disk; it never does once stopped.
+   */
+  schedule(revision: number, hashFrom?: number): Promise<void> {
+    this.queue.push({ revision, hashFrom });
     if (this.running === undefined) {
       this.running = this.run();
       this.running.catch((error) => this.store.logger.error('compaction failed', { error }));
@@ -66,19 +78,19 @@ export class Compactor {
       await nextTurn(this.store.clock);
       while (this.queue.length > 0 && !this.stopped) {
         // A later compaction covers an earlier one that has not begun.
-        const revision = Math.max(...this.queue);
-        this.queue.length = 0;
-        await this.compact(revision);
+        const jobs = this.queue.splice(0);
+        await this.compact(Math.max(...jobs.map((job) => job.revision)), jobs);
       }
     } finally {
       this.running = undefined;
     }
   }
 
-  private async compact(revision: number): Promise<void> {
+  private async compact(revision: number, jobs: readonly Job[]): Promise<void> {
     const { backend, clock, logger, metrics } = this.store;
     const startedMs = clock.nowMs();
     await backend.commit();
+    const hashes = await this.hashJobs(jobs);
     await this.waitForReaders(revision);
     const dropped = new DroppedList();
     const walkedMs = clock.nowMs();
@@ -86,6 +98,7 @@ export class Compactor {
     const deletedMs = clock.nowMs();
     metrics.indexCompactionMs.observe(deletedMs - walkedMs);
     if (!(await this.deleteAll(revision, dropped))) return;
+    for (const hash of hashes) this.store.compactionHashes.add(hash);
     metrics.compactedRevisions.add(dropped.count);
     metrics.compactionMs.observe(clock.nowMs() - deletedMs);
     metrics.lastCompaction.set(clock.wallMs() / 1000);
@@ -95,6 +108,16 @@ export class Compactor {
       'deleted-revisions': dropped.count,
       took: `${(clock.nowMs() - startedMs).toFixed(1)}ms`,
     });
+  }
+
+  private async hashJobs(jobs: readonly Job[]): Promise<CompactionHash[]> {
+    const hashes: CompactionHash[] = [];
+    for (const { revision, hashFrom } of jobs) {
+      if (hashFrom === undefined || this.stopped) continue;
+      const hash = await hashForCompaction(this.store, revision, hashFrom, () => this.stopped);
+      if (hash !== undefined) hashes.push({ hash, compactRevision: hashFrom, hashRevision: revision });
+    }
+    return hashes;
   }
 
   private async waitForReaders(revision: number): Promise<void> {

@@ -50,3 +50,56 @@ test('one put of foo=bar', async () => {
   assert.ok(typeof result !== 'string');
   assert.equal(result.hash, 3_305_255_506);
 });
+
+test('a compaction leaves the hash at its revision, with the compacted revision before', async () => {
+  const clock = new NodeClock();
+  const machine = await TestMachine.open(clock);
+  const { store } = machine;
+  const put = () => machine.put(`key ${store.currentRevision % 3}`, 'value');
+  for (let i = 0; i < 10; i++) put();
+  const before = await hashKeys(store, 5);
+  machine.compact(5);
+  await store.whenCompacted();
+  assert.deepEqual(await hashKeys(store, 5), before);
+  assert.equal(typeof before === 'object' && before.compactRevision, -1);
+  const between = await hashKeys(store, 8);
+  machine.compact(8);
+  await store.whenCompacted();
+  assert.deepEqual(await hashKeys(store, 8), between);
+  // Also that of an older compaction, where nothing can be read any more.
+  assert.deepEqual(await hashKeys(store, 5), before);
+  assert.equal(await hashKeys(store, 6), 'ErrGRPCCompacted');
+  put();
+  assert.deepEqual(await hashKeys(store, 8), { ...(between as object), currentRevision: store.currentRevision });
+  const again = await TestMachine.open(clock, { backend: machine.backend });
+  const restarted = await hashKeys(again.store, 8);
+  assert.equal(typeof restarted === 'object' && restarted.compactRevision, 8, 'lost on restart');
+});
+
+test('a compaction after one that is not finished leaves no hash', async () => {
+  const machine = await TestMachine.open(new NodeClock());
+  const { store } = machine;
+  for (let i = 0; i < 10; i++) machine.put('key', 'value');
+  const before = await hashKeys(store, 5);
+  machine.compact(5);
+  machine.compact(7);
+  await store.whenCompacted();
+  assert.deepEqual(await hashKeys(store, 5), before);
+  const second = await hashKeys(store, 7);
+  assert.equal(typeof second === 'object' && second.compactRevision, 7);
+});
+
+test('the newest ten hashes are kept', async () => {
+  const machine = await TestMachine.open(new NodeClock());
+  const { store } = machine;
+  for (let i = 0; i < 30; i++) machine.put('key', 'value');
+  for (let revision = 2; revision <= 13; revision++) {
+    machine.compact(revision);
+    await store.whenCompacted();
+  }
+  assert.equal(await hashKeys(store, 3), 'ErrGRPCCompacted');
+  for (let revision = 4; revision <= 13; revision++) {
+    const { compactRevision } = (await hashKeys(store, revision)) as { compactRevision: number };
+    assert.equal(compactRevision, revision - 1);
+  }
+});

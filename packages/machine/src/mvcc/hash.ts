@@ -18,13 +18,38 @@ const sliceMs = 2;
 const recordsPerLook = 64;
 
 /**
- * etcd's HashKV: CRC-32C over `key` and the keys and values of all records with main <= `revision` in order, where of what is at or
- * below the compacted revision only the records count that are the state at `revision`, and tombstones exactly there do not.
+ * The answer to HashKV: of a revision that a compaction hashed what it stored, with the compacted revision before it (as etcd looks it
+ * up, also for 0 after a compaction at 0); of others {@link hashAtRevision}.
+ */
+export async function hashKeys(store: MvccStore, revision: number): Promise<KeyHashResult | ErrorSymbol> {
+  const stored = store.compactionHashes.find(revision);
+  if (stored !== undefined) return { ...stored, currentRevision: store.currentRevision };
+  return hashAtRevision(store, revision);
+}
+
+/**
+ * The hash that a compaction at `revision` stores, `compactRevision` being the one before. To be called before it takes anything out
+ * of the index; later compactions wait for it. Undefined when `isStopped` said so.
+ */
+export async function hashForCompaction(
+  store: MvccStore,
+  revision: number,
+  compactRevision: number,
+  isStopped: () => boolean,
+): Promise<number | undefined> {
+  // Unlike without compaction, a tombstone exactly there counts as something that stays.
+  const keepsAll = !hasTombstoneAt(store, revision) && !(await hasKeyAt(store, revision));
+  return hashRecords(store, revision, compactRevision, keepsAll, isStopped);
+}
+
+/**
+ * etcd's hash by revision: CRC-32C over `key` and the keys and values of all records with main <= `revision` in order, where of what
+ * is at or below the compacted revision only the records count that are the state at `revision`, and tombstones exactly there do not.
  * Equal on all members of 3.5.16, 3.4.34 and later that have the same compacted revision. Works in slices at a pinned revision.
  *
  * @param revision 0 for the current one.
  */
-export async function hashKeys(store: MvccStore, revision: number): Promise<KeyHashResult | ErrorSymbol> {
+async function hashAtRevision(store: MvccStore, revision: number): Promise<KeyHashResult | ErrorSymbol> {
   const { compactRevision, currentRevision } = store;
   const hashRevision = revision === 0 ? currentRevision : revision;
   if (revision !== 0 && revision < compactRevision) return 'ErrGRPCCompacted';
@@ -34,8 +59,8 @@ export async function hashKeys(store: MvccStore, revision: number): Promise<KeyH
   const startedMs = store.clock.nowMs();
   try {
     const keepsAll = !(await hasKeyAt(store, hashRevision));
-    const hash = await hashRecords(store, hashRevision, compactRevision, keepsAll);
-    if (pin.lost) return 'ErrGRPCCompacted';
+    const hash = await hashRecords(store, hashRevision, compactRevision, keepsAll, () => pin.lost);
+    if (hash === undefined) return 'ErrGRPCCompacted';
     return { hash, compactRevision, hashRevision, currentRevision };
   } finally {
     store.pins.release(pin);
@@ -48,7 +73,8 @@ async function hashRecords(
   hashRevision: number,
   compactRevision: number,
   keepsAll: boolean,
-): Promise<number> {
+  isBroken: () => boolean,
+): Promise<number | undefined> {
   const { backend, clock, index, fields } = store;
   const recordKey = new Uint8Array(18);
   let crc = crc32c(0, latin1ToBytes('key'));
@@ -76,8 +102,18 @@ async function hashRecords(
       return true;
     });
     if (more) await nextTurn(clock);
+    if (isBroken()) return undefined;
   }
   return crc;
+}
+
+function hasTombstoneAt(store: MvccStore, revision: number): boolean {
+  let found = false;
+  store.backend.rangeRevisions(revision, 0, revision + 1, (_main, _sub, tombstone) => {
+    found = tombstone;
+    return !found;
+  });
+  return found;
 }
 
 /** Whether any key exists at the revision. */

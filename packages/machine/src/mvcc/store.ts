@@ -2,6 +2,7 @@ import type { ErrorSymbol, etcdserverpb } from '@quorate/api';
 import {
   assert,
   type Clock,
+  equalBytes,
   type Logger,
   latin1FromBytes,
   latin1ToBytes,
@@ -10,6 +11,7 @@ import {
   type Random,
 } from '@quorate/base';
 import { type Backend, BucketId, encodeRevisionKey, MetaKey } from '@quorate/storage';
+import { CompactionHashes } from './compaction-hashes.ts';
 import { Compactor } from './compactor.ts';
 import { type ChangeSink, EventType, type History, type LeaseAttachments, type StoreEvent } from './contract.ts';
 import { intervalEnd } from './interval.ts';
@@ -65,6 +67,8 @@ export class MvccStore implements History {
   readonly metrics: StoreMetrics;
   private readonly leases: LeaseAttachments | undefined;
   private readonly compactor: Compactor;
+  /** What finished compactions left to be compared between members. */
+  readonly compactionHashes = new CompactionHashes();
   private readonly recordCache: RecordCache;
   /** Leases of live keys that have one, by the key's id. */
   private readonly leaseOfKey = new Map<number, bigint>();
@@ -297,11 +301,20 @@ export class MvccStore implements History {
   compact(revision: number): { readonly error?: ErrorSymbol; readonly physical: Promise<void> } {
     if (revision <= this.compactRevision) return { error: 'ErrGRPCCompacted', physical: this.compactor.whenIdle() };
     if (revision > this.currentRevision) return { error: 'ErrGRPCFutureRev', physical: Promise.resolve() };
+    const hashFrom = this.isCompactionFinished() ? this.compactRevision : undefined;
     this.compactRevision = revision;
     const key = latin1ToBytes(MetaKey.scheduledCompactRevision);
     this.backend.put(BucketId.meta, key, encodeRevisionKey(revision, 0, false));
     this.sink?.compacted(revision);
-    return { physical: this.compactor.schedule(revision) };
+    return { physical: this.compactor.schedule(revision, hashFrom) };
+  }
+
+  /** By the marks, as etcd: whether the last compaction deleted all it had to. */
+  private isCompactionFinished(): boolean {
+    const scheduled = this.backend.get(BucketId.meta, latin1ToBytes(MetaKey.scheduledCompactRevision));
+    const finished = this.backend.get(BucketId.meta, latin1ToBytes(MetaKey.finishedCompactRevision));
+    if (scheduled === undefined || finished === undefined) return scheduled === finished;
+    return equalBytes(scheduled, finished);
   }
 
   /** See {@link Compactor.whenIdle}. */
