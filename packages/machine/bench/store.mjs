@@ -126,6 +126,12 @@ measure('range limit 10 with count', ranges.length, () => {
       throw new Error('missing');
   }
 });
+measure('range limit 10 from the end', ranges.length, () => {
+  for (const request of ranges) {
+    const backward = { ...request, limit: 10, sortOrder: 2, key: new Uint8Array(1) };
+    if (store.range(backward).kvs.length !== 10) throw new Error('missing');
+  }
+});
 measure('count an interval', ranges.length, () => {
   for (const request of ranges) store.range({ ...request, countOnly: true, rangeEnd: new Uint8Array(1) });
 });

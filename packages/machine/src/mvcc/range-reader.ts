@@ -29,7 +29,8 @@ type Phase = 'scan' | 'sort' | 'fetch' | 'done';
  * revision against compaction; whoever leaves it unfinished calls {@link close}.
  *
  * The order of what happens is etcd's: collect in key order (cut at limit + 1 when neither sort nor filters need more),
- * filter, sort, cut to the limit, drop the values.
+ * filter, sort, cut to the limit, drop the values. Only descending by key is done another way: the walk goes
+ * backwards. In key order what the filters leave is cut too, for the same answer.
  */
 export class RangeReader {
   private readonly store: MvccStore;
@@ -38,14 +39,18 @@ export class RangeReader {
   private readonly atRevision: number;
   /** Undefined for a single key. */
   private readonly end: KeyEnd | undefined;
-  /** Whether matches go straight to the result: key order, no filters. */
+  /** Whether the walk goes from the last key to the first. */
+  private readonly isBackward: boolean;
+  /** Whether matches go straight to the result: key order in either direction, no filters. */
   private readonly isPlain: boolean;
   /** Matches after which no more are collected. */
   private readonly collectMax: number;
   private readonly countIsKnown: boolean;
   private readonly fields: KeyValueFields;
   private phase: Phase = 'scan';
+  /** What is left of the interval: from `cursor`, or going backwards up to `endCursor`. */
   private cursor: Uint8Array;
+  private endCursor: KeyEnd | undefined;
   private matches = 0;
   private pin: Pin | undefined;
   // What was collected for sorting, by position.
@@ -74,13 +79,14 @@ export class RangeReader {
     this.result = { kvs: [], count: 0, more: false, revision };
     this.end = intervalEnd(request.rangeEnd);
     this.cursor = request.key;
-    const isKeyOrder =
-      request.sortTarget === SortTarget.KEY &&
-      (request.sortOrder === SortOrder.NONE || request.sortOrder === SortOrder.ASCEND);
+    this.endCursor = this.end;
+    const isByKey = request.sortTarget === SortTarget.KEY;
     const hasFilters = hasRevisionFilter(request);
-    this.isPlain = isKeyOrder && !hasFilters;
-    const isCutEarly = request.limit > 0 && !hasFilters && (isKeyOrder || request.sortOrder === SortOrder.NONE);
-    this.collectMax = isCutEarly ? request.limit + (this.isPlain ? 0 : 1) : Number.POSITIVE_INFINITY;
+    this.isBackward = isByKey && request.sortOrder === SortOrder.DESCEND;
+    this.isPlain = isByKey && !hasFilters;
+    const isCutEarly = isByKey || (request.sortOrder === SortOrder.NONE && !hasFilters);
+    const limit = isCutEarly && request.limit > 0 ? request.limit : Number.POSITIVE_INFINITY;
+    this.collectMax = limit + (this.isPlain ? 0 : 1);
     this.countIsKnown = this.end !== undefined && this.atRevision === revision;
     if (this.countIsKnown) this.result.count = store.index.countLive(request.key, this.end as KeyEnd);
   }
@@ -121,7 +127,7 @@ export class RangeReader {
     }
   }
 
-  /** Takes out the key-values collected so far, for an answer in pieces. Only of a range in key order without filters. */
+  /** Takes out the key-values collected so far, for an answer in pieces. Only of a range by key without filters. */
   takeKeyValues(): Uint8Array[] {
     assert(this.isPlain, 'only a plain range comes in pieces');
     const { kvs } = this.result;
@@ -147,20 +153,43 @@ export class RangeReader {
       this.endScan();
       return 1;
     }
+    // Nothing but the count is wanted, and it is known.
+    if (this.countIsKnown && (request.countOnly || result.count === 0)) {
+      this.endScan();
+      return 0;
+    }
+    return this.isBackward ? this.walkBackward(budget) : this.walkForward(budget);
+  }
+
+  private walkForward(budget: number): number {
+    const { index } = this.store;
     let visited = 0;
     let isWhole = true;
-    // Nothing but the count is wanted, and it is known.
-    if (!(this.countIsKnown && (request.countOnly || result.count === 0))) {
-      index.scan(this.cursor, this.end, (id) => {
-        if (visited >= budget) {
-          this.cursor = index.keyBytes(id);
-          isWhole = false;
-          return false;
-        }
-        visited += 1;
-        return index.findAt(id, atRevision) ? this.match(id) : true;
-      });
-    }
+    index.scan(this.cursor, this.end as KeyEnd, (id) => {
+      if (visited >= budget) {
+        this.cursor = index.keyBytes(id);
+        isWhole = false;
+        return false;
+      }
+      visited += 1;
+      return index.findAt(id, this.atRevision) ? this.match(id) : true;
+    });
+    if (isWhole) this.endScan();
+    return visited;
+  }
+
+  private walkBackward(budget: number): number {
+    const { index } = this.store;
+    let visited = 0;
+    let isWhole = true;
+    index.scanBack(this.request.key, this.endCursor as KeyEnd, (id) => {
+      visited += 1;
+      if (index.findAt(id, this.atRevision) && !this.match(id)) return false;
+      if (visited < budget) return true;
+      this.endCursor = index.keyBytes(id);
+      isWhole = false;
+      return false;
+    });
     if (isWhole) this.endScan();
     return visited;
   }
@@ -221,9 +250,9 @@ export class RangeReader {
     this.fetchEnd = result.more ? request.limit : found;
     this.phase = 'fetch';
     const isDescending = request.sortOrder === SortOrder.DESCEND;
-    if (request.sortTarget === SortTarget.KEY) {
-      if (isDescending) this.sorter = new MergeSort(found, (a, b) => b - a);
-    } else if (request.sortTarget === SortTarget.VALUE) {
+    // By key: collected in order.
+    if (request.sortTarget === SortTarget.KEY) return;
+    if (request.sortTarget === SortTarget.VALUE) {
       const { sortValues } = this;
       this.sorter = new MergeSort(found, (a, b) => {
         const order = compareBytes(sortValues[a] as Uint8Array, sortValues[b] as Uint8Array);
@@ -236,7 +265,7 @@ export class RangeReader {
         return isDescending ? -order : order;
       });
     }
-    if (this.sorter !== undefined) this.phase = 'sort';
+    this.phase = 'sort';
   }
 
   private sort(budget: number): number {

@@ -52,6 +52,9 @@ function checkAll(index: KeyIndex, twin: Twin, random: SeededRandom, current: nu
     return true;
   });
   assert.deepEqual(scanned, sorted);
+  const scannedBack: string[] = [];
+  index.scanBack(new Uint8Array(0), openEnd, (id) => scannedBack.push(index.keyText(id)) > 0);
+  assert.deepEqual(scannedBack.reverse(), sorted);
   for (let i = 0; i < 20; i++) {
     const start = randomKey(random, 500);
     const end = randomKey(random, 500);
@@ -71,6 +74,12 @@ function checkAll(index: KeyIndex, twin: Twin, random: SeededRandom, current: nu
       visited,
       sorted.filter((key) => key >= start && key < end),
     );
+    const back: string[] = [];
+    index.scanBack(latin1ToBytes(start), latin1ToBytes(end), (id) => back.push(index.keyText(id)) < visited.length);
+    assert.deepEqual(back.reverse(), visited);
+    const tail: string[] = [];
+    index.scanBack(latin1ToBytes(start), openEnd, (id) => tail.push(index.keyText(id)) < 3);
+    assert.deepEqual(tail.reverse(), from.slice(-3));
   }
   for (const key of sorted) {
     const id = index.find(latin1ToBytes(key));

@@ -10,7 +10,7 @@ export const openEnd: unique symbol = Symbol('open end');
 /** Exclusive upper bound of a key interval. */
 export type KeyEnd = Uint8Array | typeof openEnd;
 
-/** Told ids in ascending key order; `false` ends the walk. The index must not change meanwhile. */
+/** Told ids in key order; `false` ends the walk. The index must not change meanwhile. */
 export type IdVisitor = (id: number) => boolean | undefined;
 
 /**
@@ -220,6 +220,24 @@ export class KeyIndex {
       if (isLast) return;
       position = 0;
       leaf = leaf.next;
+    }
+  }
+
+  /** Visits what {@link scan} does, from the last to the first. */
+  scanBack(start: Uint8Array, end: KeyEnd, visit: IdVisitor): void {
+    const { tree, records } = this;
+    if (!(end === openEnd ? tree.seekLast() : tree.seekBelow(end, 0, end.length))) return;
+    let leaf: typeof tree.leaf | undefined = tree.leaf;
+    let position = tree.position;
+    while (leaf !== undefined) {
+      const isLast = records.compare(leaf.ids[0] as number, start, 0, start.length, 0) < 0;
+      for (; position >= 0; position--) {
+        const id = leaf.ids[position] as number;
+        if (isLast && records.compare(id, start, 0, start.length, 0) < 0) return;
+        if (visit(id) === false) return;
+      }
+      leaf = leaf.previous;
+      position = leaf === undefined ? -1 : leaf.count - 1;
     }
   }
 

@@ -11,6 +11,7 @@ import {
   insertId,
   Leaf,
   leafCapacity,
+  linkLeaves,
   moveChildren,
   moveIds,
   refreshBranch,
@@ -35,7 +36,7 @@ export class KeyTree {
   /** The way to the leaf of the last descent. */
   private readonly path: Branch[] = [];
   private readonly pathIndexes = new Int32Array(depthMax);
-  /** After {@link seek}: the leaf and position of the first key at or above the one sought. */
+  /** After {@link seek} and its like: the leaf and position of the key found. */
   leaf: Leaf = this.root as Leaf;
   position = 0;
   // Of the last search in a node: whether the key itself is there, and whether it begins as all keys of the node do.
@@ -103,6 +104,29 @@ export class KeyTree {
     return true;
   }
 
+  /** Sets {@link leaf} and {@link position} to the last key below `key`; false when there is none. */
+  seekBelow(key: Uint8Array, start: number, end: number): boolean {
+    this.seekForWrite(key, start, end);
+    if (this.position > 0) {
+      this.position -= 1;
+      return true;
+    }
+    const { previous } = this.leaf;
+    if (previous === undefined) return false;
+    this.leaf = previous;
+    this.position = previous.count - 1;
+    return true;
+  }
+
+  /** Sets {@link leaf} and {@link position} to the last of all keys; false when there is none. */
+  seekLast(): boolean {
+    let node = this.root;
+    while (node instanceof Branch) node = node.children[node.count - 1] as TreeNode;
+    this.leaf = node;
+    this.position = node.count - 1;
+    return node.count > 0;
+  }
+
   /** Checks order, heads, counts and shape of the whole tree. */
   verify(): void {
     let previous = 0;
@@ -117,7 +141,7 @@ export class KeyTree {
       }
       assert(depth === this.height, 'leaf depth');
       assert(node.count > 0 || this.height === 0, 'empty leaf');
-      assert(leaves === undefined || leaves.next === node, 'leaf chain');
+      assert(leaves === node.previous && (leaves === undefined || leaves.next === node), 'leaf chain');
       leaves = node;
       for (let i = 0; i < node.count; i++) {
         const id = node.ids[i] as number;
@@ -229,8 +253,8 @@ export class KeyTree {
 
   private splitLeaf(leaf: Leaf, position: number, id: number, isLive: boolean): void {
     const right = new Leaf();
-    right.next = leaf.next;
-    leaf.next = right;
+    linkLeaves(right, leaf.next);
+    linkLeaves(leaf, right);
     // Keys often arrive in ascending order; then the left leaf stays full.
     const from = position === leafCapacity && right.next === undefined ? leafCapacity : leafCapacity >> 1;
     moveIds(leaf, from, leafCapacity, right);
@@ -303,7 +327,7 @@ export class KeyTree {
     const total = left.count + right.count;
     if (total <= leafCapacity - leafMinimum) {
       moveIds(right, 0, right.count, left);
-      left.next = right.next;
+      linkLeaves(left, right.next);
       this.refreshLeaf(left);
       this.removeChild(depth, leftIndex + 1);
       return;

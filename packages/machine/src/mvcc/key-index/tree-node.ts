@@ -18,6 +18,7 @@ export class Leaf implements Headed {
   count = 0;
   prefixLength = 0;
   next: Leaf | undefined;
+  previous: Leaf | undefined;
   readonly heads: Uint32Array;
   readonly ids: Int32Array;
   /** 1 where the key is live at the current revision. */
@@ -52,6 +53,12 @@ export class Branch implements Headed {
 }
 
 export type TreeNode = Leaf | Branch;
+
+/** Makes them neighbours. */
+export function linkLeaves(left: Leaf, right: Leaf | undefined): void {
+  left.next = right;
+  if (right !== undefined) right.previous = left;
+}
 
 /** The four bytes of `key[start, end)` behind `prefixLength`. */
 export function headOf(key: Uint8Array, start: number, end: number, prefixLength: number): number {
