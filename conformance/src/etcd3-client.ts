@@ -1,6 +1,6 @@
 import { Etcd3, type Lease, STMConflictError, type Watcher } from 'etcd3';
 import type { Options } from './options.ts';
-import type { Report } from './support/report.ts';
+import type { LaterWork, Report } from './support/report.ts';
 import { launchFresh, scratchDir } from './support/server.ts';
 import { errorText, sleep } from './support/text.ts';
 
@@ -11,6 +11,7 @@ const WAIT_MS = 10_000;
 interface Test {
   readonly name: string;
   readonly run: (client: Etcd3) => Promise<void>;
+  readonly later?: LaterWork;
 }
 
 function expectEqual(what: string, found: unknown, expected: unknown): void {
@@ -235,6 +236,9 @@ async function maintenance(client: Etcd3): Promise<void> {
     members.members.map((member) => member.name),
     ['node1'],
   );
+}
+
+async function usersAndRoles(client: Etcd3): Promise<void> {
   const users = await client.getUsers();
   expectEqual('users', users.length, 0);
   const role = client.role('reader');
@@ -280,7 +284,8 @@ const tests: readonly Test[] = [
   { name: 'locks', run: locks },
   { name: 'software transactional memory', run: stm },
   { name: 'elections', run: elections },
-  { name: 'maintenance, users, roles', run: maintenance },
+  { name: 'maintenance', run: maintenance },
+  { name: 'users, roles', run: usersAndRoles, later: 'api, security and operation' },
   { name: 'large values', run: largeValues },
 ];
 
@@ -288,7 +293,11 @@ export async function runEtcd3Suite(options: Options, report: Report): Promise<v
   const server = await launchFresh(options.serverUnderTest, scratchDir('etcd3'));
   const client = new Etcd3({ hosts: server.endpoint });
   try {
-    for (const { name, run } of tests) {
+    for (const { name, run, later } of tests) {
+      if (later !== undefined && !options.later) {
+        report.later(`etcd3: ${name}`, '1 test', later);
+        continue;
+      }
       try {
         await run(client);
         report.pass(`etcd3: ${name}`);

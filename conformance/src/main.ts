@@ -5,6 +5,7 @@ import { runWatchSuite } from './grpc/watch-suite.ts';
 import { runKillSuite } from './kill/suite.ts';
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
+import { buildMissingPrograms } from './support/build-go.ts';
 import { serverProgram } from './support/programs.ts';
 import { Report } from './support/report.ts';
 import { cleanUp } from './support/server.ts';
@@ -57,6 +58,7 @@ async function main(): Promise<number> {
   // However the run ends, an uncaught error included, no server is left behind.
   process.once('exit', () => cleanUp(keep));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  buildMissingPrograms(report);
   await runSuites(options, report);
   return report.finish();
 }

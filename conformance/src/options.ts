@@ -26,7 +26,7 @@ export const usage = `usage: node conformance/dist/main.js [options]
   --reference s            the server compared with in the gRPC suites (default etcd37)
   --client 3.4,3.7         etcdctl versions to run (default both; each has its own server as reference)
   --filter text            only step files and gRPC parts whose name contains text
-  --later                  step files marked %later too
+  --later                  what is marked as waiting for later work too
   --seed n                 seed of the random suites (default 1)
   --operations n           random operations of the gRPC suite (default 6000)
   --rounds n               rounds of the kill suite (default 20)

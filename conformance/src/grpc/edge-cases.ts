@@ -1,3 +1,4 @@
+import type { LaterWork } from '../support/report.ts';
 import type { Message } from './services.ts';
 
 // Edge cases that random requests do not reach, in the order they are sent to fresh servers. Each names what it is about.
@@ -10,6 +11,7 @@ export interface EdgeCase {
   readonly ok: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly masked?: readonly string[];
+  readonly later?: LaterWork;
 }
 
 const OPEN = Buffer.from([0]);
@@ -24,6 +26,10 @@ function ok(name: string, method: string, request: Message, extra: Partial<EdgeC
 
 function fails(name: string, method: string, request: Message, extra: Partial<EdgeCase> = {}): EdgeCase {
   return { name, method, request, ok: false, ...extra };
+}
+
+function later(work: LaterWork, cases: readonly EdgeCase[]): EdgeCase[] {
+  return cases.map((one) => ({ ...one, later: work }));
 }
 
 function put(key: string, value: string, extra: Message = {}): Message {
@@ -63,6 +69,26 @@ const emptyStore: readonly EdgeCase[] = [
   ok('no alarms', 'Maintenance.Alarm', {}),
 ];
 
+const hashes: readonly EdgeCase[] = [
+  ok('hash 0 after a compaction at 0', 'Maintenance.HashKV', { revision: 0 }),
+  ok('put', 'KV.Put', put('h', '1')),
+  ok('put again', 'KV.Put', put('h', '2')),
+  ok('compact', 'KV.Compact', { revision: 3, physical: true }),
+  ok('hash at the compaction', 'Maintenance.HashKV', { revision: 3 }),
+  ok('put another', 'KV.Put', put('g', '1')),
+  ok('delete all keys', 'KV.DeleteRange', { key: OPEN, range_end: OPEN }),
+  ok('hash at the delete', 'Maintenance.HashKV', { revision: 5 }),
+  ok('compact at the delete', 'KV.Compact', { revision: 5, physical: true }),
+  ok('hash of that compaction', 'Maintenance.HashKV', { revision: 5 }),
+  ok('hash of the one before', 'Maintenance.HashKV', { revision: 3 }),
+  fails('hash between them', 'Maintenance.HashKV', { revision: 4 }),
+  ok('put after it', 'KV.Put', put('h', '3')),
+  ok('hash after it', 'Maintenance.HashKV', { revision: 6 }),
+  ok('hash still', 'Maintenance.HashKV', { revision: 5 }),
+  ok('hash 0', 'Maintenance.HashKV', { revision: 0 }),
+  ok('delete it', 'KV.DeleteRange', range('h')),
+];
+
 const ranges: readonly EdgeCase[] = [
   ...['a', 'b', 'c'].map((key, index) => ok(`put ${key}`, 'KV.Put', put(key, String(3 - index)))),
   ok('limit below', 'KV.Range', range('a', 'z', { limit: 2 })),
@@ -87,6 +113,18 @@ const ranges: readonly EdgeCase[] = [
   fails('largest revision', 'KV.Range', range('a', 'z', { revision: '9223372036854775807' })),
   ok('largest limit', 'KV.Range', range('a', 'z', { limit: '9223372036854775807' })),
   ok('largest minimum', 'KV.Range', range('a', 'z', { min_mod_revision: '9223372036854775807' })),
+  ok('smallest limit', 'KV.Range', range('a', 'z', { limit: '-9223372036854775808' })),
+  ok('largest maximum', 'KV.Range', range('a', 'z', { max_create_revision: '9223372036854775807' })),
+  ok('smallest minimum', 'KV.Range', range('a', 'z', { min_create_revision: '-9223372036854775808' })),
+  fails('compact the largest revision', 'KV.Compact', { revision: '9223372036854775807' }),
+  fails('hash at the largest revision', 'Maintenance.HashKV', { revision: '9223372036854775807' }),
+  fails('ttl of the largest number', 'Lease.LeaseGrant', { ID: 1, TTL: '9223372036854775807' }),
+  ok('compare with the largest revision', 'KV.Txn', {
+    compare: [{ key: b('a'), target: 2, result: 2, mod_revision: '9223372036854775807' }],
+    success: [opRange('a')],
+  }),
+  ok('descending with a limit', 'KV.Range', range('a', 'z', { sort_order: 2, limit: 2 })),
+  ok('descending with a filter', 'KV.Range', range('a', 'z', { sort_order: 2, limit: 1, max_mod_revision: 9 })),
   ok('negative bounds', 'KV.Range', range('a', 'z', { min_mod_revision: -5, max_create_revision: -1 })),
 ];
 
@@ -141,6 +179,10 @@ const txns: readonly EdgeCase[] = [
   }),
   fails('nested delete, later nested put', 'KV.Txn', {
     success: [opTxn({ success: [opDelete('a')] }), opTxn({ success: [opPut('a')] })],
+  }),
+  fails('put twice beside an operation without a member', 'KV.Txn', {
+    success: [opTxn({ success: [opPut('a'), opPut('a')] })],
+    failure: [opTxn({ success: [{}] })],
   }),
   fails('operation without a member', 'KV.Txn', { success: [{}] }),
   fails('operation without a member in the failure branch', 'KV.Txn', { failure: [opPut('a'), {}] }),
@@ -311,6 +353,9 @@ const maintenance: readonly EdgeCase[] = [
   ok('read-only txn while corrupt', 'KV.Txn', { success: [opRange('a', 'z')] }),
   ok('disarm corrupt', 'Maintenance.Alarm', { action: 2, memberID: 123, alarm: 2 }),
   ok('put again', 'KV.Put', put('a', 'v')),
+];
+
+const downgrades: readonly EdgeCase[] = later('cluster', [
   fails('downgrade without version', 'Maintenance.Downgrade', { action: 0 }),
   fails('downgrade to nonsense', 'Maintenance.Downgrade', { action: 0, version: 'x.y' }),
   fails('downgrade two minors', 'Maintenance.Downgrade', { action: 0, version: '3.5' }),
@@ -320,9 +365,9 @@ const maintenance: readonly EdgeCase[] = [
   ok('validate with a patch number', 'Maintenance.Downgrade', { action: 0, version: '3.6.0' }),
   ok('cancel no downgrade', 'Maintenance.Downgrade', { action: 2 }),
   fails('unknown downgrade action', 'Maintenance.Downgrade', { action: 9, version: '3.6' }),
-];
+]);
 
-const cluster: readonly EdgeCase[] = [
+const cluster: readonly EdgeCase[] = later('cluster', [
   fails('add without urls', 'Cluster.MemberAdd', {}),
   fails('add a bad url', 'Cluster.MemberAdd', { peerURLs: ['foo:123'] }),
   fails('add a url with a path', 'Cluster.MemberAdd', { peerURLs: ['http://127.0.0.1:123/path'] }),
@@ -331,9 +376,9 @@ const cluster: readonly EdgeCase[] = [
   fails('remove unknown', 'Cluster.MemberRemove', { ID: 4711 }),
   fails('update unknown', 'Cluster.MemberUpdate', { ID: 4711, peerURLs: ['http://127.0.0.1:12'] }),
   fails('promote unknown', 'Cluster.MemberPromote', { ID: 4711 }),
-];
+]);
 
-const authentication: readonly EdgeCase[] = [
+const authentication: readonly EdgeCase[] = later('api, security and operation', [
   fails('enable without root', 'Auth.AuthEnable', {}),
   fails('authenticate while disabled', 'Auth.Authenticate', { name: 'root', password: 'x' }),
   ok('status', 'Auth.AuthStatus', {}),
@@ -350,6 +395,9 @@ const authentication: readonly EdgeCase[] = [
   }),
   fails('get role root', 'Auth.RoleGet', { role: 'root' }),
   ok('disable while disabled', 'Auth.AuthDisable', {}),
+]);
+
+const metadata: readonly EdgeCase[] = [
   ok('a token while disabled', 'KV.Range', range('a'), { metadata: { token: 'nonsense.12' } }),
   ok('hasleader', 'KV.Range', range('a'), { metadata: { hasleader: 'true' } }),
   ok('client version', 'KV.Range', range('a'), { metadata: { 'client-api-version': '3.7.1' } }),
@@ -360,12 +408,15 @@ const authentication: readonly EdgeCase[] = [
 
 export const edgeCases: ReadonlyMap<string, readonly EdgeCase[]> = new Map([
   ['empty store', emptyStore],
+  ['hashes of compactions', hashes],
   ['ranges', ranges],
   ['puts', puts],
   ['txns', txns],
   ['compaction', compaction],
   ['leases', leases],
   ['maintenance', maintenance],
+  ['downgrades', downgrades],
   ['cluster', cluster],
   ['authentication', authentication],
+  ['metadata and health', metadata],
 ]);

@@ -6,7 +6,7 @@ import { sleep } from '../support/text.ts';
 import { canonicalMessage } from './canonical.ts';
 import type { Connection } from './connection.ts';
 import { Generator, type StoreView } from './generator.ts';
-import { runPart, type ServerPair } from './pair.ts';
+import { runLaterPart, runPart, type ServerPair } from './pair.ts';
 import type { Message } from './services.ts';
 import { joinChunks } from './ties.ts';
 
@@ -194,9 +194,9 @@ export async function runStreamParts(options: Options, report: Report, directory
   await runPart('grpc streams', options, report, directory, [], async (pair) => {
     await keepAlives(pair);
     await leaseExpiry(pair);
-    await locks(pair);
     await snapshots(pair);
   });
+  await runLaterPart('api, security and operation', 'grpc locks', options, report, directory, [], locks);
   if (options.serverUnderTest !== 'quorate') {
     report.skip('grpc survival', 'its requests crash the real etcd');
     return;

@@ -55,6 +55,15 @@ test('steps with details, formats and groups', () => {
   assert.equal(end.signal, 'SIGINT');
 });
 
+test('what waits for later work: a group, or the whole file', () => {
+  const laterOf = (text: string) => parseSteps('x.txt', text).steps.map((step) => step.later);
+  const grouped = '== one\n$ a\n== two\n%later cluster\n$ b\n$ c -w {json,table}\n== three\n$ d\n';
+  assert.deepEqual(laterOf(grouped), [undefined, 'cluster', 'cluster', 'cluster', undefined]);
+  const security = 'api, security and operation';
+  assert.deepEqual(laterOf(`%later ${security}\n${grouped}`), [security, 'cluster', 'cluster', 'cluster', security]);
+  assert.throws(() => laterOf('%later\n'), /x\.txt:1: %later needs one of: cluster/);
+});
+
 test('what cannot be read is named with its line', () => {
   assert.throws(() => parseSteps('x.txt', '\netcdctl get foo\n'), /x\.txt:2: cannot read/);
   assert.throws(() => parseSteps('x.txt', '$ etcdctl get foo\n  nonsense 1\n'), /x\.txt:1: unknown detail/);

@@ -1,11 +1,13 @@
 import type { ClientVersion } from '../support/programs.ts';
+import { type LaterWork, laterWorks } from '../support/report.ts';
 
 // The step format (conformance/steps/*.txt), one line a thing:
 //
 //   # comment
 //   %clients 3.7                 which client versions run this file (default: 3.4 3.7)
 //   %server --max-txn-ops=4      extra flags for both servers
-//   %later                       runs only with --later
+//   %later cluster               waits for that later work (laterWorks in report.ts) and runs only with --later: the whole file,
+//                                or, behind a title, that group
 //   == title                     starts a group; it names the steps below it
 //   %fresh [flags]               new servers with empty data directories from here on
 //   $ etcdctl get foo            runs to the end; the reference server must let it exit 0
@@ -41,6 +43,7 @@ interface StepCommon {
   readonly group: string;
   readonly text: string;
   readonly only: ClientVersion | undefined;
+  readonly later: LaterWork | undefined;
   readonly masks: readonly Mask[];
 }
 
@@ -88,7 +91,6 @@ export interface StepFile {
   readonly name: string;
   readonly clients: readonly ClientVersion[];
   readonly serverArgs: readonly string[];
-  readonly later: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -163,6 +165,12 @@ function clientVersion(text: string): ClientVersion {
   return text;
 }
 
+function laterWork(text: string): LaterWork {
+  const found = laterWorks.find((work) => work === text);
+  if (found === undefined) throw new Error(`%later needs one of: ${laterWorks.join('; ')}`);
+  return found;
+}
+
 function readDetail(details: Details, text: string): void {
   if (text === '|' || text.startsWith('| ')) {
     details.stdin += `${text.slice(2)}\n`;
@@ -201,7 +209,8 @@ class Parser {
   private readonly steps: Step[] = [];
   private clients: ClientVersion[] = ['3.4', '3.7'];
   private serverArgs: string[] = [];
-  private later = false;
+  private fileLater: LaterWork | undefined;
+  private groupLater: LaterWork | undefined;
   private group = '';
   private details: Details | undefined;
   private readonly name: string;
@@ -229,23 +238,25 @@ class Parser {
       name: this.name,
       clients: this.clients,
       serverArgs: this.serverArgs,
-      later: this.later,
       steps: this.steps,
     };
   }
 
   private readLine(line: string, number: number, details: Details): void {
-    const common = { line: number, group: this.group, text: line, only: details.only, masks: details.masks };
+    const common = { ...this.common(number, details), text: line };
     const words = splitWords(line.startsWith('==') ? '' : line);
     const [verb = '', first = '', ...rest] = words;
     if (line.startsWith('== ')) {
       this.group = line.slice(3).trim();
+      this.groupLater = undefined;
     } else if (verb === '%clients') {
       this.clients = words.slice(1).map(clientVersion);
     } else if (verb === '%server') {
       this.serverArgs = words.slice(1);
     } else if (verb === '%later') {
-      this.later = true;
+      const work = laterWork(words.slice(1).join(' '));
+      if (this.group === '') this.fileLater = work;
+      else this.groupLater = work;
     } else if (verb === '%fresh') {
       this.steps.push({ ...common, kind: 'fresh', serverArgs: words.slice(1) });
     } else if (verb === '$' || verb === '!') {
@@ -268,15 +279,16 @@ class Parser {
     }
   }
 
+  private common(line: number, { only, masks }: Details): Omit<StepCommon, 'text'> {
+    return { line, group: this.group, only, later: this.groupLater ?? this.fileLater, masks };
+  }
+
   private addRuns(line: string, number: number, details: Details, mustFail: boolean): void {
     for (const text of expandFormats(line)) {
       this.steps.push({
+        ...this.common(number, details),
         kind: 'run',
-        line: number,
-        group: this.group,
         text,
-        only: details.only,
-        masks: details.masks,
         words: splitWords(text).slice(1),
         mustFail,
         stdin: details.stdin,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Options } from '../options.ts';
 import { unifiedDiff } from '../support/diff.ts';
 import { type ClientVersion, conformanceDir, referenceOf, serverProgram, toolProgram } from '../support/programs.ts';
-import type { Report } from '../support/report.ts';
+import type { LaterWork, Report } from '../support/report.ts';
 import { launchFresh, scratchDir } from '../support/server.ts';
 import { errorText } from '../support/text.ts';
 import { parseSteps, type Step, type StepFile } from './parse.ts';
@@ -57,10 +57,11 @@ class FileRun {
   }
 
   async run(): Promise<void> {
+    const steps = this.stepsToPlay();
+    if (steps.length === 0) return;
     let pair = await this.startPair(this.file.serverArgs);
     try {
-      for (const step of this.file.steps) {
-        if (step.only !== undefined && step.only !== this.client) continue;
+      for (const step of steps) {
         if (step.kind === 'fresh') {
           await closePair(pair);
           pair = await this.startPair(step.serverArgs);
@@ -71,6 +72,25 @@ class FileRun {
     } finally {
       await closePair(pair);
     }
+  }
+
+  /** Without those for another client; what waits for later work is reported, group by group. */
+  private stepsToPlay(): Step[] {
+    const steps: Step[] = [];
+    const later = new Map<string, { work: LaterWork; count: number }>();
+    for (const step of this.file.steps) {
+      if (step.only !== undefined && step.only !== this.client) continue;
+      if (step.later === undefined || this.options.later) {
+        steps.push(step);
+        continue;
+      }
+      const { count } = later.get(step.group) ?? { count: 0 };
+      later.set(step.group, { work: step.later, count: count + 1 });
+    }
+    for (const [group, { work, count }] of later) {
+      this.report.later(`etcdctl ${this.client} ${this.file.name} [${group}]`, `${count} steps`, work);
+    }
+    return steps;
   }
 
   private async startPair(serverArgs: readonly string[]): Promise<Pair> {
@@ -122,10 +142,6 @@ export async function runEtcdctlSuite(options: Options, report: Report): Promise
     }
     for (const file of files) {
       if (!file.name.includes(options.filter) || !file.clients.includes(client)) continue;
-      if (file.later && !options.later) {
-        report.skip(`etcdctl ${client} ${file.name}`, 'marked %later (--later runs it)');
-        continue;
-      }
       try {
         await new FileRun(file, client, options, report, scratchDir('steps')).run();
       } catch (error) {

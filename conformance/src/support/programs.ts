@@ -17,7 +17,7 @@ export type Program =
   | { readonly found: true; readonly command: string; readonly args: readonly string[] }
   | { readonly found: false; readonly reason: string };
 
-function onPath(name: string): string | undefined {
+export function onPath(name: string): string | undefined {
   for (const directory of (process.env.PATH ?? '').split(delimiter)) {
     const candidate = join(directory, name);
     if (directory !== '' && existsSync(candidate)) return candidate;
@@ -25,7 +25,15 @@ function onPath(name: string): string | undefined {
   return undefined;
 }
 
-function built(name: string): Program {
+/** What scripts/build-go.mjs makes. */
+const builtPrograms = ['etcd37', 'etcdctl37', 'etcdutl37', 'bbolt'] as const;
+
+/** Those of them that are not there. */
+export function missingPrograms(): string[] {
+  return builtPrograms.filter((name) => !existsSync(join(binDir, name)));
+}
+
+function built(name: (typeof builtPrograms)[number]): Program {
   const command = join(binDir, name);
   if (existsSync(command)) return { found: true, command, args: [] };
   return { found: false, reason: `${name} is not built (npm run build-go -w @quorate/conformance)` };
