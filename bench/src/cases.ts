@@ -2,6 +2,7 @@ import { etcdserverpb } from '@quorate/api';
 import { utf8ToBytes } from '@quorate/base';
 import { type LoadShape, runH2load } from './h2load.ts';
 import { fanOut, fill, keepAlive, putVaried } from './loads.ts';
+import { measureLoopDelays } from './loop-delay.ts';
 import type { Server } from './servers.ts';
 
 const { Compare, LeaseGrantRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } = etcdserverpb;
@@ -16,6 +17,8 @@ export interface Figure {
 export interface Case {
   readonly name: string;
   readonly meaning: string;
+  /** Reads what only our server shows. */
+  readonly ownOnly?: true;
   run(server: Server): Promise<readonly Figure[]>;
 }
 
@@ -179,6 +182,18 @@ export const cases: readonly Case[] = [
       await again.stop();
       return figures;
     },
+  },
+  {
+    name: 'loop',
+    meaning:
+      'how late a 10 ms timer comes during a range over 1M keys, a compaction of 1M revisions, a snapshot over 1 GiB, a hash of it',
+    ownOnly: true,
+    run: async (server) =>
+      (await measureLoopDelays(server)).flatMap(({ name, p999, max, tookMs }): Figure[] => [
+        { name: `${name} delay p99.9`, value: p999, unit: 'ms' },
+        { name: `${name} delay max`, value: max, unit: 'ms' },
+        { name: `${name} took`, value: tookMs, unit: 'ms' },
+      ]),
   },
 ];
 

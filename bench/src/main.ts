@@ -28,7 +28,7 @@ const median = (values: readonly number[]): number | undefined =>
 async function runCase(testCase: Case, kinds: readonly ServerKind[], rounds: number): Promise<Row[]> {
   const samples = new Map<string, { unit: Figure['unit']; byKind: Map<ServerKind, number[]> }>();
   for (let round = 0; round < rounds; round++) {
-    for (const kind of kinds) {
+    for (const kind of testCase.ownOnly ? kinds.filter((one) => one === 'quorate') : kinds) {
       const server = await startServer(kind);
       try {
         for (const figure of await testCase.run(server)) {

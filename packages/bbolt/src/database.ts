@@ -1,4 +1,4 @@
-import { allocateUnsafe, assert, type Clock, type Disk, type Logger, silentLogger } from '@quorate/base';
+import { allocateUnsafe, assert, type Clock, copyBytes, type Disk, type Logger, silentLogger } from '@quorate/base';
 import { type CheckReport, checkPages } from './check.ts';
 import { compactInto } from './compact.ts';
 import { initializeFile, isUnborn, lockFile, readMeta } from './database-file.ts';
@@ -6,8 +6,10 @@ import { bboltError } from './errors.ts';
 import { FreePages } from './free-pages.ts';
 import { encodeFreelist, freelistBytes, readFreelist } from './freelist.ts';
 import { DatabaseImage } from './image.ts';
+import { readUint16LE } from './little-endian.ts';
 import { encodeMeta, type Meta } from './meta.ts';
-import { Page } from './page.ts';
+import { Page, PageFlag } from './page.ts';
+import { PageBuffers } from './page-buffers.ts';
 import { Pager } from './pager.ts';
 import { reachablePages } from './reachable.ts';
 import { ReadTransaction } from './read-transaction.ts';
@@ -65,6 +67,7 @@ export class Database {
   private readonly disk: Disk;
   private readonly clock: Clock;
   private readonly pager: Pager;
+  private readonly pageBuffers = new PageBuffers();
   private readonly free: FreePages;
   private readonly storeFreelist: boolean;
   private readonly owner: TransactionOwner;
@@ -266,7 +269,7 @@ export class Database {
   /** New pages, then a sync, then the meta page that makes them count, then a sync. */
   private async writeCommit(transaction: WriteTransaction): Promise<void> {
     const { file, pageSize } = this.pager;
-    const spill = new Spill(transaction, new Slice(this.clock));
+    const spill = new Spill(transaction, new Slice(this.clock), this.pageBuffers);
     const root = transaction.root();
     await spill.root(root);
     const freelist = this.replaceFreelist(transaction, spill);
@@ -295,9 +298,12 @@ export class Database {
     this.pager.highWaterMark = meta.highWaterMark;
     for (let i = 0; i < spill.ids.length; i++) {
       const id = spill.ids[i] as number;
-      if (id === meta.freelistId) cache.remove(id);
-      else cache.put(newPage(id, spill.buffers[i] as Uint8Array));
+      const bytes = spill.buffers[i] as Uint8Array;
+      cache.remove(id);
+      // Every search goes through the branches. Leaves come in when somebody reads them: a bulk load would only push out others.
+      if (readUint16LE(bytes, 8) === PageFlag.branch) cache.put(newPage(id, copyBytes(bytes)));
     }
+    this.pageBuffers.release();
     this.free.release(transaction.txid, transaction.freed);
   }
 

@@ -1,7 +1,7 @@
 import { latin1ToBytes } from '@quorate/base';
-import { pageBytes } from './bytes.ts';
 import { Node } from './node.ts';
 import { pageHeaderBytes } from './page.ts';
+import type { PageBuffers } from './page-buffers.ts';
 import type { Slice } from './slice.ts';
 import { type BucketOwner, childNode, type WriteBucket } from './write-bucket.ts';
 
@@ -22,10 +22,13 @@ export class Spill {
   readonly buffers: Uint8Array[] = [];
   private readonly owner: SpillOwner;
   private readonly slice: Slice;
+  private readonly room: PageBuffers;
 
-  constructor(owner: SpillOwner, slice: Slice) {
+  /** @param room where the new pages are made; it must not be released while they are needed. */
+  constructor(owner: SpillOwner, slice: Slice, room: PageBuffers) {
     this.owner = owner;
     this.slice = slice;
+    this.room = room;
   }
 
   /** The root of all buckets; its {@link WriteBucket.rootId} is the new one then. */
@@ -146,7 +149,7 @@ export class Spill {
     const { pageSize } = this.owner;
     const slots = Math.max(1, Math.ceil((begin === end ? pageHeaderBytes : node.sizeOf(begin, end)) / pageSize));
     const id = this.owner.allocate(slots);
-    const bytes = pageBytes(slots * pageSize);
+    const bytes = this.room.take(slots * pageSize);
     node.encode(begin, end, id, slots - 1, bytes, 0, bytes.length);
     this.ids.push(id);
     this.buffers.push(bytes);

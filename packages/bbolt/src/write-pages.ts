@@ -1,4 +1,5 @@
 import type { DiskFile } from '@quorate/base';
+import { joined } from './page-buffers.ts';
 
 /** At most so many bytes, and so many buffers, are handed to the disk at a time. */
 const writeBytesMax = 1024 * 1024;
@@ -19,7 +20,10 @@ export async function writePages(
     let size = 0;
     do {
       const buffer = buffers[order[i] as number] as Uint8Array;
-      run.push(buffer);
+      const last = run.at(-1);
+      const both = last === undefined ? undefined : joined(last, buffer);
+      if (both === undefined) run.push(buffer);
+      else run[run.length - 1] = both;
       size += buffer.length;
       i += 1;
     } while (

@@ -1,6 +1,6 @@
 import type { DroppedRevisions } from './key-index/index.ts';
 
-const bucketMains = 1 << 14;
+const bucketMains = 128;
 /** Subs below it fit beside the main revision in one exact float. */
 const packedSubs = 1024;
 const packedMainMax = 2 ** 42;
@@ -24,7 +24,8 @@ class Bucket {
 
 /**
  * Revisions to delete, gathered in the order of keys and taken out in the order of revisions, which is how the records lie on
- * pages. Sorted in buckets of 16384 main revisions, about a millisecond each; 8 bytes a revision.
+ * pages. Sorted in buckets of few main revisions, because a transaction may have changed many keys: a sort must not hold the event loop.
+ * 8 bytes a revision.
  */
 export class DroppedList implements DroppedRevisions {
   private readonly buckets = new Map<number, Bucket>();

@@ -1,9 +1,10 @@
-import { type ErrorSymbol, etcdserverpb, services } from '@quorate/api';
-import { copyBytes } from '@quorate/base';
+import { type ErrorSymbol, etcdserverpb, services, writeVarint } from '@quorate/api';
+import { allocateUnsafe, copyBytes } from '@quorate/base';
 import type { Backend } from '@quorate/storage';
 import type { Call, GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
 import { etcdVersion } from '../version.ts';
-import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
+import { decodeRequest, failCall, replyMessage } from './answers.ts';
+import { fieldLength } from './header-bytes.ts';
 import type { MemberContext } from './member-context.ts';
 import { refuseCall } from './preconditions.ts';
 import { makeHeader } from './response-header.ts';
@@ -167,17 +168,16 @@ function answerMoveLeader(call: UnaryCall, bytes: Uint8Array, member: MemberCont
 async function sendSnapshot(call: StreamCall, source: MaintenanceSource): Promise<void> {
   const snapshot = await source.backend.snapshot();
   try {
-    const version = source.storageVersion();
+    const behind = encodeSnapshotPart({ version: source.storageVersion() });
     const digest = source.sha256();
     let remaining = snapshot.sizeBytes;
     const send = async (blob: Uint8Array): Promise<boolean> => {
-      const message = etcdserverpb.SnapshotResponse.create({
-        header: undefined,
-        remainingBytes: remaining,
-        blob,
-        version,
-      });
-      if (!writeMessage(call, etcdserverpb.SnapshotResponse, message)) await drained(call);
+      // The blob goes out as it was read: only the fields around it are encoded.
+      const before = encodeSnapshotPart({ remainingBytes: remaining });
+      const tag = allocateUnsafe(fieldLength(blob.length) - blob.length);
+      tag[0] = 0x1a;
+      writeVarint(blob.length, tag, 1);
+      if (!call.writeChunks([before, tag, blob, behind])) await drained(call);
       return !call.cancelled;
     };
     for await (const chunk of snapshot.chunks()) {
@@ -192,6 +192,11 @@ async function sendSnapshot(call: StreamCall, source: MaintenanceSource): Promis
   } finally {
     snapshot.close();
   }
+}
+
+/** Some fields of a message of the snapshot; the parts of one message are put together in the order of the fields. */
+function encodeSnapshotPart(fields: Partial<etcdserverpb.SnapshotResponse>): Uint8Array {
+  return copyBytes(etcdserverpb.SnapshotResponse.encode(etcdserverpb.SnapshotResponse.create(fields)));
 }
 
 /** Resolves when the stream takes more, or is over. */

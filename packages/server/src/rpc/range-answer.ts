@@ -93,38 +93,77 @@ export function replyRange(
 
 async function replyLongRange(call: UnaryCall, clock: Clock, header: HeaderBytes, result: RangeResult): Promise<void> {
   const { kvs } = result;
-  const chunks: Uint8Array[] = [];
-  const head = allocateUnsafe(64);
-  chunks.push(head.subarray(0, header.writeField(result.revision, head, 0)));
+  const encoded = new EncodedKeyValues();
   let turnStartMs = clock.nowMs();
-  for (let start = 0; start < kvs.length; ) {
-    let size = 0;
-    let end = start;
-    while (end < kvs.length && (size < chunkBytes || end === start)) {
-      const { length } = kvs[end++] as Uint8Array;
-      size += 1 + varintLength(length) + length;
-    }
-    const chunk = allocateUnsafe(size);
-    writeKeyValues(kvs, start, end, chunk, 0);
-    chunks.push(chunk);
-    start = end;
+  for (let start = 0; start < kvs.length; start += keysPerStep) {
+    encoded.add(kvs.slice(start, start + keysPerStep));
     if (clock.nowMs() - turnStartMs > sliceMs) {
       await nextTurn(clock);
       if (call.cancelled) return;
       turnStartMs = clock.nowMs();
     }
   }
-  const tail = allocateUnsafe(16);
-  chunks.push(tail.subarray(0, writeTail(result, tail, 0)));
-  call.replyChunks(chunks);
+  replyEncoded(call, header, encoded, result);
 }
 
-/** Steps a reader until it is done, in slices; false when `isGone` says that nobody waits any more. */
-export async function readInSlices(reader: RangeReader, clock: Clock, isGone: () => boolean): Promise<boolean> {
+/**
+ * Key-values of a long answer, encoded as they are read into large chunks: a million views that all live until the end would make
+ * every collection of the garbage long.
+ */
+export class EncodedKeyValues {
+  readonly chunks: Uint8Array[] = [];
+  private chunk = allocateUnsafe(chunkBytes);
+  private used = 0;
+
+  add(kvs: readonly Uint8Array[]): void {
+    for (let i = 0; i < kvs.length; i++) {
+      const { length } = kvs[i] as Uint8Array;
+      const size = 1 + varintLength(length) + length;
+      if (this.used + size > this.chunk.length) {
+        this.flush();
+        this.chunk = allocateUnsafe(Math.max(chunkBytes, size));
+      }
+      this.used = writeKeyValues(kvs, i, i + 1, this.chunk, this.used);
+    }
+  }
+
+  /** Puts what is written so far among the chunks. */
+  flush(): void {
+    if (this.used > 0) this.chunks.push(this.chunk.subarray(0, this.used));
+    this.used = 0;
+  }
+}
+
+/** Answers with key-values that are encoded already and the rest of the result. */
+export function replyEncoded(
+  call: UnaryCall,
+  header: HeaderBytes,
+  encoded: EncodedKeyValues,
+  result: RangeResult,
+): void {
+  const head = allocateUnsafe(64);
+  const tail = allocateUnsafe(16);
+  encoded.flush();
+  const start = head.subarray(0, header.writeField(result.revision, head, 0));
+  call.replyChunks([start, ...encoded.chunks, tail.subarray(0, writeTail(result, tail, 0))]);
+}
+
+/**
+ * Steps a reader until it is done, in slices; with `encoded`, for a range in key order without filters, its key-values are encoded on the way.
+ * @returns false when `isGone` says that nobody waits any more.
+ */
+export async function readInSlices(
+  reader: RangeReader,
+  clock: Clock,
+  isGone: () => boolean,
+  encoded?: EncodedKeyValues,
+): Promise<boolean> {
   for (;;) {
     const startMs = clock.nowMs();
     do {
-      if (reader.step(keysPerStep)) return true;
+      const isDone = reader.step(keysPerStep);
+      encoded?.add(reader.takeKeyValues());
+      if (isDone) return true;
     } while (clock.nowMs() - startMs < sliceMs);
     await nextTurn(clock);
     if (isGone()) {

@@ -6,7 +6,7 @@ import { decodeRequest, failCall, writeMessage } from './answers.ts';
 import type { HeaderBytes } from './header-bytes.ts';
 import type { LinearizableReads, MemberContext } from './member-context.ts';
 import { refuseCall } from './preconditions.ts';
-import { readFirstSlice, readInSlices, replyGet, replyRange } from './range-answer.ts';
+import { EncodedKeyValues, readFirstSlice, readInSlices, replyEncoded, replyGet, replyRange } from './range-answer.ts';
 import { readThen } from './read-then.ts';
 
 /** What reads of the key-value service need beyond the member itself. */
@@ -17,6 +17,7 @@ export interface RangeSource {
   readonly requestBytesMax: number;
 }
 
+const { SortOrder, SortTarget } = etcdserverpb;
 const methods = services.KV.methods;
 
 /** Serves KV.Range and KV.RangeStream. */
@@ -89,7 +90,7 @@ function answerRange(
   }
   const running = readFirstSlice(reader)
     ? replyRead(call, reader, member, header)
-    : finishLongRange(call, reader, member, header);
+    : finishLongRange(call, request, reader, member, header);
   running?.catch((error: unknown) => failLate(call, member, error));
 }
 
@@ -106,12 +107,18 @@ function replyRead(
 
 async function finishLongRange(
   call: UnaryCall,
+  request: etcdserverpb.RangeRequest,
   reader: RangeReader,
   member: MemberContext,
   header: HeaderBytes,
 ): Promise<void> {
-  if (!(await readInSlices(reader, member.clock, () => call.cancelled))) return;
-  await replyRead(call, reader, member, header);
+  const isInOrder =
+    request.sortTarget === SortTarget.KEY && request.sortOrder !== SortOrder.DESCEND && !hasFilters(request);
+  const encoded = isInOrder ? new EncodedKeyValues() : undefined;
+  encoded?.add(reader.takeKeyValues());
+  if (!(await readInSlices(reader, member.clock, () => call.cancelled, encoded))) return;
+  if (encoded !== undefined && reader.error === undefined) replyEncoded(call, header, encoded, reader.result);
+  else await replyRead(call, reader, member, header);
 }
 
 function failLate(call: UnaryCall | StreamCall, member: MemberContext, error: unknown): void {
