@@ -8,8 +8,9 @@ import { findLeaf, type Pages, type Tree, valueAt } from './tree.ts';
 export type ElementVisitor = (key: Uint8Array, value: Uint8Array | undefined) => boolean | undefined;
 
 /**
- * What a bucket can be asked, in read and write transactions alike. Returned bytes are views of pages that never change: they stay valid for
- * ever, even behind the end of the transaction, and each keeps its page in memory. Nobody may write into them.
+ * What a bucket can be asked, in read and write transactions alike. Bytes returned in a read transaction are views of pages that never
+ * change: they stay valid for ever, even behind its end, and each keeps its page in memory. Those returned in a write transaction are
+ * valid until it is over. Nobody may write into them.
  */
 export interface ReadableBucket {
   /** Counter kept for the user of the bucket; 0 in a new one. */

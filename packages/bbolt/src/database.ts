@@ -68,6 +68,9 @@ export class Database {
   private readonly clock: Clock;
   private readonly pager: Pager;
   private readonly pageBuffers = new PageBuffers();
+  /** Leaves that a write transaction changes: their old form is free once it is committed, so the cache has no use for it. */
+  private readonly leavesToChange = new PageBuffers();
+  private readonly roomToChange = (size: number): Uint8Array => this.leavesToChange.take(size);
   private readonly free: FreePages;
   private readonly storeFreelist: boolean;
   private readonly owner: TransactionOwner;
@@ -99,11 +102,13 @@ export class Database {
     this.owner = {
       pageSize: pager.pageSize,
       page: (id) => pager.page(id),
+      pageToChange: (id) => pager.pageInto(id, this.roomToChange),
       allocate: (count, txid) => free.allocate(count, txid) || undefined,
       noteAllocation: (id, txid) => free.note(id, txid),
       commit: (transaction) => this.commit(transaction),
       rollback: () => {
         this.writer = undefined;
+        this.leavesToChange.release();
       },
     };
   }
@@ -304,6 +309,7 @@ export class Database {
       if (readUint16LE(bytes, 8) === PageFlag.branch) cache.put(newPage(id, copyBytes(bytes)));
     }
     this.pageBuffers.release();
+    this.leavesToChange.release();
     this.free.release(transaction.txid, transaction.freed);
   }
 

@@ -3,6 +3,7 @@ import { bboltError } from './errors.ts';
 import type { Meta } from './meta.ts';
 import type { Page } from './page.ts';
 import type { Pager } from './pager.ts';
+import { ScanPages } from './scan-pages.ts';
 
 /** The content as of one commit. Close it: the pages it can reach are not reused before. */
 export class ReadTransaction implements BucketPages {
@@ -30,9 +31,13 @@ export class ReadTransaction implements BucketPages {
 
   /** @throws CodedError bbolt/transaction-over, bbolt/corrupt */
   page(id: number): Page {
-    if (!this.isOpen) throw bboltError('bbolt/transaction-over', 'the transaction is closed');
+    this.checkOpen();
     return this.pager.page(id);
   }
+
+  private readonly checkOpen = (): void => {
+    if (!this.isOpen) throw bboltError('bbolt/transaction-over', 'the transaction is closed');
+  };
 
   /** The bucket of all buckets. */
   root(): Bucket {
@@ -42,6 +47,17 @@ export class ReadTransaction implements BucketPages {
 
   bucket(name: Uint8Array): Bucket | undefined {
     return this.root().bucket(name);
+  }
+
+  /**
+   * The bucket for a walk over much of it, which leaves the cache alone and makes no garbage. Of its cursors only one may be used at a
+   * time, and what it stands on is valid only until it moves.
+   */
+  scan(name: Uint8Array): Bucket | undefined {
+    const bucket = this.bucket(name);
+    if (bucket === undefined || bucket.rootId === 0) return bucket;
+    const pages = new ScanPages(this.pager, this.highWaterMark, this.checkOpen);
+    return new Bucket(pages, { rootId: bucket.rootId, sequence: bucket.sequence }, undefined);
   }
 
   /** Closing twice is fine. */

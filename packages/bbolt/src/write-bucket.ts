@@ -18,6 +18,8 @@ import { childOf, findLeaf, keyAt, type Tree, valueAt } from './tree.ts';
 
 /** The write transaction as its buckets see it. */
 export interface BucketOwner extends BucketPages {
+  /** A page that becomes a node; what lies in it is valid until the transaction is over. */
+  pageToChange(id: number): Page;
   /** The pages are not part of what this transaction will commit. */
   free(id: number, count: number): void;
   /** @throws CodedError bbolt/transaction-over */
@@ -238,7 +240,7 @@ export class WriteBucket implements ReadableBucket, CursorSource {
   private rootNode(): Node {
     if (this.node !== undefined) return this.node;
     if (this.inlinePage !== undefined) this.node = Node.fromPage(this.inlinePage);
-    else this.node = nodeOf(this.pages, this.pages.page(this.rootId));
+    else this.node = nodeOf(this.pages, this.pages.pageToChange(this.rootId));
     this.changes += 1;
     return this.node;
   }
@@ -267,7 +269,7 @@ function nodeOf(pages: BucketOwner, page: Page): Node {
 export function childNode(pages: BucketOwner, parent: Node, index: number): Node {
   const there = parent.children[index];
   if (there !== undefined) return there;
-  const node = nodeOf(pages, pages.page(parent.childId(index)));
+  const node = nodeOf(pages, pages.pageToChange(parent.childId(index)));
   parent.children[index] = node;
   return node;
 }

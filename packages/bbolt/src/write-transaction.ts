@@ -8,13 +8,18 @@ import { WriteBucket } from './write-bucket.ts';
 export interface TransactionOwner {
   readonly pageSize: number;
   page(id: number): Page;
+  /** For changing it: valid until the transaction is over. */
+  pageToChange(id: number): Page;
   allocate(count: number, txid: number): number | undefined;
   noteAllocation(id: number, txid: number): void;
   commit(transaction: WriteTransaction): Promise<void>;
   rollback(transaction: WriteTransaction): void;
 }
 
-/** The one transaction that changes things. Nothing reaches the file before {@link commit}; reads inside see the changes. */
+/**
+ * The one transaction that changes things. Nothing reaches the file before {@link commit}; reads inside see the changes, and what they
+ * return is valid until the transaction is over.
+ */
 export class WriteTransaction implements SpillOwner {
   readonly txid: number;
   readonly pageSize: number;
@@ -80,6 +85,10 @@ export class WriteTransaction implements SpillOwner {
 
   page(id: number): Page {
     return this.owner.page(id);
+  }
+
+  pageToChange(id: number): Page {
+    return this.owner.pageToChange(id);
   }
 
   free(id: number, count: number): void {

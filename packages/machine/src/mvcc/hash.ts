@@ -84,7 +84,7 @@ async function hashRecords(
     more = false;
     let seen = 0;
     const endMs = clock.nowMs() + sliceMs;
-    backend.rangeRevisions(fromMain, fromSub, hashRevision + 1, (main, sub, tombstone, record) => {
+    backend.scanRevisions(fromMain, fromSub, hashRevision + 1, (main, sub, tombstone, record) => {
       if (++seen % recordsPerLook === 0 && clock.nowMs() >= endMs) {
         [fromMain, fromSub, more] = [main, sub, true];
         return false;

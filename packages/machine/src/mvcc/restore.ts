@@ -24,7 +24,7 @@ export async function openStore(deps: StoreDeps, options: StoreOptions = {}): Pr
     more = false;
     let seen = 0;
     const endMs = clock.nowMs() + sliceMs;
-    backend.rangeRevisions(fromMain, fromSub, Number.MAX_SAFE_INTEGER, (main, sub, tombstone, record) => {
+    backend.scanRevisions(fromMain, fromSub, Number.MAX_SAFE_INTEGER, (main, sub, tombstone, record) => {
       if (++seen % recordsPerLook === 0 && clock.nowMs() >= endMs) {
         [fromMain, fromSub, more] = [main, sub, true];
         return false;

@@ -26,7 +26,7 @@ async function hashRevisions(reader: BackendReader, slice: Slice, start: number)
   let fromSub = 0;
   for (let more = true; more; ) {
     more = false;
-    reader.rangeRevisions(fromMain, fromSub, Number.MAX_SAFE_INTEGER, (main, sub, tombstone, value) => {
+    reader.scanRevisions(fromMain, fromSub, Number.MAX_SAFE_INTEGER, (main, sub, tombstone, value) => {
       crc = crc32c(crc32c(crc, encodeRevisionKey(main, sub, tombstone)), value);
       if (!slice.spent()) return true;
       [fromMain, fromSub, more] = [main, sub + 1, true];

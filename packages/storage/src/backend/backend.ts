@@ -21,6 +21,11 @@ export interface BackendReader {
 
   /** Visits records from (fromMain, fromSub) on, up to but without revision `toMain`. The caller bounds the slice with its visitor. */
   rangeRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void;
+
+  /**
+   * {@link rangeRevisions} for a walk over much of the bucket, which leaves the page cache alone: a value is valid only during the visit.
+   */
+  scanRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void;
 }
 
 /** Committed content as of one moment; later writes do not show. Holds back the reuse of pages until closed. */

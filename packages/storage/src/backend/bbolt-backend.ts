@@ -199,6 +199,11 @@ class BboltBackend implements Backend {
     rangeMergedRevisions(this.committed, this.batches, fromMain, fromSub, toMain, visit);
   }
 
+  scanRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void {
+    this.checkReadable();
+    rangeMergedRevisions(this.committed, this.batches, fromMain, fromSub, toMain, visit, true);
+  }
+
   // Committing
 
   commit(): Promise<void> {

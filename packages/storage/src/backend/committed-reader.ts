@@ -56,16 +56,26 @@ export class CommittedReader implements BackendView {
   }
 
   rangeRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void {
-    const walk = this.walkRevisions(fromMain, fromSub);
+    this.visit(this.walkRevisions(fromMain, fromSub), toMain, visit);
+  }
+
+  scanRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void {
+    this.visit(this.walkRevisions(fromMain, fromSub, true), toMain, visit);
+  }
+
+  private visit(walk: RevisionWalk, toMain: number, visit: RevisionVisitor): void {
     while (walk.isValid && walk.main < toMain) {
       if (visit(walk.main, walk.code >>> 1, (walk.code & 1) === 1, walk.value) === false) return;
       walk.next();
     }
   }
 
-  walkRevisions(fromMain: number, fromSub: number): RevisionWalk {
+  /** @param isScan see {@link BackendReader.scanRevisions}: what it stands on is valid until it moves. */
+  walkRevisions(fromMain: number, fromSub: number, isScan = false): RevisionWalk {
     const length = writeRevisionKey(this.scratch, 0, fromMain, fromSub, false);
-    return new RevisionWalk(this.keyBucket?.cursor(), this.scratch.subarray(0, length));
+    const name = bucketNameBytes[BucketId.key] as Uint8Array;
+    const bucket = isScan ? this.transaction.scan(name) : this.keyBucket;
+    return new RevisionWalk(bucket?.cursor(), this.scratch.subarray(0, length));
   }
 
   cursor(bucket: PlainBucketId): Cursor | undefined {

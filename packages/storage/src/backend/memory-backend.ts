@@ -84,6 +84,10 @@ class MemoryBackend implements Backend {
     if (revisions.holes > 1024 && revisions.holes > revisions.live) revisions.squeeze();
   }
 
+  scanRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void {
+    this.rangeRevisions(fromMain, fromSub, toMain, visit);
+  }
+
   rangeRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void {
     this.open().rangeRevisions(fromMain, fromSub, toMain, visit);
   }

@@ -48,6 +48,10 @@ export class MemoryContent implements BackendReader {
     return this.revisions.get(main, revisionCode(sub, tombstone));
   }
 
+  scanRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void {
+    this.rangeRevisions(fromMain, fromSub, toMain, visit);
+  }
+
   rangeRevisions(fromMain: number, fromSub: number, toMain: number, visit: RevisionVisitor): void {
     const { mains, codes, values } = this.revisions;
     for (let i = this.revisions.lowerBound(fromMain, revisionCode(fromSub, false)); i < values.length; i++) {

@@ -14,8 +14,9 @@ export function rangeMergedRevisions(
   fromSub: number,
   toMain: number,
   visit: RevisionVisitor,
+  isScan = false,
 ): void {
-  const walk = committed.walkRevisions(fromMain, fromSub);
+  const walk = committed.walkRevisions(fromMain, fromSub, isScan);
   const places = batches.map((batch) => batch.revisions.lowerBound(fromMain, revisionCode(fromSub, false)));
   for (;;) {
     let main = walk.isValid ? walk.main : Number.POSITIVE_INFINITY;
