@@ -9,7 +9,7 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const skipTests = process.argv.includes('--no-tests');
 const steps = [
   ['lint and format', bin('biome'), ['ci', '--error-on-warnings', '.']],
-  ['dead code', bin('knip'), ['--no-progress']],
+  ['dead code', bin('knip'), ['--no-progress', '--no-config-hints']],
   ['size report', process.execPath, ['scripts/size-report.mjs']],
   ...(skipTests ? [] : [['tests', process.execPath, ['scripts/test.mjs']]]),
 ];
