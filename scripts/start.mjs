@@ -1,4 +1,4 @@
-// `npm start`: sets the checkout up, then is the server itself, so that signals reach it.
+// `npm start`: sets the checkout up, then is the server itself, so that Ctrl-C reaches it.
 import './setup.mjs';
 
 await import('../packages/cli/dist/main.js');
