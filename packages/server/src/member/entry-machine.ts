@@ -62,6 +62,10 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   batchApplied(): void {
     this.deps.onBatch();
   }
+
+  backlog(): Promise<void> | undefined {
+    return this.deps.backend.whenBelow();
+  }
 }
 
 /** The configuration as bucket `meta` has it: JSON with the ids as plain 64-bit numbers, empty lists left out. */

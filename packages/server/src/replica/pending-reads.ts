@@ -1,4 +1,5 @@
 import type { ErrorSymbol } from '@quorate/api';
+
 /** A linearizable read that waits for its index. Exactly one of the two is called, once. */
 export interface PendingRead {
   readable(): void;
@@ -8,16 +9,20 @@ export interface PendingRead {
 
 interface Batch {
   readonly reads: PendingRead[];
+  /** When the first of them came. */
   readonly sinceMs: number;
   askedMs: number;
+  /** What has to be applied first; known once the leader has answered. */
+  index: number;
 }
 
 /** Reads that wait for an answer from the leader, then for that index to be applied. Reads of one turn share one question. */
 export class PendingReads {
-  private gathering: PendingRead[] = [];
+  private gathering: Batch | undefined;
   private readonly asked = new Map<number, Batch>();
-  private indexed: { readonly index: number; readonly reads: readonly PendingRead[] }[] = [];
+  private indexed: Batch[] = [];
   private nextContext = 1;
+  private count = 0;
   private readonly timeoutMs: number;
   private readonly retryMs: number;
 
@@ -26,16 +31,25 @@ export class PendingReads {
     this.retryMs = options.retryMs;
   }
 
-  add(read: PendingRead): void {
-    this.gathering.push(read);
+  /** Reads that wait, wherever they are on their way. */
+  get size(): number {
+    return this.count;
+  }
+
+  add(read: PendingRead, nowMs: number): void {
+    this.gathering ??= { reads: [], sinceMs: nowMs, askedMs: 0, index: 0 };
+    this.gathering.reads.push(read);
+    this.count++;
   }
 
   /** Takes what gathered under a new context, to be asked with; undefined when nothing did. */
   ask(nowMs: number): number | undefined {
-    if (this.gathering.length === 0) return undefined;
+    const batch = this.gathering;
+    if (batch === undefined) return undefined;
     const context = this.nextContext++;
-    this.asked.set(context, { reads: this.gathering, sinceMs: nowMs, askedMs: nowMs });
-    this.gathering = [];
+    batch.askedMs = nowMs;
+    this.asked.set(context, batch);
+    this.gathering = undefined;
     return context;
   }
 
@@ -44,7 +58,8 @@ export class PendingReads {
     for (const [earlier, batch] of this.asked) {
       if (earlier > context) break;
       this.asked.delete(earlier);
-      this.indexed.push({ index, reads: batch.reads });
+      batch.index = index;
+      this.indexed.push(batch);
     }
   }
 
@@ -55,34 +70,51 @@ export class PendingReads {
     this.indexed = waiting.filter((batch) => batch.index > appliedIndex);
     for (const batch of waiting) {
       if (batch.index > appliedIndex) continue;
+      this.count -= batch.reads.length;
       for (const read of batch.reads) read.readable();
     }
   }
 
-  /** Fails what waited too long; returns the contexts to ask again. */
+  /** Fails what waited too long, wherever it is on its way; returns the contexts to ask again. */
   tick(nowMs: number): number[] {
+    const isLate = (batch: Batch) => nowMs - batch.sinceMs >= this.timeoutMs;
+    const late: Batch[] = [];
     const again: number[] = [];
+    // Without a leader nothing is asked.
+    if (this.gathering !== undefined && isLate(this.gathering)) {
+      late.push(this.gathering);
+      this.gathering = undefined;
+    }
     for (const [context, batch] of this.asked) {
-      if (nowMs - batch.sinceMs >= this.timeoutMs) {
+      if (isLate(batch)) {
         this.asked.delete(context);
-        for (const read of batch.reads) read.failed('ErrGRPCTimeout');
+        late.push(batch);
       } else if (nowMs - batch.askedMs >= this.retryMs) {
         batch.askedMs = nowMs;
         again.push(context);
       }
     }
+    if (this.indexed.some(isLate)) {
+      late.push(...this.indexed.filter(isLate));
+      this.indexed = this.indexed.filter((batch) => !isLate(batch));
+    }
+    this.fail(late, 'ErrGRPCTimeout');
     return again;
   }
 
   failAll(symbol: ErrorSymbol): void {
-    const all = [
-      this.gathering,
-      ...[...this.asked.values()].map((batch) => batch.reads),
-      ...this.indexed.map((batch) => batch.reads),
-    ];
-    this.gathering = [];
+    const all = [...this.asked.values(), ...this.indexed];
+    if (this.gathering !== undefined) all.push(this.gathering);
+    this.gathering = undefined;
     this.asked.clear();
     this.indexed = [];
-    for (const reads of all) for (const read of reads) read.failed(symbol);
+    this.fail(all, symbol);
+  }
+
+  private fail(batches: readonly Batch[], symbol: ErrorSymbol): void {
+    for (const { reads } of batches) {
+      this.count -= reads.length;
+      for (const read of reads) read.failed(symbol);
+    }
   }
 }

@@ -35,6 +35,8 @@ export interface StateMachine<Result> {
   applyConfChange(entry: Entry, answer: (idHigh: number, idLow: number, result: Result) => void): ConfState | undefined;
   /** A batch of entries is applied: time to answer watchers, commit, compact. */
   batchApplied(): void;
+  /** While more is applied than the disk keeps up with: resolves when it has. Rejects when the disk has failed, which is told elsewhere. */
+  backlog(): Promise<void> | undefined;
 }
 
 export interface ReplicaDeps<Result> {
@@ -71,6 +73,10 @@ export interface ReplicaOptions {
 export interface ReplicaLimits {
   /** Proposals that wait for their result. */
   readonly waitingCallsMax: number;
+  /** Linearizable reads that wait for their index. */
+  readonly waitingReadsMax: number;
+  /** Messages of other members that wait for their turn; those that come then are lost, which raft takes (etcd's figure). */
+  readonly receivedMessagesMax: number;
   /** Bytes that gather for the next batch. */
   readonly gatheredBytesMax: number;
   /** Committed entries not yet applied, above which new proposals are refused (etcd's figure). */
@@ -81,6 +87,8 @@ export interface ReplicaLimits {
 
 const defaultLimits: ReplicaLimits = {
   waitingCallsMax: 100_000,
+  waitingReadsMax: 100_000,
+  receivedMessagesMax: 4096,
   gatheredBytesMax: 256 * 1024 * 1024,
   applyGapMax: 5_000,
   sliceMs: 4,
@@ -107,6 +115,8 @@ export class Replica<Result> {
   private readonly reads: PendingReads;
   private gathered: Uint8Array[] = [];
   private gatheredBytes = 0;
+  /** Proposals stay in `gathered` until the disk has caught up. */
+  private isHeldBack = false;
   private received: Message[] = [];
   private state: 'idle' | 'scheduled' | 'persisting' | 'stopped' = 'idle';
   private ticker: Timer | undefined;
@@ -218,7 +228,11 @@ export class Replica<Result> {
       read.readable();
       return;
     }
-    this.reads.add(read);
+    if (this.reads.size >= this.limits.waitingReadsMax) {
+      read.failed('ErrGRPCRequestTooManyRequests');
+      return;
+    }
+    this.reads.add(read, this.lastTickMs);
     this.schedule();
   }
 
@@ -233,6 +247,7 @@ export class Replica<Result> {
 
   /** A message from another member. */
   receive(message: Message): void {
+    if (this.state === 'stopped' || this.received.length >= this.limits.receivedMessagesMax) return;
     this.received.push(message);
     this.schedule();
   }
@@ -254,9 +269,13 @@ export class Replica<Result> {
     const { clock, node } = this.deps;
     this.ticker = clock.setTimer(this.options.heartbeatMs, () => this.tick());
     this.lastTickMs = clock.nowMs();
-    node.tick();
-    this.waiting.expire(this.lastTickMs, this.role.leader === 0n ? 'ContextDeadlineExceeded' : 'ErrGRPCTimeout');
-    for (const context of this.reads.tick(this.lastTickMs)) node.readIndex(encodeContext(context));
+    try {
+      node.tick();
+      this.waiting.expire(this.lastTickMs, this.role.leader === 0n ? 'ContextDeadlineExceeded' : 'ErrGRPCTimeout');
+      for (const context of this.reads.tick(this.lastTickMs)) node.readIndex(encodeContext(context));
+    } catch (error) {
+      this.die(error);
+    }
     this.schedule();
   }
 
@@ -295,7 +314,7 @@ export class Replica<Result> {
     const { node } = this.deps;
     for (const message of this.received) this.stepQuietly(message);
     this.received = [];
-    if (this.gathered.length > 0) {
+    if (this.gathered.length > 0 && !this.holdsBack()) {
       const entries = this.gathered;
       this.gathered = [];
       this.gatheredBytes = 0;
@@ -305,6 +324,25 @@ export class Replica<Result> {
     }
     const context = this.role.leader === 0n ? undefined : this.reads.ask(this.lastTickMs);
     if (context !== undefined) node.readIndex(encodeContext(context));
+  }
+
+  /**
+   * Whether proposals wait for the disk to catch up with what is applied, which is all in memory until then. Only they do: messages and
+   * ticks go on. Callers feel it as time, and beyond `gatheredBytesMax` as a refusal.
+   */
+  private holdsBack(): boolean {
+    if (this.isHeldBack) return true;
+    const caughtUp = this.deps.machine.backlog();
+    if (caughtUp === undefined) return false;
+    this.isHeldBack = true;
+    caughtUp.then(
+      () => {
+        this.isHeldBack = false;
+        this.schedule();
+      },
+      (error: unknown) => this.deps.logger.debug('proposals are held for good', { error: String(error) }),
+    );
+    return true;
   }
 
   private stepQuietly(message: Message): void {
@@ -351,13 +389,18 @@ export class Replica<Result> {
           node.advance(ready);
         } catch (error) {
           this.die(error);
-          return;
         }
-        this.state = 'scheduled';
-        this.turn();
+        this.goOn();
       },
       (error) => this.die(error),
     );
+  }
+
+  /** What had to be durable is: the next turn, unless what was just applied has stopped this member. */
+  private goOn(): void {
+    if (this.state !== 'persisting') return;
+    this.state = 'scheduled';
+    this.turn();
   }
 
   private takeSnapshot(ready: Ready): void {
@@ -365,10 +408,13 @@ export class Replica<Result> {
     this.deps.installSnapshot(ready).then(
       () => {
         if (this.state !== 'persisting') return;
-        this.deps.network.send(ready.messages);
-        this.deps.node.advance(ready);
-        this.state = 'scheduled';
-        this.turn();
+        try {
+          this.deps.network.send(ready.messages);
+          this.deps.node.advance(ready);
+        } catch (error) {
+          this.die(error);
+        }
+        this.goOn();
       },
       (error) => this.die(error),
     );
