@@ -1,4 +1,4 @@
-// Builds the reference programs (etcd, etcdctl, etcdutl, bbolt) from the versions pinned in conformance/go/go.mod
+// Builds the reference programs (etcd, etcdctl, etcdutl, bbolt, h2spec) from the versions pinned in conformance/go/go.mod
 // into conformance/.bin/. A binary is fresh when it is newer than go.mod and go.sum; --force builds all again.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
@@ -10,6 +10,7 @@ const programs = [
   { name: 'etcdctl37', package: 'go.etcd.io/etcd/etcdctl/v3' },
   { name: 'etcdutl37', package: 'go.etcd.io/etcd/etcdutl/v3' },
   { name: 'bbolt', package: 'go.etcd.io/bbolt/cmd/bbolt' },
+  { name: 'h2spec', package: 'github.com/summerwind/h2spec/cmd/h2spec' },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));

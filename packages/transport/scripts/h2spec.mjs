@@ -1,13 +1,15 @@
 // Runs h2spec (generic, http2, hpack) against our server; all must pass.
 //   node scripts/h2spec.mjs [PATH TO h2spec] [further arguments of h2spec]
-// Without a path: `h2spec` from PATH. Build it with: go install github.com/summerwind/h2spec/cmd/h2spec@latest
+// Without a path: the one that `npm run build-go -w @quorate/conformance` builds.
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { silentLogger } from '@quorate/base';
 import { NodeClock } from '@quorate/base/node';
 import { createGrpcServer } from '@quorate/transport';
 import { listen } from '@quorate/transport/node';
 
-const [binary = 'h2spec', ...rest] = process.argv.slice(2);
+const built = fileURLToPath(new URL('../../../conformance/.bin/h2spec', import.meta.url));
+const [binary = built, ...rest] = process.argv.slice(2);
 const body = Buffer.from('a small body for the flow control tests\n');
 const server = createGrpcServer(
   { clock: new NodeClock(), logger: silentLogger },
