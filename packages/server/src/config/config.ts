@@ -249,6 +249,7 @@ function verifyTls(config: MemberConfig): void {
 
 /** Checks what only a first start needs: that this member is in the initial cluster with the URLs it advertises. @throws UsageError */
 export function verifyBootstrap(config: MemberConfig): void {
+  if (config.initialClusterState !== 'new') refuse('joining an existing cluster is not part of this release');
   const members = config.initialCluster;
   const described = [...members]
     .flatMap(([name, urls]) => urls.map((url) => `${name}=${url}`))

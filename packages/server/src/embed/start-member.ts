@@ -51,6 +51,12 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     'initial-cluster-token': config.initialClusterToken,
   });
   let fatal = false;
+  let giveUp: (error: unknown) => void = () => {};
+  const failure = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  // Nobody waits for it once the member serves.
+  failure.catch(() => {});
   const member = await Member.open(
     {
       clock,
@@ -67,6 +73,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
       onFatal: (error) => {
         if (fatal) return;
         fatal = true;
+        giveUp(error);
         options.onFatal(error);
       },
     },
@@ -76,23 +83,29 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   const httpServer = createHttpServer(member);
   const grpc = makeGrpcServer(clock, logger, metrics, member, config);
   member.serveOn(grpc);
+  const listeners: Listener[] = [];
   try {
-    await member.start();
-    const listeners: Listener[] = [];
-    for (const url of config.listenClientUrls) listeners.push(await bind(grpc, httpServer, url, config));
+    // A member that breaks before it has a leader would be waited for without end.
+    await Promise.race([member.start(), failure]);
+    for (const url of config.listenClientUrls) listeners.push(await bind(grpc, httpServer, url, config, logger));
     const clientUrls = listeners.map((listener, i) => boundUrl(config.listenClientUrls[i] as MemberUrl, listener));
     for (const url of clientUrls) announce(logger, url);
+    let stopped: Promise<void> | undefined;
     return {
       memberId: member.memberId,
       clusterId: member.clusterId,
       clientUrls,
       member,
-      stop: () => stopMember({ member, grpc, httpServer, listeners, stopLoopDelay, config, logger }),
+      stop: () => {
+        stopped ??= stopMember({ member, grpc, httpServer, listeners, stopLoopDelay, config, logger });
+        return stopped;
+      },
     };
   } catch (error) {
     stopLoopDelay();
+    for (const listener of listeners) await listener.close();
     grpc.close();
-    await member.stop();
+    await member.stop().catch((late: unknown) => logger.warn('failed to close what was open', { error: String(late) }));
     throw error;
   }
 }
@@ -122,20 +135,34 @@ function makeGrpcServer(
   );
 }
 
-function bind(grpc: GrpcServer, httpServer: HttpServer, url: MemberUrl, config: MemberConfig): Promise<Listener> {
+async function bind(
+  grpc: GrpcServer,
+  httpServer: HttpServer,
+  url: MemberUrl,
+  config: MemberConfig,
+  logger: Logger,
+): Promise<Listener> {
+  // A socket left by a member that was killed would refuse the bind.
+  if (isUnix(url)) rmSync(url.host, { force: true });
+  const listener = await listen(grpc, listenOptions(httpServer, url, config));
+  // A connection that could not be accepted, for want of memory for example: without a listener for it the process would end.
+  listener.server.on('error', (error) => logger.warn('failed to accept a connection', { error: error.message }));
+  return listener;
+}
+
+function listenOptions(httpServer: HttpServer, url: MemberUrl, config: MemberConfig): ListenOptions {
   const isSecure = url.scheme === 'https' || url.scheme === 'unixs';
   const tls = isSecure ? { tls: { cert: readFileSync(config.certFile), key: readFileSync(config.keyFile) } } : {};
   const common: ListenOptions = { httpServer, ...tls };
-  if (url.scheme === 'unix' || url.scheme === 'unixs') {
-    // A socket left by a member that was killed would refuse the bind.
-    rmSync(url.host, { force: true });
-    return listen(grpc, { ...common, path: url.host });
-  }
-  return listen(grpc, { ...common, host: url.host, port: url.port });
+  return isUnix(url) ? { ...common, path: url.host } : { ...common, host: url.host, port: url.port };
+}
+
+function isUnix(url: MemberUrl): boolean {
+  return url.scheme === 'unix' || url.scheme === 'unixs';
 }
 
 function boundUrl(url: MemberUrl, listener: Listener): string {
-  if (url.port !== 0 || url.scheme === 'unix' || url.scheme === 'unixs') return url.href;
+  if (url.port !== 0 || isUnix(url)) return url.href;
   return `${url.scheme}://${url.host}:${listener.port}`;
 }
 
@@ -162,8 +189,9 @@ async function stopMember(running: Running): Promise<void> {
   const { member, grpc, httpServer, listeners, config, logger } = running;
   logger.info('closing etcd server', { name: config.name, 'data-dir': config.dataDir });
   for (const listener of listeners) await listener.close();
+  member.serving.set(false);
   // Watches and keepalives would never end by themselves.
-  member.streams.endAll('ErrGRPCStopped');
+  member.streams.close('ErrGRPCStopped');
   httpServer.closeAllConnections();
   await grpc.drain(requestSlackMs + 2 * config.electionMs);
   logger.info('skipped leadership transfer for single voting member cluster', { 'local-member-id': member.memberId });

@@ -124,6 +124,43 @@ test('plain HTTP is answered on the same port', async () => {
   }
 });
 
+test('open watches, of keys and of health, do not hold a stop up, and stopping twice is fine', {
+  timeout: 5_000,
+}, async () => {
+  const member = await startQuorate({ inMemory: true });
+  const client = clientOf(member.clientUrls[0] as string);
+  const ends: Promise<number>[] = [];
+  for (const [path, request] of [
+    [services.Health.methods.Watch.path, bytes('')],
+    [
+      services.Watch.methods.Watch.path,
+      WatchRequest.encode(WatchRequest.create({ createRequest: WatchCreateRequest.create({ key: bytes('a') }) })),
+    ],
+  ] as const) {
+    const stream = client.stream(path);
+    const answered = new Promise<void>((resolve) => stream.onMessage(() => resolve()));
+    ends.push(new Promise((resolve) => stream.onEnd((status) => resolve(status.code))));
+    stream.write(request);
+    await answered;
+  }
+  await Promise.all([member.stop(), member.stop()]);
+  assert.deepEqual(await Promise.all(ends), [14, 14]);
+  client.close();
+});
+
+test('a start that fails on its second address gives up the first one', async () => {
+  const taken = await startQuorate({ inMemory: true });
+  const free = await startQuorate({ inMemory: true });
+  const [freeUrl, takenUrl] = [free.clientUrls[0] as string, taken.clientUrls[0] as string];
+  await free.stop();
+  try {
+    await assert.rejects(startQuorate({ inMemory: true, clientUrls: [freeUrl, takenUrl] }), { code: 'EADDRINUSE' });
+    await (await startQuorate({ inMemory: true, clientUrls: [freeUrl] })).stop();
+  } finally {
+    await taken.stop();
+  }
+});
+
 test('a flag that does not exist, or not with that value, is refused by its code', async () => {
   await assert.rejects(startQuorate({ inMemory: true, flags: { nonsense: '1' } }), { code: 'embed/flag' });
   await assert.rejects(startQuorate({ inMemory: true, flags: { 'snapshot-count': 'x' } }), { code: 'embed/flag' });

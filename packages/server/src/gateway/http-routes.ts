@@ -60,8 +60,16 @@ const answer = (status: number, headers: Readonly<Record<string, string>>, body:
   body,
 });
 
-/** Answers what is not gRPC: health, version, metrics. Never rejects. */
+/** Answers what is not gRPC: health, version, metrics. Never rejects: while a member stops, looking at it may fail. */
 export async function answerHttp(source: HttpSource, request: HttpRequest): Promise<HttpResponse> {
+  try {
+    return await route(source, request);
+  } catch (error) {
+    return answer(500, text, `${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+
+async function route(source: HttpSource, request: HttpRequest): Promise<HttpResponse> {
   const split = request.target.indexOf('?');
   const path = split < 0 ? request.target : request.target.slice(0, split);
   const query = new URLSearchParams(split < 0 ? '' : request.target.slice(split + 1));

@@ -1,5 +1,5 @@
 import { etcdserverpb } from '@quorate/api';
-import { type Clock, type Logger, latin1FromBytes, latin1ToBytes, utf8ToBytes } from '@quorate/base';
+import { type Clock, type Logger, latin1FromBytes, latin1ToBytes, type Timer, utf8ToBytes } from '@quorate/base';
 import {
   AlarmStore,
   Applier,
@@ -49,6 +49,8 @@ const inflightMessagesMax = 512;
 const uncommittedBytesMax = 512 * 1024 * 1024;
 /** What a request may take besides two election timeouts (etcd's figure). */
 const requestSlackMs = 5_000;
+/** Election timeouts without a leader after which streams with `hasleader` end. */
+const leaderMissesMax = 3;
 
 /**
  * A member of a cluster: its storage, its state machine and its replica put together, without sockets. Everything from
@@ -78,6 +80,9 @@ export class Member implements MemberContext, HttpSource {
   private readonly publisher: Publisher;
   private readonly header: HeaderBytes;
   private server: GrpcServer | undefined;
+  private leaderCheck: Timer | undefined;
+  /** Calls that wait for the NOSPACE alarm that is on its way; undefined when none is. */
+  private awaitingNoSpace: (() => void)[] | undefined;
 
   private constructor(
     deps: MemberDeps,
@@ -136,6 +141,7 @@ export class Member implements MemberContext, HttpSource {
     );
     this.replica = this.makeReplica(requestTimeoutMs);
     this.publisher = new Publisher({
+      clock: deps.clock,
       proposals: this.replica,
       cluster: this.cluster,
       logger: deps.logger,
@@ -149,6 +155,15 @@ export class Member implements MemberContext, HttpSource {
   /** Opens what is on disk, restores what is in memory; takes part once {@link start} is called. @throws CodedError, UsageError */
   static async open(deps: MemberDeps, config: MemberConfig): Promise<Member> {
     const storage = await openMemberStorage(deps, config);
+    try {
+      return await Member.over(deps, config, storage);
+    } catch (error) {
+      await closeStorage(storage);
+      throw error;
+    }
+  }
+
+  private static async over(deps: MemberDeps, config: MemberConfig, storage: MemberStorage): Promise<Member> {
     const electionTicks = Math.floor(config.electionMs / config.heartbeatMs);
     const lessor = new Lessor(
       { backend: storage.backend, logger: deps.logger, metrics: deps.metrics },
@@ -235,8 +250,18 @@ export class Member implements MemberContext, HttpSource {
       'cluster-version': this.cluster.version ?? 'to_be_decided',
     });
     this.replica.start();
+    this.checkLeader(0);
     await this.publisher.published;
     this.serving.set(true);
+  }
+
+  /** Looks once an election timeout whether a leader is known; streams of clients that insist on one end at the third time without (semantics 10.3). */
+  private checkLeader(missed: number): void {
+    this.leaderCheck = this.clock.setTimer(this.config.electionMs, () => {
+      const missedNow = this.hasLeader() ? 0 : missed + 1;
+      if (missedNow >= leaderMissesMax) this.streams.leaderLost();
+      this.checkLeader(missedNow);
+    });
   }
 
   /** Registers every service on a gRPC server. */
@@ -264,7 +289,7 @@ export class Member implements MemberContext, HttpSource {
       refuseForSpace,
     });
     registerCluster(server, this, replica, () => this.cluster.members);
-    registerHealth(server, this.serving);
+    registerHealth(server, this.serving, this.streams);
     registerMaintenance(server, this, {
       backend: storage.backend,
       raftIndex: () => replica.committedIndex,
@@ -290,14 +315,14 @@ export class Member implements MemberContext, HttpSource {
   /** Stops taking part and closes the files. Calls that wait are failed; answers already given are durable. */
   async stop(): Promise<void> {
     this.serving.set(false);
+    this.leaderCheck?.cancel();
+    this.publisher.stop();
     this.expiry.demote();
     this.replica.stop();
     this.hub.close();
     this.store.close();
     await this.snapshotter.stop();
-    await this.storage.wal.close();
-    await this.storage.backend.close();
-    await this.storage.directory.close();
+    await closeStorage(this.storage);
   }
 
   /** Where writes go in. */
@@ -398,9 +423,32 @@ export class Member implements MemberContext, HttpSource {
       then();
       return;
     }
+    if (this.awaitingNoSpace !== undefined) {
+      this.awaitingNoSpace.push(then);
+      return;
+    }
+    this.awaitingNoSpace = [then];
     this.logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': this.quota.bytes });
-    this.replica.propose(RequestField.alarm, encodeAlarm(this.memberId, 1, true), { applied: then, failed: then });
+    const done = () => {
+      const waiting = this.awaitingNoSpace ?? [];
+      this.awaitingNoSpace = undefined;
+      for (const callback of waiting) callback();
+    };
+    this.replica.propose(RequestField.alarm, encodeAlarm(this.memberId, 1, true), { applied: done, failed: done });
   }
+}
+
+/** Closes all files, also when one of them cannot be; then the first failure is thrown. */
+async function closeStorage({ wal, backend, directory }: MemberStorage): Promise<void> {
+  const failures: unknown[] = [];
+  for (const file of [wal, backend, directory]) {
+    try {
+      await file.close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 function makeNode(deps: MemberDeps, config: MemberConfig, storage: MemberStorage): RawNode {

@@ -1,6 +1,6 @@
-import { CodedError } from '@quorate/base';
+import { CodedError, type Logger } from '@quorate/base';
 import { type Bootstrap, Cluster, decodeV2Store, makeBootstrap } from '@quorate/machine';
-import { type ConfState, emptyBytes, emptyConfState, MemoryStorage } from '@quorate/raft';
+import { type ConfState, emptyBytes, emptyConfState, isEmptyHardState, MemoryStorage } from '@quorate/raft';
 import {
   type Backend,
   DataDirectory,
@@ -17,6 +17,8 @@ import {
   zeroSnapshot,
 } from '@quorate/storage';
 import { type MemberConfig, verifyBootstrap } from '../config/config.ts';
+import { UsageError } from '../config/parse.ts';
+import { noPeers } from '../replica/peer-network.ts';
 import type { MemberDeps } from './member-deps.ts';
 
 /** Everything a member has on disk, open, and what raft starts from. */
@@ -44,42 +46,149 @@ export async function openMemberStorage(deps: MemberDeps, config: MemberConfig):
     'data-dir': layout.root,
     ...(isRestart ? { 'dir-type': 'member' } : {}),
   });
-  if (!isRestart) verifyBootstrap(config);
-  const directory = await DataDirectory.open(deps, layout);
-  const snapshots = new SnapshotStore(deps, layout.snap);
-  await snapshots.removeLeftovers();
-  const start = isRestart ? await findSnapshot(deps, layout.wal, snapshots) : noSnapshot;
-  if (start.index > 0 && !(await disk.exists(layout.database))) {
-    throw new CodedError('member/no-database', `database file (${layout.database}) of the backend is missing`);
+  if (!isRestart) {
+    verifyBootstrap(config);
+    // It would wait for ever for a leader that nobody can tell it of.
+    if (deps.network === noPeers && config.initialCluster.size > 1) {
+      throw new UsageError('a cluster of several members is not part of this release', 1, false);
+    }
   }
-  const backend = await openBackend(deps, layout.database, {
+  const opened = new OpenFiles();
+  try {
+    const directory = opened.add(await DataDirectory.open(deps, layout));
+    const snapshots = new SnapshotStore(deps, layout.snap);
+    await snapshots.removeLeftovers();
+    const start = isRestart ? await findSnapshot(deps, layout.wal, snapshots) : noSnapshot;
+    if (start.index > 0 && !(await disk.exists(layout.database))) {
+      throw new CodedError('member/no-database', `database file (${layout.database}) of the backend is missing`);
+    }
+    const backend = opened.add(await openDatabase(deps, config, layout.database));
+    const cluster = new Cluster({ backend, logger });
+    if (cluster.members.length === 0 && start.data.length > 0) cluster.replaceWith(decodeV2Store(start.data));
+    // A new log would be made beside the data of another: the WAL directory of the configuration is the wrong one, then.
+    if (!isRestart) checkDatabase(deps, layout.database, backend.consistentIndex, 0, 0);
+    const log = isRestart ? await openLog(deps, config, layout.wal, start) : await createLog(deps, config, layout.wal);
+    opened.add(log.wal);
+    checkDatabase(deps, layout.database, backend.consistentIndex, start.index, log.raftStorage.lastIndex());
+    return { directory, backend, snapshots, cluster, snapshot: start, ...log };
+  } catch (error) {
+    await opened.closeAll(logger);
+    throw error;
+  }
+}
+
+/** What is open already when the rest cannot be opened: whoever embeds a member may try again. */
+class OpenFiles {
+  private readonly files: { close(): Promise<void> }[] = [];
+
+  add<F extends { close(): Promise<void> }>(file: F): F {
+    this.files.unshift(file);
+    return file;
+  }
+
+  async closeAll(logger: Logger): Promise<void> {
+    for (const file of this.files) {
+      await file.close().catch((error: unknown) => logger.warn('failed to close a file', { error: String(error) }));
+    }
+  }
+}
+
+async function openDatabase(deps: MemberDeps, config: MemberConfig, path: string): Promise<Backend> {
+  const backend = await openBackend(deps, path, {
     batchIntervalMs: config.backendBatchIntervalMs,
     batchLimit: config.backendBatchLimit,
     onFatal: deps.onFatal,
   });
-  logger.info('opened backend db', { path: layout.database });
-  const cluster = new Cluster({ backend, logger });
-  if (cluster.members.length === 0 && start.data.length > 0) cluster.replaceWith(decodeV2Store(start.data));
-  const walOptions = { directory: layout.wal, unsafeNoSync: config.unsafeNoFsync };
-  const common = { directory, backend, snapshots, cluster, snapshot: start };
-  if (!isRestart) {
-    const bootstrap = makeBootstrap(
-      deps.sha1,
-      [...config.initialCluster].map(([name, peerUrls]) => ({ name, peerUrls })),
-      config.initialClusterToken,
-    );
-    const memberId = ownId(bootstrap, config);
-    const { clusterId } = bootstrap;
-    const wal = await Wal.create(deps, walOptions, encodeWalMetadata({ nodeId: memberId, clusterId }));
-    return { ...common, memberId, clusterId, wal, raftStorage: new MemoryStorage(), bootstrap };
+  deps.logger.info('opened backend db', { path });
+  return backend;
+}
+
+type OpenedLog = Pick<MemberStorage, 'memberId' | 'clusterId' | 'wal' | 'raftStorage' | 'bootstrap'>;
+
+const walOptionsOf = (config: MemberConfig, directory: string) => ({ directory, unsafeNoSync: config.unsafeNoFsync });
+
+function bootstrapOf(deps: MemberDeps, config: MemberConfig): Bootstrap {
+  const members = [...config.initialCluster].map(([name, peerUrls]) => ({ name, peerUrls }));
+  return makeBootstrap(deps.sha1, members, config.initialClusterToken);
+}
+
+async function createLog(deps: MemberDeps, config: MemberConfig, directory: string): Promise<OpenedLog> {
+  const bootstrap = bootstrapOf(deps, config);
+  const memberId = ownId(bootstrap, config);
+  const { clusterId } = bootstrap;
+  const metadata = encodeWalMetadata({ nodeId: memberId, clusterId });
+  const wal = await Wal.create(deps, walOptionsOf(config, directory), metadata);
+  return { memberId, clusterId, wal, raftStorage: new MemoryStorage(), bootstrap };
+}
+
+async function openLog(
+  deps: MemberDeps,
+  config: MemberConfig,
+  directory: string,
+  start: StartPoint,
+): Promise<OpenedLog> {
+  const { wal, content } = await Wal.open(deps, walOptionsOf(config, directory), {
+    index: start.index,
+    term: start.term,
+  });
+  try {
+    const { nodeId: memberId, clusterId } = decodeWalMetadata(wal.metadata);
+    const raftStorage = new MemoryStorage();
+    if (start.index === 0 && isEmptyHardState(content.hardState)) {
+      const bootstrap = bootstrapAgain(deps, config, memberId, clusterId);
+      return { memberId, clusterId, wal, raftStorage, bootstrap };
+    }
+    if (start.index > 0) raftStorage.applySnapshot({ data: emptyBytes, metadata: start });
+    raftStorage.setHardState(content.hardState);
+    raftStorage.append(content.entries);
+    return { memberId, clusterId, wal, raftStorage, bootstrap: undefined };
+  } catch (error) {
+    await wal.close();
+    throw error;
   }
-  const { wal, content } = await Wal.open(deps, walOptions, { index: start.index, term: start.term });
-  const { nodeId: memberId, clusterId } = decodeWalMetadata(wal.metadata);
-  const raftStorage = new MemoryStorage();
-  if (start.index > 0) raftStorage.applySnapshot({ data: emptyBytes, metadata: start });
-  raftStorage.setHardState(content.hardState);
-  raftStorage.append(content.entries);
-  return { ...common, memberId, clusterId, wal, raftStorage, bootstrap: undefined };
+}
+
+/**
+ * The first start ended after the log was made and before its first entries were durable, so nobody was told anything: the bootstrap is done
+ * once more, and only if the configuration still describes the same cluster. Without it raft would wait for members it does not know.
+ */
+function bootstrapAgain(deps: MemberDeps, config: MemberConfig, memberId: bigint, clusterId: bigint): Bootstrap {
+  const unfinished = 'the first start of this member was interrupted';
+  if (config.initialClusterState !== 'new') {
+    throw new CodedError('member/unfinished-bootstrap', `${unfinished}; remove its data directory and add it again`);
+  }
+  verifyBootstrap(config);
+  const bootstrap = bootstrapOf(deps, config);
+  if (bootstrap.clusterId !== clusterId || ownId(bootstrap, config) !== memberId) {
+    throw new CodedError(
+      'member/unfinished-bootstrap',
+      `${unfinished}, and its configuration was another one: it was to become member ${memberId.toString(16)} of cluster ${clusterId.toString(16)}`,
+    );
+  }
+  deps.logger.warn('the first start was interrupted; bootstrapping once more', { 'local-member-id': memberId });
+  return bootstrap;
+}
+
+/**
+ * The database must belong to the log: entries up to its index are taken as applied, and those from the snapshot to it must still be there.
+ * @throws CodedError member/database-mismatch rather than leave out entries or apply them to the wrong state
+ */
+function checkDatabase(deps: MemberDeps, path: string, index: number, snapshotIndex: number, lastIndex: number): void {
+  if (index > lastIndex) {
+    throw new CodedError(
+      'member/database-mismatch',
+      `database file (${path} index ${index}) is ahead of the write-ahead log (last index ${lastIndex}): is it the right WAL directory?`,
+    );
+  }
+  if (index >= snapshotIndex) return;
+  if (index > 0) {
+    throw new CodedError(
+      'member/database-mismatch',
+      `database file (${path} index ${index}) does not match with snapshot (index ${snapshotIndex})`,
+    );
+  }
+  // Data of an etcd that was only ever used through its version 2 API.
+  deps.logger.warn('consistent index was never saved', { 'snapshot-index': snapshotIndex });
 }
 
 interface StartPoint extends WalSnapshot {

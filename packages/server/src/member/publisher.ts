@@ -1,10 +1,14 @@
 import { etcdserverpb, membershippb } from '@quorate/api';
-import type { Logger } from '@quorate/base';
+import type { Clock, Logger, Timer } from '@quorate/base';
 import type { Cluster } from '@quorate/machine';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
 import { clusterVersion } from '../version.ts';
 
+/** Pause before what was refused is said again; at once would be in the turn that refused it, without an end. */
+const retryMs = 500;
+
 export interface PublisherDeps {
+  readonly clock: Clock;
   readonly proposals: Proposals;
   readonly cluster: Cluster;
   readonly logger: Logger;
@@ -18,6 +22,7 @@ export class Publisher {
   private readonly deps: PublisherDeps;
   private publishing = false;
   private settingVersion = false;
+  private retryTimer: Timer | undefined;
   private resolvePublished: () => void = () => {};
   /** Resolves once the member's name and client URLs went through the log. */
   readonly published: Promise<void>;
@@ -35,10 +40,15 @@ export class Publisher {
     if (isLeader && this.deps.cluster.version === undefined) this.setVersion();
   }
 
+  /** Nothing is said again. */
+  stop(): void {
+    this.retryTimer?.cancel();
+  }
+
   private publish(): void {
     if (this.publishing) return;
     this.publishing = true;
-    const { memberId, name, clientUrls, proposals, logger } = this.deps;
+    const { clock, memberId, name, clientUrls, proposals, logger } = this.deps;
     const request = membershippb.ClusterMemberAttrSetRequest.create({
       memberId,
       memberAttributes: membershippb.Attributes.create({ name, clientUrls: [...clientUrls] }),
@@ -50,9 +60,12 @@ export class Publisher {
         this.resolvePublished();
       },
       failed: (symbol) => {
+        if (symbol === 'ErrGRPCStopped') return;
         logger.warn('failed to publish local member to cluster through raft', { error: symbol });
-        this.publishing = false;
-        if (symbol !== 'ErrGRPCStopped') this.publish();
+        this.retryTimer = clock.setTimer(retryMs, () => {
+          this.publishing = false;
+          this.publish();
+        });
       },
     });
   }

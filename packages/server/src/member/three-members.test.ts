@@ -117,11 +117,16 @@ test('three members elect a leader, replicate, forward writes and survive the lo
     }
     assert.deepEqual(new Set(members.map((member) => member.revision())), new Set([3]));
 
+    const ended: string[] = [];
+    leader.streams.add((symbol) => ended.push(`needs a leader: ${symbol}`), true);
+    leader.streams.add((symbol) => ended.push(`does not: ${symbol}`), false);
     network.cutOff.add(leader.memberId);
     await until(() => followers.some((member) => member.isLeader()));
     const successor = followers.find((member) => member.isLeader()) as Member;
     await put(successor, 'k', 'by the successor');
     await assert.rejects(put(leader, 'k', 'lost'), /ErrGRPCTimeout|ContextDeadlineExceeded/);
+    await until(() => ended.length > 0);
+    assert.deepEqual(ended, ['needs a leader: ErrGRPCNoLeader']);
 
     network.cutOff.clear();
     await until(() => members.every((member) => member.revision() === successor.revision()));

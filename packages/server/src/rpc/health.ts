@@ -1,6 +1,7 @@
 import { healthpb, services } from '@quorate/api';
 import type { GrpcServer } from '@quorate/transport';
 import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
+import type { OpenStreams } from './member-context.ts';
 
 /** Tells the present status and each change of it. */
 export interface ServingStatus {
@@ -14,7 +15,7 @@ const servingStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 const knownServices = new Set(['']);
 
 /** Serves grpc.health.v1.Health. */
-export function registerHealth(server: GrpcServer, status: ServingStatus): void {
+export function registerHealth(server: GrpcServer, status: ServingStatus, streams: OpenStreams): void {
   const current = () => ({ status: status.isServing() ? servingStatus.serving : servingStatus.notServing });
   server.registerUnary(services.Health.methods.Check.path, (call, bytes) => {
     const request = decodeRequest(call, healthpb.HealthCheckRequest, bytes);
@@ -26,7 +27,14 @@ export function registerHealth(server: GrpcServer, status: ServingStatus): void 
     replyMessage(call, healthpb.HealthCheckResponse, healthpb.HealthCheckResponse.create(current()));
   });
   server.registerStream(services.Health.methods.Watch.path, (call) => {
+    if (streams.isClosed) {
+      failCall(call, 'ErrGRPCStopped');
+      return;
+    }
+    let isWatching = false;
     call.onMessage((bytes) => {
+      if (isWatching) return;
+      isWatching = true;
       const request = decodeRequest(call, healthpb.HealthCheckRequest, bytes);
       if (request === undefined) return;
       const tell = () => {
@@ -34,7 +42,15 @@ export function registerHealth(server: GrpcServer, status: ServingStatus): void 
         writeMessage(call, healthpb.HealthCheckResponse, healthpb.HealthCheckResponse.create(message));
       };
       tell();
-      call.onCancel(status.onChange(tell));
+      const stopTelling = status.onChange(tell);
+      const endWatching = streams.add((symbol) => {
+        stopTelling();
+        failCall(call, symbol);
+      }, false);
+      call.onCancel(() => {
+        stopTelling();
+        endWatching();
+      });
     });
     call.onEnd(() => {});
   });

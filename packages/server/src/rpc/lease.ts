@@ -4,7 +4,7 @@ import { type ApplyResult, type LeaseExpiry, type Lessor, leaseCost, type Quota,
 import type { GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
 import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
 import type { MemberContext } from './member-context.ts';
-import { refuseCall, refuseStream } from './preconditions.ts';
+import { needsLeader, refuseCall, refuseStream } from './preconditions.ts';
 import { CallOutcome, type Proposals, RequestField } from './proposals.ts';
 import { makeHeader } from './response-header.ts';
 
@@ -115,7 +115,7 @@ function serveTimeToLive(call: UnaryCall, bytes: Uint8Array, member: MemberConte
 }
 
 function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSource): void {
-  const endKeeping = member.streams.add((symbol) => failCall(call, symbol));
+  const endKeeping = member.streams.add((symbol) => failCall(call, symbol), needsLeader(call));
   let pendingAnswers = 0;
   let clientIsDone = false;
   const endIfDone = () => {
@@ -153,7 +153,10 @@ function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSo
         answer(request.id, header, ttl);
         endIfDone();
       },
-      () => failCall(call, 'ErrGRPCTimeout'),
+      () => {
+        endKeeping();
+        failCall(call, 'ErrGRPCTimeout');
+      },
     );
   });
   call.onEnd(() => {

@@ -1,25 +1,54 @@
 import type { ErrorSymbol } from '@quorate/api';
 import type { Clock, Logger } from '@quorate/base';
 
+interface OpenStream {
+  readonly end: (symbol: ErrorSymbol) => void;
+  readonly needsLeader: boolean;
+}
+
 /** Open streams that must end when the member stops or loses its leader. */
 export class OpenStreams {
-  private readonly ends = new Set<(symbol: ErrorSymbol) => void>();
+  private readonly open = new Set<OpenStream>();
+  private closed = false;
 
-  /** @returns what takes the stream off the list again. */
-  add(end: (symbol: ErrorSymbol) => void): () => void {
-    this.ends.add(end);
+  /**
+   * @param needsLeader the client asked for a member that knows its leader (`hasleader`).
+   * @returns what takes the stream off the list again.
+   */
+  add(end: (symbol: ErrorSymbol) => void, needsLeader: boolean): () => void {
+    const stream = { end, needsLeader };
+    this.open.add(stream);
     return () => {
-      this.ends.delete(end);
+      this.open.delete(stream);
     };
   }
 
   get size(): number {
-    return this.ends.size;
+    return this.open.size;
   }
 
-  endAll(symbol: ErrorSymbol): void {
-    for (const end of [...this.ends]) end(symbol);
-    this.ends.clear();
+  /** The member stops: no stream is to be added any more. */
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** Ends all, and takes no more: a client that opens its watch again at once would hold the stop up. */
+  close(symbol: ErrorSymbol): void {
+    this.closed = true;
+    this.endWhere(symbol, () => true);
+  }
+
+  /** Ends the streams of clients that asked for a leader. */
+  leaderLost(): void {
+    this.endWhere('ErrGRPCNoLeader', (stream) => stream.needsLeader);
+  }
+
+  private endWhere(symbol: ErrorSymbol, isMeant: (stream: OpenStream) => boolean): void {
+    for (const stream of [...this.open]) {
+      if (!isMeant(stream)) continue;
+      this.open.delete(stream);
+      stream.end(symbol);
+    }
   }
 }
 

@@ -12,14 +12,23 @@ export function refuseCall(call: Call, member: MemberContext, servedByLearner: b
     failCall(call, 'ErrGRPCNotSupportedForLearner');
     return true;
   }
-  if (member.leader() === 0n && call.metadata.get('hasleader') === 'true') {
+  if (member.leader() === 0n && needsLeader(call)) {
     failCall(call, 'ErrGRPCNoLeader');
     return true;
   }
   return false;
 }
 
-/** The same for a stream that a learner does not serve. */
+/** The same for a stream that a learner does not serve and that ends only when the client, or the stop, ends it. */
 export function refuseStream(call: Call, member: MemberContext): boolean {
+  if (member.streams.isClosed) {
+    failCall(call, 'ErrGRPCStopped');
+    return true;
+  }
   return refuseCall(call, member, false);
+}
+
+/** Whether the client asked to be served only by a member that knows its leader. */
+export function needsLeader(call: Call): boolean {
+  return call.metadata.get('hasleader') === 'true';
 }

@@ -3,7 +3,7 @@ import type { WatchHub, WatchOutput } from '@quorate/machine';
 import type { GrpcServer, StreamCall } from '@quorate/transport';
 import { decodeRequest, failCall } from './answers.ts';
 import type { MemberContext } from './member-context.ts';
-import { refuseStream } from './preconditions.ts';
+import { needsLeader, refuseStream } from './preconditions.ts';
 
 /** Serves etcdserverpb.Watch: frames what the hub's streams say and feeds them what clients ask. */
 export function registerWatch(server: GrpcServer, member: MemberContext, hub: WatchHub): void {
@@ -36,7 +36,7 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
   const endWatching = member.streams.add((symbol) => {
     stream.close();
     failCall(call, symbol);
-  });
+  }, needsLeader(call));
   call.onMessage((bytes) => {
     const request = decodeRequest(call, etcdserverpb.WatchRequest, bytes);
     if (request === undefined) {
