@@ -60,7 +60,7 @@ function refuseUsage(error: UsageError): void {
   process.exitCode = exitCode;
 }
 
-/** Runs a member until a signal stops it. Never rejects: what goes wrong is logged and sets the exit code. */
+/** Runs a member until a signal stops it. What goes wrong is logged in one line and ends the process with an exit code. */
 export async function serve(args: readonly string[], environment: Environment): Promise<void> {
   if (args.some((argument) => /^--?(?:h|help)$/.test(argument))) {
     process.stderr.write(usageText);
@@ -94,19 +94,26 @@ export async function serve(args: readonly string[], environment: Environment): 
   for (const name of settingsWithoutEffect(settings)) {
     logger.warn('this flag is known but nothing acts on it yet', { flag: `--${name}` });
   }
+  const onFatal = (error: unknown): never => {
+    logger.error('the member stops because it cannot go on', { error: describeError(error), ...stackOf(error) });
+    process.exit(1);
+  };
+  // A broken invariant in a handler, say: a state that nobody knows is not gone on with.
+  process.on('uncaughtException', onFatal);
+  process.on('unhandledRejection', onFatal);
   try {
-    const member = await startMember(config, {
-      logger,
-      onFatal: (error) => {
-        logger.error('the member stops because it cannot go on', { error: describeError(error) });
-        process.exit(1);
-      },
-    });
+    const member = await startMember(config, { logger, onFatal });
     stopOnSignals(member, logger);
   } catch (error) {
-    logger.error('bootstrap failed', { error: describeError(error) });
-    process.exitCode = 1;
+    logger.error('bootstrap failed', { error: describeError(error), ...stackOf(error) });
+    // Whatever is still open must not keep the process.
+    process.exit(1);
   }
+}
+
+/** Where it broke; what has a code says enough by its message. */
+function stackOf(error: unknown): { stacktrace?: string } {
+  return error instanceof Error && !('code' in error) && error.stack !== undefined ? { stacktrace: error.stack } : {};
 }
 
 function describeError(error: unknown): string {
