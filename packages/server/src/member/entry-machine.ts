@@ -22,6 +22,8 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   private readonly deps: EntryMachineDeps;
   /** Term of the last applied entry; 0 before any. */
   appliedTerm = 0;
+  /** Bytes of all entries applied since the start. */
+  appliedBytes = 0;
 
   constructor(deps: EntryMachineDeps) {
     this.deps = deps;
@@ -34,6 +36,7 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   apply(entry: Entry, answer: (idHigh: number, idLow: number, result: ApplyResult) => void): void {
     this.deps.applier.apply(entry, answer);
     this.appliedTerm = entry.term;
+    this.appliedBytes += entry.data.length;
   }
 
   applyConfChange(entry: Entry): ConfState | undefined {

@@ -397,7 +397,7 @@ export class Member implements MemberContext, HttpSource {
     if (replica.isLeader && !this.expiry.isPrimary && machine.appliedTerm === replica.term) {
       this.expiry.promote(this.config.electionMs);
     }
-    this.snapshotter.applied(machine.appliedIndex, machine.appliedTerm, replica.configuration);
+    this.snapshotter.applied(machine.appliedIndex, machine.appliedTerm, replica.configuration, machine.appliedBytes);
     if (this.hasLeader()) this.publisher.leaderKnown(replica.isLeader);
   }
 

@@ -23,8 +23,13 @@ export interface SnapshotterOptions {
   readonly snapshotsMax: number;
 }
 
-/** How many applied entries the log in memory may grow before it is cut. */
+/** How many applied entries, and bytes of them, the log in memory may grow before it is cut. */
 const compactEveryEntries = 1000;
+const compactEveryBytes = 64 * 1024 * 1024;
+/** A snapshot is due after so many bytes of entries, too: a restart reads all that is behind the last one into memory. */
+const snapshotEveryBytes = 256 * 1024 * 1024;
+/** Entries kept in memory by the only member: nobody has to catch up. */
+const catchUpEntriesAlone = 100;
 const purgeEveryMs = 30_000;
 
 /** Keeps the log short: snapshots on disk after so many entries, fewer entries in memory, old files removed. */
@@ -32,7 +37,9 @@ export class Snapshotter {
   private readonly deps: SnapshotterDeps;
   private readonly options: SnapshotterOptions;
   private lastIndex: number;
+  private lastBytes = 0;
   private compactedAt: number;
+  private compactedBytes = 0;
   private running: Promise<void> | undefined;
   private stopped = false;
   private purgeTimer: Timer | undefined;
@@ -46,10 +53,15 @@ export class Snapshotter {
     this.purgeLater();
   }
 
-  /** Called after each applied batch. */
-  applied(index: number, term: number, confState: ConfState): void {
-    if (index - this.compactedAt >= compactEveryEntries) this.compactMemory(index, confState);
-    if (this.running !== undefined || this.stopped || index - this.lastIndex <= this.options.snapshotCount) return;
+  /** Called after each applied batch. @param bytes of all entries applied since the start. */
+  applied(index: number, term: number, confState: ConfState, bytes: number): void {
+    if (index - this.compactedAt >= compactEveryEntries || bytes - this.compactedBytes >= compactEveryBytes) {
+      this.compactedBytes = bytes;
+      this.compactMemory(index, confState);
+    }
+    if (this.running !== undefined || this.stopped) return;
+    if (index - this.lastIndex <= this.options.snapshotCount && bytes - this.lastBytes < snapshotEveryBytes) return;
+    this.lastBytes = bytes;
     this.running = this.save(index, term, confState).then(
       () => {
         this.running = undefined;
@@ -72,7 +84,9 @@ export class Snapshotter {
     const { raftStorage } = this.deps;
     this.compactedAt = index;
     raftStorage.createSnapshot(index, confState, emptyBytes);
-    const keepFrom = index - this.options.catchUpEntries;
+    const { catchUpEntries } = this.options;
+    const isAlone = confState.voters.length + confState.learners.length + confState.votersOutgoing.length === 1;
+    const keepFrom = index - (isAlone ? Math.min(catchUpEntries, catchUpEntriesAlone) : catchUpEntries);
     if (keepFrom > raftStorage.firstIndex()) raftStorage.compact(keepFrom);
   }
 

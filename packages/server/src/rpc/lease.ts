@@ -41,6 +41,9 @@ export function registerLease(server: GrpcServer, member: MemberContext, source:
   });
 }
 
+/** Renewals of a stream that wait for the revoke of their expired lease; beyond them no more are read. */
+const pendingRenewalsMax = 128;
+
 /** A free id that the server picks: positive, not 0. */
 function pickId(source: LeaseSource): bigint {
   for (;;) {
@@ -146,10 +149,10 @@ function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSo
       answer(request.id, header, renewed);
       return;
     }
-    pendingAnswers++;
+    if (++pendingAnswers >= pendingRenewalsMax) call.pause();
     renewed.then(
       (ttl) => {
-        pendingAnswers--;
+        if (pendingAnswers-- === pendingRenewalsMax) call.resume();
         answer(request.id, header, ttl);
         endIfDone();
       },

@@ -26,7 +26,12 @@ export function registerRange(server: GrpcServer, member: MemberContext, source:
   server.registerStream(
     methods.RangeStream.path,
     (call) => {
-      call.onMessage((bytes) => serveRangeStream(call, copyBytes(bytes), member, source));
+      // The stream is for one request.
+      let isServed = false;
+      call.onMessage((bytes) => {
+        if (!isServed) serveRangeStream(call, copyBytes(bytes), member, source);
+        isServed = true;
+      });
       call.onEnd(() => {});
     },
     'server_stream',
