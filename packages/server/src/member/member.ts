@@ -42,8 +42,9 @@ import { ServingState } from './serving-state.ts';
 import { Snapshotter } from './snapshotter.ts';
 
 const heartbeatTick = 1;
-/** Bytes of entries in one append message, and of committed entries taken in one go: a bound on one turn of applying. */
+/** Bytes of entries in one append message, and of committed entries applied in one stretch. */
 const messageBytesMax = 512 * 1024;
+const applyBytesMax = 256 * 1024;
 const inflightMessagesMax = 512;
 /** Payload that may be proposed and not yet committed. */
 const uncommittedBytesMax = 512 * 1024 * 1024;
@@ -154,9 +155,18 @@ export class Member implements MemberContext, HttpSource {
 
   /** Opens what is on disk, restores what is in memory; takes part once {@link start} is called. @throws CodedError, UsageError */
   static async open(deps: MemberDeps, config: MemberConfig): Promise<Member> {
-    const storage = await openMemberStorage(deps, config);
+    let member: Member | undefined;
+    const own: MemberDeps = {
+      ...deps,
+      onFatal: (error) => {
+        member?.cease();
+        deps.onFatal(error);
+      },
+    };
+    const storage = await openMemberStorage(own, config);
     try {
-      return await Member.over(deps, config, storage);
+      member = await Member.over(own, config, storage);
+      return member;
     } catch (error) {
       await closeStorage(storage);
       throw error;
@@ -182,6 +192,12 @@ export class Member implements MemberContext, HttpSource {
     return member;
   }
 
+  /** Something broke, perhaps in the middle of an entry: nothing more may become durable or be answered. */
+  private cease(): void {
+    this.storage.backend.abandon();
+    this.replica.stop();
+  }
+
   private makeMachine(): EntryMachine {
     const { backend, cluster } = this.storage;
     const applier = new Applier(
@@ -201,6 +217,7 @@ export class Member implements MemberContext, HttpSource {
         quota: this.quota,
         logger: this.logger,
         onOverQuota: () => this.raiseNoSpace(),
+        isAwaited: (idHigh, idLow) => this.replica.isAwaited(idHigh, idLow),
       },
       this.storage.snapshot.index,
     );
@@ -459,7 +476,7 @@ function makeNode(deps: MemberDeps, config: MemberConfig, storage: MemberStorage
     storage: storage.raftStorage,
     random: deps.random,
     maxSizePerMsg: messageBytesMax,
-    maxCommittedSizePerReady: messageBytesMax,
+    maxCommittedSizePerReady: applyBytesMax,
     maxUncommittedEntriesSize: uncommittedBytesMax,
     maxInflightMsgs: inflightMessagesMax,
     checkQuorum: true,

@@ -140,6 +140,11 @@ export class Replica<Result> {
     this.confState = options.confState;
   }
 
+  /** Whether a call here waits for the request with this id. */
+  isAwaited(idHigh: number, idLow: number): boolean {
+    return this.waiting.has(this.deps.ids.sequenceOf(idHigh, idLow));
+  }
+
   /** Proposals that wait for their result. */
   get pendingProposals(): number {
     return this.waiting.size;

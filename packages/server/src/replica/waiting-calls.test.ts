@@ -27,6 +27,7 @@ test('behaves as a map of sequences, whatever is left out, taken or grown', () =
         twin.set(next, call);
       } else {
         const sequence = random.nextUint32() % (next + 2);
+        assert.equal(waiting.has(sequence), twin.has(sequence), `seed ${seed} step ${step}`);
         assert.equal(waiting.take(sequence), twin.get(sequence), `seed ${seed} step ${step}`);
         twin.delete(sequence);
         const [oldest] = twin.keys();

@@ -44,6 +44,10 @@ export class WaitingCalls<Result> {
     this.count++;
   }
 
+  has(sequence: number): boolean {
+    return sequence >= this.oldest && sequence < this.next && this.calls[sequence % (this.mask + 1)] !== undefined;
+  }
+
   /** Hands out the call behind a sequence, once. */
   take(sequence: number): PendingCall<Result> | undefined {
     if (sequence < this.oldest || sequence >= this.next) return undefined;

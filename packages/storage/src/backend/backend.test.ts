@@ -311,3 +311,21 @@ test('whoever writes too much is told to wait', async () => {
   assert.equal(backend.whenBelow(), undefined);
   await backend.close();
 });
+
+test('what is abandoned does not become durable, by nobody who waits and not by closing', async () => {
+  const disk = new MemoryDisk();
+  const backend = await open(disk, { batchIntervalMs: 1 });
+  backend.putRevision(2, 0, false, bytes('whole'));
+  backend.setConsistentIndex(5, 1);
+  await backend.commit();
+  // Half of an entry: its index is not set yet.
+  backend.putRevision(3, 0, false, bytes('half'));
+  backend.abandon();
+  await assert.rejects(backend.commit());
+  assert.throws(() => backend.putRevision(3, 1, false, bytes('more')));
+  await backend.close();
+  const again = await open(disk);
+  assert.deepEqual(everything(again), [`2/0=${Buffer.from('whole').toString('hex')}`]);
+  assert.equal(again.consistentIndex, 5);
+  await again.close();
+});

@@ -102,6 +102,12 @@ export interface Backend extends BackendReader {
   /** Rewrites the file without its free pages. Reads and writes go on meanwhile; only commits wait. */
   defragment(): Promise<void>;
 
+  /**
+   * Commits nothing any more, for a member that has to stop in the middle of an entry: what is half applied must not become durable. Writes
+   * throw from here on; {@link close} then only closes.
+   */
+  abandon(): void;
+
   /** Commits what is pending and closes the file; reads and writes then throw `backend/closed`. */
   close(): Promise<void>;
 }

@@ -267,7 +267,7 @@ class BboltBackend implements Backend {
 
   /** Closes the current batch at once and commits it; and so on while another is due. */
   private async run(): Promise<void> {
-    while (this.isDue && this.pause === undefined) {
+    while (this.isDue && this.pause === undefined && this.state === 'open') {
       const batch = this.freeze();
       const startMs = this.clock.nowMs();
       const transaction = this.database.beginWrite();
@@ -308,6 +308,14 @@ class BboltBackend implements Backend {
     const before = this.committed;
     this.committed = new CommittedReader(this.database.beginRead());
     before.close();
+  }
+
+  abandon(): void {
+    if (this.state !== 'open') return;
+    this.failure = new Error('the member has stopped');
+    this.state = 'failed';
+    this.timer?.cancel();
+    for (const waiter of [this.currentDone, this.belowWaiter]) waiter?.reject(this.stateError());
   }
 
   private fail(error: unknown): void {

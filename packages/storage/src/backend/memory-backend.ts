@@ -134,6 +134,8 @@ class MemoryBackend implements Backend {
     this.open().revisions.squeeze();
   }
 
+  abandon(): void {}
+
   async close(): Promise<void> {
     this.closed = true;
     this.content = new MemoryContent();

@@ -57,6 +57,15 @@ export abstract class ServerCall extends Http2Stream implements DeadlineEntry {
     else this.finishWith(code, message);
   }
 
+  /** Ends a call that the handler did not end: it is told, as when the client goes away, so that it lets go of what it holds. */
+  protected failUnasked(code: number, message: string): void {
+    if (this.finished) return;
+    const callback = this.cancelCallback;
+    this.cancelled = true;
+    this.finishWith(code, message);
+    callback?.();
+  }
+
   /** Ends the call with this status, behind what is queued. */
   protected finishWith(code: number, message: string): void {
     this.settle(code);

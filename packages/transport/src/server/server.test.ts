@@ -222,6 +222,29 @@ describe('deadlines', () => {
 });
 
 describe('streams', () => {
+  test('a handler whose call is ended by a bad message is told, so that it lets go of what it holds', () => {
+    const tooLarge = message(new Uint8Array(11));
+    const badPrefix = Uint8Array.of(7, 0, 0, 0, 0);
+    const cutShort = tooLarge.subarray(0, 3);
+    for (const [bytes, ends] of [
+      [tooLarge, false],
+      [badPrefix, false],
+      [cutShort, true],
+    ] as const) {
+      const harness = start({ limits: { messageBytesMax: 10 } });
+      let told = 0;
+      harness.server.registerStream('/t.T/Talk', (call) => {
+        call.onMessage(() => {});
+        call.onCancel(() => {
+          told++;
+        });
+      });
+      harness.feed(openHeaders(1, grpcHeaders('/t.T/Talk')));
+      harness.feed(frame(FrameType.data, ends ? FrameFlag.endStream : 0, 1, bytes));
+      assert.equal(told, 1);
+    }
+  });
+
   function watch(settings: GrpcServerSettings = {}, peerSettings: readonly number[] = []): [ServerHarness, StreamCall] {
     const harness = new ServerHarness(settings);
     const calls: StreamCall[] = [];

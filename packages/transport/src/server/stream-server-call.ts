@@ -133,7 +133,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
       if (result === ReadResult.needMore) break;
       if (result !== ReadResult.message) {
         const problem = prefixProblem(result, reader.length, this.connection.limits.messageBytesMax);
-        this.fail(problem.code, problem.message);
+        this.failUnasked(problem.code, problem.message);
         break;
       }
       this.deliver(reader);
@@ -149,7 +149,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     if (reader.compressed) {
       const result = decompressMessage(this.connection, this.head.gzip, message);
       if (!(result instanceof Uint8Array)) {
-        this.fail(result.code, result.message);
+        this.failUnasked(result.code, result.message);
         return;
       }
       message = result;
@@ -161,7 +161,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
 
   private deliverEnd(): void {
     if (!this.reader.isIdle) {
-      this.fail(GrpcStatus.internal, 'unexpected EOF');
+      this.failUnasked(GrpcStatus.internal, 'unexpected EOF');
       return;
     }
     // etcd's metrics count the receive that finds the end, too.
