@@ -1,7 +1,7 @@
 import { type Clock, nextTurn } from '@quorate/base';
 
 /** How long one synchronous stretch of background work may take, in milliseconds. */
-const sliceMs = 2;
+const sliceMs = 0.5;
 /** Looking at the clock is not free either. */
 const stepsPerLook = 16;
 

@@ -91,6 +91,9 @@ export async function serve(args: readonly string[], environment: Environment): 
     );
   }
   logger.info('Running: ', { args: ['quorate', ...args] });
+  if (!settings.values.has('data-dir')) {
+    logger.warn("'data-dir' was empty; using default", { 'data-dir': config.dataDir });
+  }
   for (const name of settingsWithoutEffect(settings)) {
     logger.warn('this flag is known but nothing acts on it yet', { flag: `--${name}` });
   }

@@ -79,6 +79,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     },
     config,
   );
+  logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
   const stopLoopDelay = watchLoopDelay(metrics);
   const httpServer = createHttpServer(member);
   const grpc = makeGrpcServer(clock, logger, metrics, member, config);
@@ -87,6 +88,9 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   try {
     // A member that breaks before it has a leader would be waited for without end.
     await Promise.race([member.start(), failure]);
+    logger.info('configuring client listeners', {
+      'listen-client-urls': config.listenClientUrls.map((url) => url.href),
+    });
     for (const url of config.listenClientUrls) listeners.push(await bind(grpc, httpServer, url, config, logger));
     const clientUrls = listeners.map((listener, i) => boundUrl(config.listenClientUrls[i] as MemberUrl, listener));
     for (const url of clientUrls) announce(logger, url);

@@ -81,6 +81,7 @@ export class Member implements MemberContext, HttpSource {
   private readonly publisher: Publisher;
   private readonly header: HeaderBytes;
   private server: GrpcServer | undefined;
+  private loggedLeader = 0n;
   private leaderCheck: Timer | undefined;
   /** Calls that wait for the NOSPACE alarm that is on its way; undefined when none is. */
   private awaitingNoSpace: (() => void)[] | undefined;
@@ -212,6 +213,7 @@ export class Member implements MemberContext, HttpSource {
             cluster.setClusterVersion(version);
             backend.put(BucketId.meta, latin1ToBytes(MetaKey.storageVersion), utf8ToBytes(clusterVersion));
             this.logger.info('cluster version is updated', { 'cluster-version': version });
+            this.logger.info('enabled capabilities for version', { 'cluster-version': version });
           },
         },
         quota: this.quota,
@@ -419,9 +421,21 @@ export class Member implements MemberContext, HttpSource {
   }
 
   private roleChanged(role: RoleStatus): void {
-    this.logger.info('raft role', { 'is-leader': role.isLeader, 'leader-id': role.leader, term: role.term });
+    this.logLeader(role);
     if (!role.isLeader) this.expiry.demote();
     if (role.leader !== 0n) this.publisher.leaderKnown(role.isLeader);
+  }
+
+  /** In etcd's words, which test harnesses wait for. */
+  private logLeader(role: RoleStatus): void {
+    if (role.leader === this.loggedLeader) return;
+    const own = this.memberId.toString(16);
+    const [before, now] = [this.loggedLeader.toString(16), role.leader.toString(16)];
+    this.loggedLeader = role.leader;
+    let text = `raft.node: ${own} changed leader from ${before} to ${now} at term ${role.term}`;
+    if (role.leader === 0n) text = `raft.node: ${own} lost leader ${before} at term ${role.term}`;
+    else if (before === '0') text = `raft.node: ${own} elected leader ${now} at term ${role.term}`;
+    this.logger.info(text, { logger: 'raft' });
   }
 
   private revokeExpired(ids: readonly bigint[]): void {
