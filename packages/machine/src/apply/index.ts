@@ -1,4 +1,5 @@
 export { AlarmStore } from './alarm-store.ts';
 export { Applier, type ApplierDeps } from './applier.ts';
 export { defaultQuotaBytes, leaseCost, putCost, Quota, txnCost } from './quota.ts';
+export { readShortLength, shortLength } from './short-length.ts';
 export * from './types.ts';

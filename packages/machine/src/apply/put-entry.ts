@@ -1,5 +1,6 @@
 import { cursor, readInt64 } from '@quorate/api';
 import { PutCall } from '../mvcc/put-call.ts';
+import { readShortLength, shortLength } from './short-length.ts';
 
 /**
  * Reads the one kind of entry that matters for speed without making anything: an InternalRaftRequest that is a put and a
@@ -18,9 +19,9 @@ export class PutEntry {
   /** False when the bytes are not exactly that form; then the fields mean nothing. */
   read(data: Uint8Array): boolean {
     if (data[0] !== 0x22) return false;
-    const start = readLength(data, 1);
+    const start = readShortLength(data, 1);
     if (start < 0) return false;
-    const end = start + lastLength;
+    const end = start + shortLength.value;
     return end <= data.length && this.readHeader(data, end) && this.readPut(data, start, end);
   }
 
@@ -36,16 +37,16 @@ export class PutEntry {
       if (tag <= lastTag) return false;
       lastTag = tag;
       if (tag === 0x0a || tag === 0x12) {
-        position = readLength(data, position);
-        if (position < 0 || position + lastLength > end) return false;
+        position = readShortLength(data, position);
+        if (position < 0 || position + shortLength.value > end) return false;
         if (tag === 0x0a) {
           call.keyStart = position;
-          call.keyEnd = position + lastLength;
+          call.keyEnd = position + shortLength.value;
         } else {
           call.valueStart = position;
-          call.valueEnd = position + lastLength;
+          call.valueEnd = position + shortLength.value;
         }
-        position += lastLength;
+        position += shortLength.value;
       } else if (tag === 0x18) {
         call.lease = readInt64(data, position, end);
         position = cursor.position;
@@ -83,22 +84,4 @@ export class PutEntry {
     this.idHigh = high >>> 0;
     return position === end;
   }
-}
-
-// The length read last; scratch within one synchronous call.
-let lastLength = 0;
-
-/** Reads a length into `lastLength`; returns the position behind it, -1 when it is none below 2^28. */
-function readLength(data: Uint8Array, start: number): number {
-  let value = 0;
-  for (let i = 0; i < 4; i++) {
-    const byte = data[start + i];
-    if (byte === undefined) return -1;
-    value |= (byte & 0x7f) << (7 * i);
-    if (byte < 0x80) {
-      lastLength = value;
-      return start + i + 1;
-    }
-  }
-  return -1;
 }

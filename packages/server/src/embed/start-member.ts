@@ -39,17 +39,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   const clock = new NodeClock();
   const disk: Disk = config.inMemory ? new MemoryDisk() : new NodeDisk();
   const metrics = new MetricsRegistry();
-  logger.info('starting an etcd server', {
-    name: config.name,
-    'data-dir': config.dataDir,
-    'heartbeat-interval': `${config.heartbeatMs}ms`,
-    'election-timeout': `${config.electionMs}ms`,
-    'snapshot-count': config.snapshotCount,
-    'snapshot-catchup-entries': config.snapshotCatchUpEntries,
-    'listen-client-urls': config.listenClientUrls.map((url) => url.href),
-    'advertise-client-urls': config.advertiseClientUrls.map((url) => url.href),
-    'initial-cluster-token': config.initialClusterToken,
-  });
+  logConfiguration(logger, config);
   let fatal = false;
   let giveUp: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => {
@@ -112,6 +102,20 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     await member.stop().catch((late: unknown) => logger.warn('failed to close what was open', { error: String(late) }));
     throw error;
   }
+}
+
+function logConfiguration(logger: Logger, config: MemberConfig): void {
+  logger.info('starting an etcd server', {
+    name: config.name,
+    'data-dir': config.dataDir,
+    'heartbeat-interval': `${config.heartbeatMs}ms`,
+    'election-timeout': `${config.electionMs}ms`,
+    'snapshot-count': config.snapshotCount,
+    'snapshot-catchup-entries': config.snapshotCatchUpEntries,
+    'listen-client-urls': config.listenClientUrls.map((url) => url.href),
+    'advertise-client-urls': config.advertiseClientUrls.map((url) => url.href),
+    'initial-cluster-token': config.initialClusterToken,
+  });
 }
 
 function makeGrpcServer(

@@ -14,7 +14,7 @@ import {
   Quota,
   WatchHub,
 } from '@quorate/machine';
-import { type Message, RawNode, toConfState } from '@quorate/raft';
+import { type Message, type RawNode, toConfState } from '@quorate/raft';
 import { BucketId, MetaKey } from '@quorate/storage';
 import type { GrpcServer, UnaryCall } from '@quorate/transport';
 import type { MemberConfig } from '../config/config.ts';
@@ -37,17 +37,10 @@ import type { MemberDeps } from './member-deps.ts';
 import { registerMemberMetrics } from './member-metrics.ts';
 import { type MemberStorage, openMemberStorage } from './open-storage.ts';
 import { encodeAlarm, Publisher } from './publisher.ts';
-import { raftLogger } from './raft-logger.ts';
+import { makeNode } from './raft-node.ts';
 import { ServingState } from './serving-state.ts';
 import { Snapshotter } from './snapshotter.ts';
 
-const heartbeatTick = 1;
-/** Bytes of entries in one append message, and of committed entries applied in one stretch. */
-const messageBytesMax = 512 * 1024;
-const applyBytesMax = 256 * 1024;
-const inflightMessagesMax = 512;
-/** Payload that may be proposed and not yet committed. */
-const uncommittedBytesMax = 512 * 1024 * 1024;
 /** What a request may take besides two election timeouts (etcd's figure). */
 const requestSlackMs = 5_000;
 /** Election timeouts without a leader after which streams with `hasleader` end. */
@@ -480,25 +473,4 @@ async function closeStorage({ wal, backend, directory }: MemberStorage): Promise
     }
   }
   if (failures.length > 0) throw failures[0];
-}
-
-function makeNode(deps: MemberDeps, config: MemberConfig, storage: MemberStorage): RawNode {
-  const node = new RawNode({
-    id: storage.memberId,
-    electionTick: Math.floor(config.electionMs / config.heartbeatMs),
-    heartbeatTick,
-    storage: storage.raftStorage,
-    random: deps.random,
-    maxSizePerMsg: messageBytesMax,
-    maxCommittedSizePerReady: applyBytesMax,
-    maxUncommittedEntriesSize: uncommittedBytesMax,
-    maxInflightMsgs: inflightMessagesMax,
-    checkQuorum: true,
-    preVote: config.preVote,
-    logger: raftLogger(deps.logger, config.logLevel === 'debug'),
-  });
-  if (storage.bootstrap !== undefined) {
-    node.bootstrap(storage.bootstrap.changes.map(({ nodeId, context }) => ({ id: nodeId, context })));
-  }
-  return node;
 }

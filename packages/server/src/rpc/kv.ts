@@ -62,21 +62,14 @@ function servePut(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
   else source.refuseForSpace(call);
 }
 
-class PutOutcome extends CallOutcome<UnaryCall> {
-  private readonly header: HeaderBytes;
-
-  constructor(call: UnaryCall, header: HeaderBytes) {
-    super(call);
-    this.header = header;
-  }
-
+class PutOutcome extends CallOutcome<UnaryCall, HeaderBytes> {
   /** `PutResponse { 1: header, 2: prev_kv }` */
   protected answer(result: ApplyResult): void {
     if (result.kind !== 'put') return;
     const { prevKv } = result;
     const size = prevKv === undefined ? 0 : prevKv.length;
     const target = size <= copiedBytesMax ? scratch : allocateUnsafe(size + 128);
-    let position = this.header.writeField(result.revision, target, 0);
+    let position = this.context.writeField(result.revision, target, 0);
     if (prevKv !== undefined) position = writeField(0x12, prevKv, target, position);
     if (target === scratch) this.call.reply(target, 0, position);
     else this.call.replyChunks([target.subarray(0, position)]);
@@ -92,19 +85,12 @@ function serveDeleteRange(call: UnaryCall, bytes: Uint8Array, member: MemberCont
   else source.proposals.propose(RequestField.deleteRange, bytes, new DeleteOutcome(call, source.header));
 }
 
-class DeleteOutcome extends CallOutcome<UnaryCall> {
-  private readonly header: HeaderBytes;
-
-  constructor(call: UnaryCall, header: HeaderBytes) {
-    super(call);
-    this.header = header;
-  }
-
+class DeleteOutcome extends CallOutcome<UnaryCall, HeaderBytes> {
   protected answer(result: ApplyResult): void {
     if (result.kind !== 'delete') return;
     const { deleted, prevKvs, revision } = result;
     const response = etcdserverpb.DeleteRangeResponseRaw.create({
-      header: this.header.take(revision),
+      header: this.context.take(revision),
       deleted,
       prevKvs,
     });
@@ -143,16 +129,9 @@ function answerReadOnlyTxn(call: UnaryCall, request: etcdserverpb.TxnRequest, so
   else replyTxn(call, source.header, source.store.currentRevision, result.succeeded, result.responses);
 }
 
-class TxnOutcome extends CallOutcome<UnaryCall> {
-  private readonly header: HeaderBytes;
-
-  constructor(call: UnaryCall, header: HeaderBytes) {
-    super(call);
-    this.header = header;
-  }
-
+class TxnOutcome extends CallOutcome<UnaryCall, HeaderBytes> {
   protected answer(result: ApplyResult): void {
-    if (result.kind === 'txn') replyTxn(this.call, this.header, result.revision, result.succeeded, result.responses);
+    if (result.kind === 'txn') replyTxn(this.call, this.context, result.revision, result.succeeded, result.responses);
   }
 }
 
@@ -186,27 +165,28 @@ function serveCompact(call: UnaryCall, bytes: Uint8Array, member: MemberContext,
   if (refuseCall(call, member, false)) return;
   const request = decodeRequest(call, etcdserverpb.CompactionRequest, bytes);
   if (request === undefined) return;
-  source.proposals.propose(RequestField.compaction, bytes, new CompactOutcome(call, source, request.physical));
+  source.proposals.propose(
+    RequestField.compaction,
+    bytes,
+    new CompactOutcome(call, { source, physical: request.physical }),
+  );
 }
 
-class CompactOutcome extends CallOutcome<UnaryCall> {
-  private readonly source: KeyValueSource;
-  private readonly physical: boolean;
+interface CompactContext {
+  readonly source: KeyValueSource;
+  readonly physical: boolean;
+}
 
-  constructor(call: UnaryCall, source: KeyValueSource, physical: boolean) {
-    super(call);
-    this.source = source;
-    this.physical = physical;
-  }
-
+class CompactOutcome extends CallOutcome<UnaryCall, CompactContext> {
   protected answer(result: ApplyResult): void {
     if (result.kind !== 'compaction') return;
-    const { header, store } = this.source;
+    const { source, physical } = this.context;
+    const { header, store } = source;
     const reply = () => {
       const response = { header: header.take(store.currentRevision) };
       replyMessage(this.call, compactionResponse, response);
     };
-    if (this.physical) result.physical.then(reply, (error: Error) => this.call.fail(2, error.message));
+    if (physical) result.physical.then(reply, (error: Error) => this.call.fail(2, error.message));
     else reply();
   }
 }

@@ -66,33 +66,19 @@ function serveGrant(call: UnaryCall, bytes: Uint8Array, member: MemberContext, s
   source.proposals.propose(RequestField.leaseGrant, proposal, new GrantOutcome(call, member));
 }
 
-class GrantOutcome extends CallOutcome<UnaryCall> {
-  private readonly member: MemberContext;
-
-  constructor(call: UnaryCall, member: MemberContext) {
-    super(call);
-    this.member = member;
-  }
-
+class GrantOutcome extends CallOutcome<UnaryCall, MemberContext> {
   protected answer(result: ApplyResult): void {
     if (result.kind !== 'lease-grant') return;
-    const header = makeHeader(this.member, result.revision);
+    const header = makeHeader(this.context, result.revision);
     const response = etcdserverpb.LeaseGrantResponse.create({ header, id: result.id, ttl: result.ttlSeconds });
     replyMessage(this.call, etcdserverpb.LeaseGrantResponse, response);
   }
 }
 
-class RevokeOutcome extends CallOutcome<UnaryCall> {
-  private readonly member: MemberContext;
-
-  constructor(call: UnaryCall, member: MemberContext) {
-    super(call);
-    this.member = member;
-  }
-
+class RevokeOutcome extends CallOutcome<UnaryCall, MemberContext> {
   protected answer(result: ApplyResult): void {
     if (result.kind !== 'lease-revoke') return;
-    const response = etcdserverpb.LeaseRevokeResponse.create({ header: makeHeader(this.member, result.revision) });
+    const response = etcdserverpb.LeaseRevokeResponse.create({ header: makeHeader(this.context, result.revision) });
     replyMessage(this.call, etcdserverpb.LeaseRevokeResponse, response);
   }
 }

@@ -28,12 +28,14 @@ export const RequestField = {
   clusterMemberAttrSet: 1301,
 } as const;
 
-/** Answers a call with its result; refusals become the error of the table. */
-export abstract class CallOutcome<C extends Call> implements ProposalOutcome {
+/** Answers a call with its result; refusals become the error of the table. `Context` is what the answer is made with. */
+export abstract class CallOutcome<C extends Call, Context> implements ProposalOutcome {
   protected readonly call: C;
+  protected readonly context: Context;
 
-  constructor(call: C) {
+  constructor(call: C, context: Context) {
     this.call = call;
+    this.context = context;
   }
 
   applied(result: ApplyResult): void {

@@ -1,0 +1,35 @@
+import { RawNode } from '@quorate/raft';
+import type { MemberConfig } from '../config/config.ts';
+import type { MemberDeps } from './member-deps.ts';
+import type { MemberStorage } from './open-storage.ts';
+import { raftLogger } from './raft-logger.ts';
+
+const heartbeatTick = 1;
+/** Bytes of entries in one append message, and of committed entries applied in one stretch. */
+const messageBytesMax = 512 * 1024;
+const applyBytesMax = 256 * 1024;
+const inflightMessagesMax = 512;
+/** Payload that may be proposed and not yet committed. */
+const uncommittedBytesMax = 512 * 1024 * 1024;
+
+/** The raft node of a member, at the start of its cluster's log or where its own ends. */
+export function makeNode(deps: MemberDeps, config: MemberConfig, storage: MemberStorage): RawNode {
+  const node = new RawNode({
+    id: storage.memberId,
+    electionTick: Math.floor(config.electionMs / config.heartbeatMs),
+    heartbeatTick,
+    storage: storage.raftStorage,
+    random: deps.random,
+    maxSizePerMsg: messageBytesMax,
+    maxCommittedSizePerReady: applyBytesMax,
+    maxUncommittedEntriesSize: uncommittedBytesMax,
+    maxInflightMsgs: inflightMessagesMax,
+    checkQuorum: true,
+    preVote: config.preVote,
+    logger: raftLogger(deps.logger, config.logLevel === 'debug'),
+  });
+  if (storage.bootstrap !== undefined) {
+    node.bootstrap(storage.bootstrap.changes.map(({ nodeId, context }) => ({ id: nodeId, context })));
+  }
+  return node;
+}
