@@ -27,8 +27,6 @@ const ROUNDS_A_LIFE = 8;
 const LOAD_MS_MAX = 1200;
 const OLD_READS = 6;
 const DOWNGRADE_REFUSAL = 'cluster cannot be downgraded';
-/** Every so many rounds the real etcd writes and the server under test opens what it left. */
-const REVERSE_EVERY = 4;
 
 interface Life {
   readonly directory: string;
@@ -65,17 +63,13 @@ class KillSuite {
     const underTest = this.options.serverUnderTest;
     let life: Life | undefined;
     for (let round = 1; round <= this.options.rounds; round++) {
-      const reverse = round % REVERSE_EVERY === 0 && openers.length > 0;
       const name = `kill seed ${this.options.seed} round ${round}`;
       try {
-        if (reverse) {
-          const writer = openers[(round / REVERSE_EVERY) % openers.length] as ServerKind;
-          await this.reverseRound(`${name} (${writer} writes, ${underTest} opens)`, writer);
-          continue;
-        }
         life ??= await this.begin(underTest);
         await this.round(name, life, openers);
         if (round % ROUNDS_A_LIFE === 0) life = await this.end(life);
+        const writer = openers[round % openers.length];
+        if (writer !== undefined) await this.reverseRound(`${name} (${writer} writes, ${underTest} opens)`, writer);
       } catch (error) {
         const log = life?.server.child.exit === undefined ? '' : `\n${life.server.logTail()}`;
         this.report.fail(name, `${errorText(error)}${log}`);

@@ -101,6 +101,55 @@ for (const mode of modes) {
   }
 }
 
+for (const mode of modes) {
+  test(`a crash at each write and each sync of one commit leaves the old or the new content: ${mode}`, async () => {
+    let stopped = 0;
+    for (let place = 1; ; place++) {
+      const random = new SeededRandom(place);
+      const disk = new MemoryDisk();
+      const twin = new TwinBucket();
+      const database = await Database.open({ disk, clock }, path, { pageSize: 1024 });
+      for (const commit of ['first', 'second']) {
+        const before = twin.clone();
+        const transaction = database.beginWrite();
+        for (let i = 0; i < 60; i++) {
+          const name = Buffer.from(`top-${nextBelow(random, 3)}`);
+          const inner = twin.items.get(name.toString('latin1')) ?? new TwinBucket();
+          twin.items.set(name.toString('latin1'), inner);
+          changeBoth(random, mix, transaction.createBucketIfMissing(name), inner as TwinBucket);
+        }
+        if (commit === 'first') {
+          await transaction.commit();
+          continue;
+        }
+        stopAt(disk, place);
+        const isWhole = await transaction.commit().then(
+          () => true,
+          () => false,
+        );
+        disk.onOperation = undefined;
+        disk.stop();
+        disk.crash(random, mode);
+        const again = await Database.open({ disk, clock }, path, { pageSize: 1024 });
+        const isNew = holds(again, twin);
+        assert.ok(
+          isNew || (!isWhole && holds(again, before)),
+          `operation ${place}: neither the old nor the new content`,
+        );
+        const report = await again.check();
+        assert.deepEqual([...report.errors, ...report.warnings], [], `operation ${place}`);
+        await again.close();
+        if (isWhole) {
+          // Every operation of the commit has had its crash: at least pages, sync, meta page, sync.
+          assert.ok(stopped >= 4, `only ${stopped} operations`);
+          return;
+        }
+        stopped++;
+      }
+    }
+  });
+}
+
 for (const operation of ['write', 'datasync'] as const) {
   test(`after a failed ${operation} the database takes no more writes, and reads the last commit`, async () => {
     const disk = new MemoryDisk();
