@@ -115,6 +115,8 @@ const otherErrors = {
     GrpcStatus.Unknown,
     'auth: authentication failed, password was given for no password user',
   ),
+  ProposalDropped: row(GrpcStatus.Unknown, 'raft proposal dropped'),
+  LeaderTransferTimeout: row(GrpcStatus.Unknown, 'etcdserver: request timed out, leader transfer took too long'),
   NotPrimaryLessor: row(GrpcStatus.Unknown, 'not a primary lessor'),
   ElectionLeaderNotProvided: row(GrpcStatus.Unknown, '"leader" field must be provided'),
   ElectionNoLeader: row(GrpcStatus.Unknown, 'election: no leader'),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hasCode } from '@quorate/base';
 import {
   addEnvironment,
   createLogger,
@@ -98,6 +99,11 @@ export async function serve(args: readonly string[], environment: Environment): 
     logger.warn('this flag is known but nothing acts on it yet', { flag: `--${name}` });
   }
   const onFatal = (error: unknown): never => {
+    if (hasCode(error, 'member/removed')) {
+      logger.error('server error', { error: describeError(error) });
+      logger.warn('data-dir used by this member must be removed', { 'data-dir': config.dataDir });
+      process.exit(0);
+    }
     logger.error('the member stops because it cannot go on', { error: describeError(error), ...stackOf(error) });
     process.exit(1);
   };

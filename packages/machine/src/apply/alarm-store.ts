@@ -7,7 +7,7 @@ type Alarm = etcdserverpb.AlarmMember;
 
 /** Alarms of the cluster, kept in bucket `alarm`: the key is the encoded AlarmMember, the value empty. */
 export class AlarmStore {
-  private readonly backend: Pick<Backend, 'put' | 'delete' | 'range'>;
+  private backend: Pick<Backend, 'put' | 'delete' | 'range'>;
   private readonly alarms = new Map<string, Alarm>();
   /** Whether an alarm of the type is raised anywhere. */
   hasNoSpace = false;
@@ -15,7 +15,18 @@ export class AlarmStore {
 
   constructor(backend: Pick<Backend, 'put' | 'delete' | 'range'>) {
     this.backend = backend;
-    backend.range(BucketId.alarm, latin1ToBytes('\0'), undefined, Number.MAX_SAFE_INTEGER, (key) => {
+    this.load();
+  }
+
+  /** Starts over with what another backend holds (a leader's snapshot). */
+  restore(backend: Pick<Backend, 'put' | 'delete' | 'range'>): void {
+    this.backend = backend;
+    this.alarms.clear();
+    this.load();
+  }
+
+  private load(): void {
+    this.backend.range(BucketId.alarm, latin1ToBytes('\0'), undefined, Number.MAX_SAFE_INTEGER, (key) => {
       const alarm = AlarmMember.decode(copyBytes(key));
       this.alarms.set(nameOf(alarm.memberId, alarm.alarm), alarm);
       return true;

@@ -50,7 +50,7 @@ const leaseErrors = {
  */
 export class Applier {
   private readonly deps: ApplierDeps;
-  private readonly store: MvccStore;
+  private store: MvccStore;
   private readonly auth: AuthGate;
   private readonly putEntry = new PutEntry();
   private idHigh = 0;
@@ -64,6 +64,18 @@ export class Applier {
     this.store = deps.store;
     this.auth = deps.auth ?? openGate;
     this.appliedIndex = appliedIndex;
+  }
+
+  /** Goes on with another store, a leader's snapshot, that holds the effect of all entries up to `appliedIndex`. */
+  restore(store: MvccStore, appliedIndex: number): void {
+    assert(appliedIndex > this.appliedIndex, `snapshot ${appliedIndex} is not ahead of entry ${this.appliedIndex}`);
+    this.store = store;
+    this.appliedIndex = appliedIndex;
+  }
+
+  /** Revision of the store. */
+  get revision(): number {
+    return this.store.currentRevision;
   }
 
   /** Applies entries in order; each request's result is told in that order. */

@@ -1,5 +1,7 @@
 import type { ErrorSymbol, etcdserverpb } from '@quorate/api';
 import type { GrantResult } from '../lease/index.ts';
+import type { ChangeOutcome } from '../membership/cluster.ts';
+import type { Member } from '../membership/member.ts';
 import type { PutCall } from '../mvcc/put-call.ts';
 
 /** A committed entry of ordinary kind. */
@@ -33,6 +35,13 @@ export type ApplyResult =
   | { readonly kind: 'lease-grant'; readonly revision: number; readonly id: bigint; readonly ttlSeconds: number }
   | { readonly kind: 'lease-revoke'; readonly revision: number }
   | { readonly kind: 'alarm'; readonly revision: number; readonly alarms: readonly etcdserverpb.AlarmMember[] }
+  /** A change of the membership, also one that was refused; `members` is the list after it, ascending by id. */
+  | {
+      readonly kind: 'membership';
+      readonly revision: number;
+      readonly outcome: ChangeOutcome;
+      readonly members: readonly Member[];
+    }
   /** Lease checkpoints, cluster version, member attributes, downgrade: nothing to say. */
   | { readonly kind: 'done'; readonly revision: number }
   /** Authentication requests, until there is an auth store. Nothing was changed. */

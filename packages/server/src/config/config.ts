@@ -17,6 +17,7 @@ export interface MemberConfig {
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly initialClusterState: 'new' | 'existing';
   readonly initialClusterToken: string;
+  readonly strictReconfigCheck: boolean;
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly preVote: boolean;
@@ -166,6 +167,7 @@ export function makeConfig(settings: RawSettings, extra: { inMemory?: boolean } 
     initialCluster: readInitialCluster(read, name, advertisePeerUrls),
     initialClusterState: read.text('initial-cluster-state') as 'new' | 'existing',
     initialClusterToken: read.text('initial-cluster-token'),
+    strictReconfigCheck: read.bool('strict-reconfig-check'),
     heartbeatMs: read.number('heartbeat-interval'),
     electionMs: read.number('election-timeout'),
     preVote: read.bool('pre-vote'),

@@ -70,7 +70,7 @@ export const flags: readonly Flag[] = [
   { name: 'discovery-srv', fileKey: 'discovery-srv', kind: 'string', default: '', status: 'normal', later: true, meaning: 'DNS domain whose SRV records give the initial cluster' },
   { name: 'discovery-srv-name', fileKey: 'discovery-srv-name', kind: 'string', default: '', status: 'normal', later: true, meaning: 'Suffix -<value> appended to the SRV service names' },
   { name: 'discovery-fallback', fileKey: '', kind: 'enum', values: ['exit', 'proxy'], default: 'exit', status: 'normal', meaning: 'Left over from v2 discovery; proxy is refused at validation' },
-  { name: 'strict-reconfig-check', fileKey: 'strict-reconfig-check', kind: 'bool', default: 'true', status: 'normal', later: true, meaning: 'Refuse membership changes that would lose quorum' },
+  { name: 'strict-reconfig-check', fileKey: 'strict-reconfig-check', kind: 'bool', default: 'true', status: 'normal', meaning: 'Refuse membership changes that would lose quorum' },
   { name: 'pre-vote', fileKey: 'pre-vote', kind: 'bool', default: 'true', status: 'normal', meaning: 'Raft pre-vote' },
   { name: 'auto-compaction-mode', fileKey: 'auto-compaction-mode', kind: 'enum', values: ['periodic', 'revision'], default: 'periodic', status: 'normal', later: true, meaning: 'How auto-compaction-retention is read' },
   { name: 'auto-compaction-retention', fileKey: 'auto-compaction-retention', kind: 'string', default: '0', status: 'normal', later: true, meaning: 'periodic: Go duration, or a bare integer meaning hours; revision: number of revisions to keep; 0 is off' },

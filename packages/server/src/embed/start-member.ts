@@ -9,7 +9,7 @@ import type { MemberConfig } from '../config/config.ts';
 import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
-import { noPeers } from '../replica/peer-network.ts';
+import { noPeerClient, noPeers } from '../replica/peer-network.ts';
 import { createHttpServer, http2Routes } from './http-adapter.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 
@@ -54,7 +54,8 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
       random: new NodeRandom(),
       logger,
       metrics,
-      network: noPeers,
+      connect: () => noPeers,
+      peerClient: noPeerClient,
       sha1: (bytes) => createHash('sha1').update(bytes).digest(),
       sha256: () => {
         const hash = createHash('sha256');
@@ -202,7 +203,7 @@ async function stopMember(running: Running): Promise<void> {
   member.streams.close('ErrGRPCStopped');
   httpServer.closeAllConnections();
   await grpc.drain(requestSlackMs + 2 * config.electionMs);
-  logger.info('skipped leadership transfer for single voting member cluster', { 'local-member-id': member.memberId });
+  await member.giveUpLeadership();
   await member.stop();
   running.stopLoopDelay();
   logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });

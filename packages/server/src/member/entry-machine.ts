@@ -1,20 +1,20 @@
 import { type Logger, latin1ToBytes, utf8ToBytes } from '@quorate/base';
-import type { Applier, ApplyResult, Cluster } from '@quorate/machine';
-import { ConfChangeType, type ConfState, confChangeOfEntry, type Entry, type RawNode } from '@quorate/raft';
+import type { Answer, Applier, ApplyResult, ChangeOutcome, Cluster } from '@quorate/machine';
+import { type ConfState, confChangeOfEntry, type Entry, type RawNode } from '@quorate/raft';
 import { type Backend, BucketId, MetaKey } from '@quorate/storage';
-import type { StateMachine } from '../replica/replica.ts';
+import type { StateMachine } from '../replica/contract.ts';
 
 export interface EntryMachineDeps {
   readonly applier: Applier;
   readonly cluster: Cluster;
-  readonly backend: Backend;
+  /** The backend now: a received snapshot brings another. */
+  readonly backend: () => Backend;
   readonly node: RawNode;
   readonly logger: Logger;
-  /** This member was removed from the cluster. */
-  readonly onRemoved: () => void;
+  /** The configuration after the entry that is being applied; `outcome` is undefined when the database had its effect already. */
+  readonly onMembership: (outcome: ChangeOutcome | undefined, confState: ConfState) => void;
   /** A batch of entries is applied. */
   readonly onBatch: () => void;
-  readonly memberId: bigint;
 }
 
 /** Everything committed entries change: ordinary ones by the applier, membership changes here, in raft and in the member list. */
@@ -33,14 +33,15 @@ export class EntryMachine implements StateMachine<ApplyResult> {
     return this.deps.applier.appliedIndex;
   }
 
-  apply(entry: Entry, answer: (idHigh: number, idLow: number, result: ApplyResult) => void): void {
+  apply(entry: Entry, answer: Answer): void {
     this.deps.applier.apply(entry, answer);
     this.appliedTerm = entry.term;
     this.appliedBytes += entry.data.length;
   }
 
-  applyConfChange(entry: Entry): ConfState | undefined {
-    const { applier, cluster, backend, node, logger } = this.deps;
+  applyConfChange(entry: Entry, answer: Answer): ConfState | undefined {
+    const { applier, cluster, node, logger } = this.deps;
+    const backend = this.deps.backend();
     const change = confChangeOfEntry(entry);
     this.appliedTerm = entry.term;
     let confState: ConfState | undefined;
@@ -50,16 +51,23 @@ export class EntryMachine implements StateMachine<ApplyResult> {
       const outcome = isNew ? cluster.apply(change) : undefined;
       if (outcome?.kind === 'refused') {
         logger.warn('refused a configuration change', { code: outcome.code, 'member-id': change.nodeId });
-        node.applyConfChange({ ...change, nodeId: 0n });
+        confState = node.applyConfChange({ ...change, nodeId: 0n });
       } else {
         confState = node.applyConfChange(change);
         if (isNew) backend.put(BucketId.meta, latin1ToBytes(MetaKey.confState), encodeConfStateJson(confState));
-        const isOwnRemoval = change.type === ConfChangeType.RemoveNode && change.nodeId === this.deps.memberId;
-        if (isOwnRemoval) this.deps.onRemoved();
       }
+      this.deps.onMembership(outcome, confState);
+      if (outcome !== undefined) this.tell(change.id, outcome, answer);
     }
     applier.advance(entry.index, entry.term);
     return confState;
+  }
+
+  private tell(id: bigint, outcome: ChangeOutcome, answer: Answer): void {
+    const { cluster, applier } = this.deps;
+    const { members } = cluster;
+    const result: ApplyResult = { kind: 'membership', revision: applier.revision, outcome, members };
+    answer(Number(id >> 32n), Number(id & 0xffff_ffffn), result);
   }
 
   batchApplied(): void {
@@ -67,7 +75,7 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   }
 
   backlog(): Promise<void> | undefined {
-    return this.deps.backend.whenBelow();
+    return this.deps.backend().whenBelow();
   }
 }
 

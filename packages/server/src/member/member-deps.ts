@@ -1,5 +1,7 @@
 import type { Clock, Disk, Logger, Random } from '@quorate/base';
 import type { MetricsRegistry } from '../metrics/registry.ts';
+import type { PeerClient } from '../peer/peer-client.ts';
+import type { PeerSource } from '../peer/peer-source.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import type { Digest } from '../rpc/maintenance.ts';
 
@@ -10,7 +12,9 @@ export interface MemberDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
-  readonly network: PeerNetwork;
+  /** Makes the way to the other members, for whom this one is `source`; called once, before the member takes part. */
+  readonly connect: (source: PeerSource) => PeerNetwork;
+  readonly peerClient: PeerClient;
   readonly sha1: (bytes: Uint8Array) => Uint8Array;
   readonly sha256: () => Digest;
   /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */

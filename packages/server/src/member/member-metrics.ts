@@ -9,7 +9,7 @@ import type { Member } from './member.ts';
 export function registerMemberMetrics(
   metrics: MetricsRegistry,
   member: Member,
-  backend: Backend,
+  backend: () => Backend,
   replica: Replica<ApplyResult>,
 ): void {
   const gauges: [string, string, () => number][] = [
@@ -46,12 +46,12 @@ export function registerMemberMetrics(
     [
       'etcd_mvcc_db_total_size_in_bytes',
       'Total size of the underlying database physically allocated in bytes.',
-      () => backend.size(),
+      () => backend().size(),
     ],
     [
       'etcd_mvcc_db_total_size_in_use_in_bytes',
       'Total size of the underlying database logically in use in bytes.',
-      () => backend.sizeInUse(),
+      () => backend().sizeInUse(),
     ],
     ['etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => member.store.keyCount],
     ['etcd_debugging_mvcc_current_revision', 'The current revision of store.', () => member.revision()],

@@ -7,7 +7,7 @@ import { openBackend } from '@quorate/storage';
 import { type MemberConfig, makeConfig } from '../config/config.ts';
 import { parseArguments } from '../config/parse.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
-import { noPeers } from '../replica/peer-network.ts';
+import { noPeerClient, noPeers } from '../replica/peer-network.ts';
 import { Member } from './member.ts';
 import type { MemberDeps } from './member-deps.ts';
 
@@ -21,7 +21,8 @@ function depsOn(disk: MemoryDisk): MemberDeps {
     random: new SeededRandom(1),
     logger: silentLogger,
     metrics: new MetricsRegistry(),
-    network: noPeers,
+    connect: () => noPeers,
+    peerClient: noPeerClient,
     sha1: (bytes) => createHash('sha1').update(bytes).digest(),
     sha256: () => ({ update() {}, finish: () => new Uint8Array(32) }),
     onFatal: (error) => assert.fail(String(error)),
@@ -99,12 +100,4 @@ test('a database older than the snapshot, or none, is refused instead of leaving
   await assert.rejects(Member.open(depsOn(disk), config), /does not match with snapshot/);
   await disk.remove(database);
   await assert.rejects(Member.open(depsOn(disk), config), { code: 'member/no-database' });
-});
-
-test('what peers would be needed for is refused while there are none', async () => {
-  const three = '--initial-cluster=default=http://localhost:2380,b=http://localhost:2381';
-  await assert.rejects(Member.open(depsOn(new MemoryDisk()), configOf(three)), { code: 'config/usage' });
-  await assert.rejects(Member.open(depsOn(new MemoryDisk()), configOf('--initial-cluster-state=existing')), {
-    code: 'config/usage',
-  });
 });

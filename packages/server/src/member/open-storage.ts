@@ -8,7 +8,6 @@ import {
   encodeWalMetadata,
   hasMemberData,
   layoutOf,
-  openBackend,
   type Snapshot,
   SnapshotStore,
   validSnapshotEntries,
@@ -17,9 +16,8 @@ import {
   zeroSnapshot,
 } from '@quorate/storage';
 import { type MemberConfig, verifyBootstrap } from '../config/config.ts';
-import { UsageError } from '../config/parse.ts';
-import { noPeers } from '../replica/peer-network.ts';
 import type { MemberDeps } from './member-deps.ts';
+import { openDatabase } from './member-state.ts';
 
 /** Everything a member has on disk, open, and what raft starts from. */
 export interface MemberStorage {
@@ -48,10 +46,6 @@ export async function openMemberStorage(deps: MemberDeps, config: MemberConfig):
   });
   if (!isRestart) {
     verifyBootstrap(config);
-    // It would wait for ever for a leader that nobody can tell it of.
-    if (deps.network === noPeers && config.initialCluster.size > 1) {
-      throw new UsageError('a cluster of several members is not part of this release', 1, false);
-    }
   }
   const opened = new OpenFiles();
   try {
@@ -91,16 +85,6 @@ class OpenFiles {
       await file.close().catch((error: unknown) => logger.warn('failed to close a file', { error: String(error) }));
     }
   }
-}
-
-async function openDatabase(deps: MemberDeps, config: MemberConfig, path: string): Promise<Backend> {
-  const backend = await openBackend(deps, path, {
-    batchIntervalMs: config.backendBatchIntervalMs,
-    batchLimit: config.backendBatchLimit,
-    onFatal: deps.onFatal,
-  });
-  deps.logger.info('opened backend db', { path });
-  return backend;
 }
 
 type OpenedLog = Pick<MemberStorage, 'memberId' | 'clusterId' | 'wal' | 'raftStorage' | 'bootstrap'>;

@@ -32,7 +32,11 @@ async function makeSnapshotter(entries: number) {
   raftStorage.append(all);
   const snapshots = new SnapshotStore(deps, '/snap');
   const cluster = new Cluster({ backend });
-  const snapshotter = new Snapshotter({ ...deps, backend, wal, snapshots, raftStorage, cluster, onFatal }, options, 0);
+  const snapshotter = new Snapshotter(
+    { ...deps, backend: () => backend, wal, snapshots, raftStorage, cluster, onFatal },
+    options,
+    0,
+  );
   const stop = async () => {
     await snapshotter.stop();
     await wal.close();

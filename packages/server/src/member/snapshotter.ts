@@ -1,12 +1,13 @@
 import type { Clock, Logger, Timer } from '@quorate/base';
 import { type Cluster, encodeV2Store } from '@quorate/machine';
-import { type ConfState, emptyBytes, type MemoryStorage } from '@quorate/raft';
+import { type ConfState, emptyBytes, type MemoryStorage, type Ready, type Snapshot } from '@quorate/raft';
 import type { Backend, SnapshotStore, Wal } from '@quorate/storage';
 
 export interface SnapshotterDeps {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly backend: Backend;
+  /** The backend now: a received snapshot brings another. */
+  readonly backend: () => Backend;
   readonly wal: Wal;
   readonly snapshots: SnapshotStore;
   readonly raftStorage: MemoryStorage;
@@ -31,6 +32,8 @@ const snapshotEveryBytes = 256 * 1024 * 1024;
 /** Entries kept in memory by the only member: nobody has to catch up. */
 const catchUpEntriesAlone = 100;
 const purgeEveryMs = 30_000;
+/** How long entries stay in memory after a snapshot was sent: its receiver needs those behind it (etcd's figure). */
+const keepAfterSendMs = 30_000;
 
 /** Keeps the log short: snapshots on disk after so many entries, fewer entries in memory, old files removed. */
 export class Snapshotter {
@@ -42,6 +45,10 @@ export class Snapshotter {
   private compactedBytes = 0;
   private running: Promise<void> | undefined;
   private stopped = false;
+  /** Snapshots on their way to other members. */
+  private sending = 0;
+  private isReceiving = false;
+  private keptUntilMs = Number.NEGATIVE_INFINITY;
   private purgeTimer: Timer | undefined;
 
   /** @param startIndex index of the snapshot the member started from. */
@@ -59,7 +66,7 @@ export class Snapshotter {
       this.compactedBytes = bytes;
       this.compactMemory(index, confState);
     }
-    if (this.running !== undefined || this.stopped) return;
+    if (this.running !== undefined || this.stopped || this.isReceiving) return;
     if (index - this.lastIndex <= this.options.snapshotCount && bytes - this.lastBytes < snapshotEveryBytes) return;
     this.lastBytes = bytes;
     this.running = this.save(index, term, confState).then(
@@ -73,6 +80,37 @@ export class Snapshotter {
     );
   }
 
+  /** A snapshot is on its way to another member, which needs the entries behind it: none is let go. @returns what ends that. */
+  keepEntries(): () => void {
+    this.sending++;
+    return () => {
+      this.sending--;
+      this.keptUntilMs = this.deps.clock.nowMs() + keepAfterSendMs;
+    };
+  }
+
+  /** Makes a leader's snapshot durable with what came beside it, in etcd's order; own snapshots wait until {@link received}. */
+  async saveReceived({ metadata, data }: Snapshot, ready: Ready): Promise<void> {
+    const { wal, snapshots } = this.deps;
+    // One of an older index that is under way would release what is needed, and name a database that is about to go.
+    this.isReceiving = true;
+    await this.running;
+    await snapshots.save({ data, metadata });
+    await wal.saveSnapshot({ index: metadata.index, term: metadata.term, confState: metadata.confState });
+    wal.append(ready.hardState, ready.entries);
+    await wal.sync();
+    await wal.release(metadata.index);
+  }
+
+  /** The state machine stands on a leader's snapshot. */
+  received(index: number, bytes: number): void {
+    this.isReceiving = false;
+    this.lastIndex = index;
+    this.lastBytes = bytes;
+    this.compactedAt = index;
+    this.compactedBytes = bytes;
+  }
+
   /** Resolves when no snapshot is on its way any more. */
   async stop(): Promise<void> {
     this.stopped = true;
@@ -84,6 +122,7 @@ export class Snapshotter {
     const { raftStorage } = this.deps;
     this.compactedAt = index;
     raftStorage.createSnapshot(index, confState, emptyBytes);
+    if (this.sending > 0 || this.deps.clock.nowMs() < this.keptUntilMs) return;
     const { catchUpEntries } = this.options;
     const isAlone = confState.voters.length + confState.learners.length + confState.votersOutgoing.length === 1;
     const keepFrom = index - (isAlone ? Math.min(catchUpEntries, catchUpEntriesAlone) : catchUpEntries);
@@ -98,7 +137,7 @@ export class Snapshotter {
       'local-member-snapshot-index': this.lastIndex,
     });
     // The database must have reached the index before anything says that the log up to there is not needed.
-    await backend.commit();
+    await backend().commit();
     await snapshots.save({ data, metadata: { confState, index, term } });
     await wal.saveSnapshot({ index, term, confState });
     await wal.release(index);

@@ -8,7 +8,8 @@ function readsWithLog(): { reads: PendingReads; log: string[]; read(name: string
     readable: () => log.push(`${name} readable`),
     failed: (symbol) => log.push(`${name} ${symbol}`),
   });
-  return { reads: new PendingReads({ timeoutMs: 100, retryMs: 30 }), log, read };
+  let context = 0;
+  return { reads: new PendingReads({ timeoutMs: 100, retryMs: 30, nextContext: () => ++context }), log, read };
 }
 
 test('reads pass once the index of an answer to them, or to later ones, is applied', () => {

@@ -21,14 +21,16 @@ export class PendingReads {
   private gathering: Batch | undefined;
   private readonly asked = new Map<number, Batch>();
   private indexed: Batch[] = [];
-  private nextContext = 1;
   private count = 0;
   private readonly timeoutMs: number;
   private readonly retryMs: number;
+  private readonly nextContext: () => number;
 
-  constructor(options: { timeoutMs: number; retryMs: number }) {
+  /** @param options `nextContext` numbers the questions, ascending. */
+  constructor(options: { timeoutMs: number; retryMs: number; nextContext: () => number }) {
     this.timeoutMs = options.timeoutMs;
     this.retryMs = options.retryMs;
+    this.nextContext = options.nextContext;
   }
 
   /** Reads that wait, wherever they are on their way. */
@@ -46,7 +48,7 @@ export class PendingReads {
   ask(nowMs: number): number | undefined {
     const batch = this.gathering;
     if (batch === undefined) return undefined;
-    const context = this.nextContext++;
+    const context = this.nextContext();
     batch.askedMs = nowMs;
     this.asked.set(context, batch);
     this.gathering = undefined;

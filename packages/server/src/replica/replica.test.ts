@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import type { Clock } from '@quorate/base';
 import { silentLogger } from '@quorate/base';
 import { ConfChangeType, type Entry, MemoryStorage, type Message, MessageType, RawNode } from '@quorate/raft';
+import type { ReplicaLimits } from './contract.ts';
 import { noPeers } from './peer-network.ts';
-import { Replica, type ReplicaLimits } from './replica.ts';
+import { Replica } from './replica.ts';
 import { RequestIds } from './request-ids.ts';
 
 const heartbeatMs = 10;
@@ -104,6 +105,7 @@ function makeReplica(limits: Partial<ReplicaLimits> = {}, voters: readonly bigin
       onFatal: (error) => world.fatal.push(error),
       onRoleChange() {},
       flushAnswers() {},
+      saveSnapshot: () => Promise.reject(new Error('no snapshots here')),
       installSnapshot: () => Promise.reject(new Error('no snapshots here')),
     },
     {
@@ -114,6 +116,7 @@ function makeReplica(limits: Partial<ReplicaLimits> = {}, voters: readonly bigin
         context: new Uint8Array(0),
       }),
       heartbeatMs,
+      electionMs: 10 * heartbeatMs,
       requestTimeoutMs: 1000,
       requestBytesMax: 1000,
       limits,

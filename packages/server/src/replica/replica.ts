@@ -1,106 +1,39 @@
 import type { ErrorSymbol } from '@quorate/api';
-import { assert, type Clock, type Logger, type Timer } from '@quorate/base';
+import type { Timer } from '@quorate/base';
 import {
+  type ConfChange,
   type ConfState,
+  countWithinSize,
   type Entry,
   EntryType,
-  type HardState,
-  type MemoryStorage,
   type Message,
+  MessageType,
   type RawNode,
   type Ready,
+  type Snapshot,
   StateType,
 } from '@quorate/raft';
+import {
+  defaultLimits,
+  type ReplicaDeps,
+  type ReplicaLimits,
+  type ReplicaOptions,
+  type RoleStatus,
+} from './contract.ts';
 import { EntryBuilder } from './entry-builder.ts';
-import type { PeerNetwork } from './peer-network.ts';
 import { type PendingRead, PendingReads } from './pending-reads.ts';
-import type { RequestIds } from './request-ids.ts';
+import { ProposalQueue } from './proposal-queue.ts';
+import { SnapshotInstallation } from './snapshot-installation.ts';
 import { type PendingCall, WaitingCalls } from './waiting-calls.ts';
-
-/** Where entries become durable. */
-export interface EntryLog {
-  /** Encodes into the buffer of the next sync. */
-  append(hardState: HardState | undefined, entries: readonly Entry[]): void;
-  /** Makes all that was appended durable; a failure means the member must stop. */
-  sync(): Promise<void>;
-}
-
-/** What the replica needs of the state machine. `Result` is what one applied request gives back to its caller. */
-export interface StateMachine<Result> {
-  /** Index of the last applied entry. */
-  readonly appliedIndex: number;
-  /** Applies a committed entry of ordinary kind; `answer` hears the result and the id of the request in it. */
-  apply(entry: Entry, answer: (idHigh: number, idLow: number, result: Result) => void): void;
-  /** Applies a membership change to raft and to the member list; answers as `apply` does. */
-  applyConfChange(entry: Entry, answer: (idHigh: number, idLow: number, result: Result) => void): ConfState | undefined;
-  /** A batch of entries is applied: time to answer watchers, commit, compact. */
-  batchApplied(): void;
-  /** While more is applied than the disk keeps up with: resolves when it has. Rejects when the disk has failed, which is told elsewhere. */
-  backlog(): Promise<void> | undefined;
-}
-
-export interface ReplicaDeps<Result> {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly node: RawNode;
-  readonly raftStorage: MemoryStorage;
-  readonly log: EntryLog;
-  readonly machine: StateMachine<Result>;
-  readonly network: PeerNetwork;
-  readonly ids: RequestIds;
-  /** The member cannot go on; called once, with what broke. */
-  readonly onFatal: (error: unknown) => void;
-  /** The raft role or leader changed. */
-  readonly onRoleChange: (status: RoleStatus) => void;
-  /** All answers of this turn are given: time to write them to the sockets. */
-  readonly flushAnswers: () => void;
-  /** A snapshot came from the leader; resolves when the state machine stands on it. */
-  readonly installSnapshot: (ready: Ready) => Promise<void>;
-}
-
-export interface ReplicaOptions {
-  /** The configuration in force at the start. */
-  readonly confState: ConfState;
-  readonly heartbeatMs: number;
-  /** Time a proposal or a linearizable read may take. */
-  readonly requestTimeoutMs: number;
-  /** Largest entry in bytes. */
-  readonly requestBytesMax: number;
-  readonly limits?: Partial<ReplicaLimits>;
-}
-
-/** Bounds of what may wait here. */
-export interface ReplicaLimits {
-  /** Proposals that wait for their result. */
-  readonly waitingCallsMax: number;
-  /** Linearizable reads that wait for their index. */
-  readonly waitingReadsMax: number;
-  /** Messages of other members that wait for their turn; those that come then are lost, which raft takes (etcd's figure). */
-  readonly receivedMessagesMax: number;
-  /** Bytes that gather for the next batch. */
-  readonly gatheredBytesMax: number;
-  /** Committed entries not yet applied, above which new proposals are refused (etcd's figure). */
-  readonly applyGapMax: number;
-  /** Longest stretch of applying in one turn, in milliseconds. */
-  readonly sliceMs: number;
-}
-
-const defaultLimits: ReplicaLimits = {
-  waitingCallsMax: 100_000,
-  waitingReadsMax: 100_000,
-  receivedMessagesMax: 4096,
-  gatheredBytesMax: 256 * 1024 * 1024,
-  applyGapMax: 5_000,
-  sliceMs: 4,
-};
-
-export interface RoleStatus {
-  readonly leader: bigint;
-  readonly isLeader: boolean;
-  readonly term: number;
-}
+import { Watchdog } from './watchdog.ts';
 
 const readRetryMs = 500;
+/** Heartbeats without a tick, after which a leader asks whether it still leads before it renews a lease (etcd's figure). */
+const staleTicks = 3;
+/** Bytes of entries applied in one turn after a snapshot. */
+const installSliceBytes = 256 * 1024;
+/** Calls for a change of the configuration that wait; they have no time-out but their client's. */
+const waitingChangesMax = 1000;
 
 /**
  * The loop that drives raft. Whatever arrives in one turn of the event loop is proposed together, and `turn` takes raft's
@@ -113,14 +46,23 @@ export class Replica<Result> {
   private readonly builder = new EntryBuilder();
   private readonly waiting: WaitingCalls<Result>;
   private readonly reads: PendingReads;
-  private gathered: Uint8Array[] = [];
-  private gatheredBytes = 0;
+  private readonly gathered = new ProposalQueue();
+  /** Calls for changes of the configuration, by the sequence of their proposal. */
+  private readonly changes = new Map<number, PendingCall<Result>>();
   /** Proposals stay in `gathered` until the disk has caught up. */
   private isHeldBack = false;
   private received: Message[] = [];
   private state: 'idle' | 'scheduled' | 'persisting' | 'stopped' = 'idle';
   private ticker: Timer | undefined;
+  private persistingSinceMs = 0;
+  private readonly watchdog: Watchdog;
+  /** While a snapshot is put in place of the state machine. */
+  private installing: SnapshotInstallation | undefined;
   private role: RoleStatus = { leader: 0n, isLeader: false, term: 0 };
+  /** The last leader there was, also while there is none. */
+  private lastLeader = 0n;
+  /** When this member last became leader. */
+  private leaderSinceMs = Number.NEGATIVE_INFINITY;
   /** Leading as the only voter. */
   private alone = false;
   private hasCampaigned = false;
@@ -134,8 +76,16 @@ export class Replica<Result> {
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     this.waiting = new WaitingCalls(options.requestTimeoutMs);
-    this.reads = new PendingReads({ timeoutMs: options.requestTimeoutMs, retryMs: readRetryMs });
+    // Unique over the cluster: leaders tell questions apart by their context alone.
+    this.reads = new PendingReads({
+      timeoutMs: options.requestTimeoutMs,
+      retryMs: readRetryMs,
+      nextContext: () => deps.ids.take(),
+    });
     this.lastTickMs = deps.clock.nowMs();
+    const { heartbeatMs, electionMs } = options;
+    const onStall = deps.onStall ?? (() => {});
+    this.watchdog = new Watchdog({ heartbeatMs, electionMs, onStall }, this.lastTickMs);
     this.commitIndex = deps.node.basicStatus().hardState.commit;
     this.confState = options.confState;
   }
@@ -170,8 +120,11 @@ export class Replica<Result> {
   stop(): void {
     this.state = 'stopped';
     this.ticker?.cancel();
+    this.installing?.abandon();
     this.waiting.failAll('ErrGRPCStopped');
     this.reads.failAll('ErrGRPCStopped');
+    for (const call of this.changes.values()) call.failed('ErrGRPCStopped');
+    this.changes.clear();
   }
 
   get leader(): bigint {
@@ -205,9 +158,27 @@ export class Replica<Result> {
       return;
     }
     this.waiting.add(sequence, call, this.lastTickMs);
-    this.gathered.push(entry);
-    this.gatheredBytes += entry.length;
+    this.gathered.add(sequence, entry);
     this.schedule();
+  }
+
+  /**
+   * Proposes a change of the configuration. It has no time-out here: one that raft passes over, since another is under way, is never
+   * answered. @returns what forgets the call.
+   */
+  proposeChange(change: Omit<ConfChange, 'id'>, call: PendingCall<Result>): () => void {
+    if (this.state === 'stopped') call.failed('ErrGRPCStopped');
+    else if (this.changes.size >= waitingChangesMax) call.failed('ErrGRPCRequestTooManyRequests');
+    else {
+      const { ids } = this.deps;
+      const sequence = ids.take();
+      const id = (BigInt(ids.high(sequence)) << 32n) | BigInt(ids.low(sequence));
+      this.changes.set(sequence, call);
+      this.gathered.addChange(sequence, { ...change, id });
+      this.schedule();
+      return () => this.changes.delete(sequence);
+    }
+    return () => {};
   }
 
   private refusal(requestBytes: number): ErrorSymbol | undefined {
@@ -215,7 +186,7 @@ export class Replica<Result> {
     if (requestBytes > this.options.requestBytesMax) return 'ErrGRPCRequestTooLarge';
     if (
       this.waiting.size >= this.limits.waitingCallsMax ||
-      this.gatheredBytes + requestBytes > this.limits.gatheredBytesMax ||
+      this.gathered.bytes + requestBytes > this.limits.gatheredBytesMax ||
       this.commitIndex > this.deps.machine.appliedIndex + this.limits.applyGapMax
     ) {
       return 'ErrGRPCRequestTooManyRequests';
@@ -250,11 +221,17 @@ export class Replica<Result> {
     return this.alone && this.appliedTerm === this.role.term && this.commitIndex <= this.deps.machine.appliedIndex;
   }
 
-  /** A message from another member. */
-  receive(message: Message): void {
-    if (this.state === 'stopped' || this.received.length >= this.limits.receivedMessagesMax) return;
+  /** A message from another member; false when it was dropped. */
+  receive(message: Message): boolean {
+    if (this.state === 'stopped' || this.received.length >= this.limits.receivedMessagesMax) return false;
     this.received.push(message);
     this.schedule();
+    return true;
+  }
+
+  /** Whether the clock has ticked lately, so that a leader may trust what it knows without asking. */
+  isFresh(): boolean {
+    return this.deps.clock.nowMs() - this.lastTickMs <= staleTicks * this.options.heartbeatMs;
   }
 
   /** Runs `action` on the raft node in this replica's turn, and takes what comes of it. */
@@ -271,18 +248,49 @@ export class Replica<Result> {
 
   private tick(): void {
     if (this.state === 'stopped') return;
-    const { clock, node } = this.deps;
+    const { clock } = this.deps;
     this.ticker = clock.setTimer(this.options.heartbeatMs, () => this.tick());
-    this.lastTickMs = clock.nowMs();
+    const nowMs = clock.nowMs();
+    this.lastTickMs = nowMs;
     try {
-      node.tick();
-      this.waiting.expire(this.lastTickMs, this.role.leader === 0n ? 'ContextDeadlineExceeded' : 'ErrGRPCTimeout');
-      for (const context of this.reads.tick(this.lastTickMs)) node.readIndex(encodeContext(context));
+      this.passTime(this.watchdog.tick(nowMs, this.state === 'persisting' ? this.persistingSinceMs : undefined));
+      this.waiting.expire(nowMs, this.timeoutOf);
+      for (const context of this.reads.tick(nowMs)) this.askRead(context);
     } catch (error) {
       this.die(error);
     }
     this.schedule();
   }
+
+  /**
+   * Lets raft's clock go on. What has arrived is heard first, so that a member that could not answer does not take for silence what waits
+   * for its turn; a leader whose disk does not come back hears nothing, so that it counts its followers as lost and steps down.
+   */
+  private passTime(intervals: number): void {
+    const { isLeader } = this.role;
+    const isPersisting = this.state === 'persisting';
+    if (isPersisting && !(isLeader && this.watchdog.isDiskStalled)) this.hearReceived();
+    // Nobody stands for election on a state machine that is being exchanged.
+    if (this.installing !== undefined) return;
+    // After a stall of the loop the followers may have another leader: the time this one was held counts, up to where it must be heard of.
+    const { electionMs, heartbeatMs } = this.options;
+    const ticks = isLeader ? Math.min(intervals, 2 * Math.ceil(electionMs / heartbeatMs)) : 1;
+    for (let i = 0; i < ticks; i++) this.deps.node.tick();
+    if (isPersisting) this.noteRole();
+  }
+
+  /** Why a call that waited too long failed, in etcd's family of time-outs. */
+  private readonly timeoutOf = (sequence: number, sinceMs: number): ErrorSymbol => {
+    if (this.gathered.holds(sequence)) return 'ContextDeadlineExceeded';
+    const { leaderSinceMs } = this;
+    if (sinceMs > leaderSinceMs - 2 * this.options.electionMs && sinceMs < leaderSinceMs) {
+      return 'ErrGRPCTimeoutDueToLeaderFail';
+    }
+    if (this.role.leader !== 0n && this.deps.isConnectedSince?.(sinceMs) === false) {
+      return 'ErrGRPCTimeoutDueToConnectionLost';
+    }
+    return 'ErrGRPCTimeout';
+  };
 
   /** One turn: hand over what gathered, then persist, send and apply until raft has nothing more or a sync is in flight. */
   private turn(): void {
@@ -291,7 +299,7 @@ export class Replica<Result> {
     try {
       this.handOver();
       const startMs = this.deps.clock.nowMs();
-      while (this.isRunning() && this.hasWork()) {
+      while (this.isRunning() && !this.isBackedUp() && this.hasWork()) {
         this.take(this.deps.node.ready());
         if (this.state === 'idle' && this.deps.clock.nowMs() - startMs > this.limits.sliceMs) this.schedule();
         if (this.state !== 'idle') break;
@@ -315,20 +323,51 @@ export class Replica<Result> {
     return this.state === 'idle';
   }
 
+  /** Whether so much waits for a snapshot to be installed that raft must not be asked for more. */
+  private isBackedUp(): boolean {
+    return (this.installing?.bytes ?? 0) > this.limits.installBacklogBytesMax;
+  }
+
   private handOver(): void {
-    const { node } = this.deps;
-    for (const message of this.received) this.stepQuietly(message);
+    this.hearReceived();
+    if (this.role.leader === 0n) return;
+    if (!this.gathered.isEmpty && !this.holdsBack()) this.proposeGathered();
+    const context = this.reads.ask(this.lastTickMs);
+    if (context !== undefined) this.askRead(context);
+  }
+
+  private hearReceived(): void {
+    const { received } = this;
+    if (received.length === 0) return;
     this.received = [];
-    if (this.gathered.length > 0 && !this.holdsBack()) {
-      const entries = this.gathered;
-      this.gathered = [];
-      this.gatheredBytes = 0;
-      // A refusal (no leader, a transfer, too much uncommitted) leaves the calls waiting for their time-out, as in etcd.
-      const refused = node.proposeBatch(entries);
-      if (refused !== undefined) this.deps.logger.debug('proposal dropped', { reason: refused.message });
+    for (const message of received) this.stepQuietly(message);
+  }
+
+  /** Without a leader proposals stay, as in etcd, until there is one or their time is up; then what raft refuses has failed. */
+  private proposeGathered(): void {
+    const { node, logger } = this.deps;
+    const { entries, sequences } = this.gathered.take((sequence) => this.waiting.has(sequence));
+    const refused = node.proposeBatch(entries);
+    if (refused !== undefined) {
+      logger.debug('proposals dropped', { reason: refused.message });
+      for (const sequence of sequences) this.waiting.take(sequence)?.failed('ProposalDropped');
     }
-    const context = this.role.leader === 0n ? undefined : this.reads.ask(this.lastTickMs);
-    if (context !== undefined) node.readIndex(encodeContext(context));
+    for (const { sequence, change } of this.gathered.takeChanges()) {
+      if (!this.changes.has(sequence)) continue;
+      const notTaken = node.proposeConfChange(change);
+      if (notTaken === undefined) continue;
+      this.changes.get(sequence)?.failed('ProposalDropped');
+      this.changes.delete(sequence);
+    }
+  }
+
+  private askRead(sequence: number): void {
+    const { ids, node } = this.deps;
+    const context = new Uint8Array(8);
+    const view = new DataView(context.buffer);
+    view.setUint32(0, ids.high(sequence));
+    view.setUint32(4, ids.low(sequence));
+    node.readIndex(context);
   }
 
   /**
@@ -351,6 +390,7 @@ export class Replica<Result> {
   }
 
   private stepQuietly(message: Message): void {
+    if (this.installing !== undefined && message.type === MessageType.MsgTimeoutNow) return;
     const refused = this.deps.node.step(message);
     if (refused !== undefined) this.deps.logger.debug('raft message refused', { reason: refused.message });
   }
@@ -364,9 +404,9 @@ export class Replica<Result> {
     const { node, log, raftStorage, network } = this.deps;
     if (ready.hardState) this.commitIndex = ready.hardState.commit;
     if (ready.softState || (ready.hardState && ready.hardState.term !== this.role.term)) this.noteRole();
-    for (const state of ready.readStates) this.reads.answered(decodeContext(state.requestContext), state.index);
+    for (const state of ready.readStates) this.takeReadState(state.requestContext, state.index);
     if (ready.snapshot !== undefined) {
-      this.takeSnapshot(ready);
+      this.takeSnapshot(ready.snapshot, ready);
       return;
     }
     if (ready.hardState !== undefined || ready.entries.length > 0) log.append(ready.hardState, ready.entries);
@@ -382,7 +422,7 @@ export class Replica<Result> {
     }
     const firstNew = ready.entries[0]?.index ?? Number.POSITIVE_INFINITY;
     const appliesAfter = (ready.committedEntries.at(-1)?.index ?? 0) >= firstNew;
-    this.state = 'persisting';
+    this.persisting();
     const synced = log.sync();
     if (!appliesAfter) this.applyCommitted(ready);
     synced.then(
@@ -408,14 +448,36 @@ export class Replica<Result> {
     this.turn();
   }
 
-  private takeSnapshot(ready: Ready): void {
+  private persisting(): void {
     this.state = 'persisting';
-    this.deps.installSnapshot(ready).then(
+    this.persistingSinceMs = this.deps.clock.nowMs();
+  }
+
+  private takeReadState(context: Uint8Array, index: number): void {
+    if (context.length !== 8) return;
+    const view = new DataView(context.buffer, context.byteOffset, 8);
+    const sequence = this.deps.ids.sequenceOf(view.getUint32(0), view.getUint32(4));
+    if (sequence >= 0) this.reads.answered(sequence, index);
+  }
+
+  /**
+   * Makes the snapshot durable, tells the leader, and goes on in raft, so that heartbeats are answered; the state machine is exchanged
+   * meanwhile, and committed entries wait for that.
+   */
+  private takeSnapshot(snapshot: Snapshot, ready: Ready): void {
+    const { node, raftStorage, network } = this.deps;
+    this.persisting();
+    this.saveSnapshot(snapshot, ready).then(
       () => {
         if (this.state !== 'persisting') return;
         try {
-          this.deps.network.send(ready.messages);
-          this.deps.node.advance(ready);
+          raftStorage.applySnapshot(snapshot);
+          if (ready.hardState !== undefined) raftStorage.setHardState(ready.hardState);
+          if (ready.entries.length > 0) raftStorage.append(ready.entries);
+          network.send(ready.messages);
+          this.confState = snapshot.metadata.confState;
+          this.install(snapshot);
+          node.advance(ready);
         } catch (error) {
           this.die(error);
         }
@@ -425,9 +487,43 @@ export class Replica<Result> {
     );
   }
 
+  private async saveSnapshot(snapshot: Snapshot, ready: Ready): Promise<void> {
+    // A newer one stands for what waits for the one before; but the exchange itself has to end first.
+    this.installing?.abandon();
+    await this.installing?.done;
+    await this.deps.saveSnapshot(snapshot, ready);
+  }
+
+  private install(snapshot: Snapshot): void {
+    const { clock, installSnapshot } = this.deps;
+    const installed = installSnapshot(snapshot).then(() => {
+      this.appliedTerm = snapshot.metadata.term;
+    });
+    const installing = new SnapshotInstallation(clock, installed, (entries) => {
+      const count = countWithinSize(entries, 0, entries.length, installSliceBytes);
+      this.applyEntries(entries.slice(0, count));
+      return count;
+    });
+    this.installing = installing;
+    installing.done.then(
+      () => {
+        if (this.installing === installing) this.installing = undefined;
+        if (this.state === 'stopped') return;
+        this.applyEntries(installing.rest());
+        this.schedule();
+      },
+      (error) => this.die(error),
+    );
+  }
+
   private applyCommitted(ready: Ready): void {
+    if (this.installing === undefined) this.applyEntries(ready.committedEntries);
+    else this.installing.add(ready.committedEntries);
+  }
+
+  private applyEntries(entries: readonly Entry[]): void {
     const { machine } = this.deps;
-    for (const entry of ready.committedEntries) {
+    for (const entry of entries) {
       if (entry.type === EntryType.Normal) machine.apply(entry, this.answer);
       else {
         const confState = machine.applyConfChange(entry, this.answer);
@@ -437,7 +533,7 @@ export class Replica<Result> {
         }
       }
     }
-    const last = ready.committedEntries.at(-1);
+    const last = entries.at(-1);
     if (last) {
       this.appliedTerm = last.term;
       machine.batchApplied();
@@ -448,7 +544,13 @@ export class Replica<Result> {
 
   private readonly answer = (idHigh: number, idLow: number, result: Result): void => {
     const sequence = this.deps.ids.sequenceOf(idHigh, idLow);
-    if (sequence >= 0) this.waiting.take(sequence)?.applied(result);
+    if (sequence < 0) return;
+    const call = this.waiting.take(sequence);
+    if (call !== undefined) call.applied(result);
+    else if (this.changes.size > 0) {
+      this.changes.get(sequence)?.applied(result);
+      this.changes.delete(sequence);
+    }
   };
 
   private noteRole(): void {
@@ -458,7 +560,12 @@ export class Replica<Result> {
     const term = status.hardState.term;
     this.alone = isLeader && this.isOnlyVoter();
     if (leader === this.role.leader && isLeader === this.role.isLeader && term === this.role.term) return;
-    if (this.role.leader !== 0n && leader !== this.role.leader) this.reads.failAll('ErrGRPCLeaderChanged');
+    // Losing the leader alone fails nothing: the reads ask the next one.
+    if (leader !== 0n && leader !== this.lastLeader) {
+      if (this.lastLeader !== 0n) this.reads.failAll('ErrGRPCLeaderChanged');
+      this.lastLeader = leader;
+    }
+    if (isLeader && !this.role.isLeader) this.leaderSinceMs = this.deps.clock.nowMs();
     this.role = { leader, isLeader, term };
     this.deps.onRoleChange(this.role);
   }
@@ -468,15 +575,4 @@ export class Replica<Result> {
     this.stop();
     this.deps.onFatal(error);
   }
-}
-
-function encodeContext(context: number): Uint8Array {
-  assert(Number.isSafeInteger(context), 'read context is a safe integer');
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(context));
-  return bytes;
-}
-
-function decodeContext(bytes: Uint8Array): number {
-  return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
 }

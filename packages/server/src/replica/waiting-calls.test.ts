@@ -49,12 +49,12 @@ test('only what has waited long enough times out', () => {
   const calls = [new Call(), new Call(), new Call()];
   for (const [i, call] of calls.entries()) waiting.add(i * 5, call, i * 60);
   waiting.take(0);
-  waiting.expire(159, 'ErrGRPCTimeout');
+  waiting.expire(159, () => 'ErrGRPCTimeout');
   assert.deepEqual(
     calls.map((call) => call.failure),
     [undefined, undefined, undefined],
   );
-  waiting.expire(160, 'ErrGRPCTimeout');
+  waiting.expire(160, () => 'ErrGRPCTimeout');
   assert.deepEqual(
     calls.map((call) => call.failure),
     [undefined, 'ErrGRPCTimeout', undefined],

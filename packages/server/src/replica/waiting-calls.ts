@@ -60,10 +60,13 @@ export class WaitingCalls<Result> {
     return call;
   }
 
-  /** Fails those that have waited too long. */
-  expire(nowMs: number, symbol: ErrorSymbol): void {
-    while (this.count > 0 && nowMs - (this.sinceMs[this.oldest % (this.mask + 1)] as number) >= this.timeoutMs) {
-      this.take(this.oldest)?.failed(symbol);
+  /** Fails those that have waited too long, each with what `symbolOf` says. */
+  expire(nowMs: number, symbolOf: (sequence: number, sinceMs: number) => ErrorSymbol): void {
+    while (this.count > 0) {
+      const sequence = this.oldest;
+      const sinceMs = this.sinceMs[sequence % (this.mask + 1)] as number;
+      if (nowMs - sinceMs < this.timeoutMs) return;
+      this.take(sequence)?.failed(symbolOf(sequence, sinceMs));
     }
   }
 

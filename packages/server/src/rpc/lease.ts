@@ -1,7 +1,8 @@
 import { etcdserverpb, services } from '@quorate/api';
-import { latin1ToBytes, nextUint64, type Random } from '@quorate/base';
-import { type ApplyResult, type LeaseExpiry, type Lessor, leaseCost, type Quota, renewal } from '@quorate/machine';
+import { nextUint64, type Random } from '@quorate/base';
+import { type ApplyResult, type LeaseExpiry, type Lessor, leaseCost, type Quota } from '@quorate/machine';
 import type { GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
+import type { LeaderLeases, LeaseAnswer } from '../member/leader-leases.ts';
 import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
 import type { MemberContext } from './member-context.ts';
 import { needsLeader, refuseCall, refuseStream } from './preconditions.ts';
@@ -12,6 +13,7 @@ import { makeHeader } from './response-header.ts';
 export interface LeaseSource {
   readonly lessor: Lessor;
   readonly expiry: LeaseExpiry;
+  readonly leaderLeases: LeaderLeases;
   readonly proposals: Proposals;
   readonly quota: Quota;
   readonly random: Random;
@@ -87,20 +89,23 @@ function serveTimeToLive(call: UnaryCall, bytes: Uint8Array, member: MemberConte
   if (refuseCall(call, member, false)) return;
   const request = decodeRequest(call, etcdserverpb.LeaseTimeToLiveRequest, bytes);
   if (request === undefined) return;
-  if (!source.expiry.isPrimary) {
-    // Asking the leader over the peer port comes with the issue of the cluster.
-    failCall(call, member.leader() === 0n ? 'ErrGRPCNoLeader' : 'ErrGRPCTimeout');
-    return;
-  }
   const { id, keys: wantsKeys } = request;
-  const lease = source.lessor.get(id);
-  const response = etcdserverpb.LeaseTimeToLiveResponse.create({ header: makeHeader(member), id, ttl: -1 });
-  if (lease !== undefined) {
-    response.ttl = source.expiry.remainingSeconds(lease) ?? 0;
-    response.grantedTtl = lease.ttlSeconds;
-    if (wantsKeys) response.keys = source.lessor.keysOf(id).map(latin1ToBytes);
-  }
-  replyMessage(call, etcdserverpb.LeaseTimeToLiveResponse, response);
+  source.leaderLeases.timeToLive(id, wantsKeys).then(
+    (answer) => {
+      if (answer.kind === 'failed') {
+        failCall(call, answer.symbol);
+        return;
+      }
+      const response = etcdserverpb.LeaseTimeToLiveResponse.create({ header: makeHeader(member), id, ttl: -1 });
+      if (answer.kind === 'found') {
+        response.ttl = answer.lease.ttlSeconds;
+        response.grantedTtl = answer.lease.grantedTtlSeconds;
+        response.keys = [...answer.lease.keys];
+      }
+      replyMessage(call, etcdserverpb.LeaseTimeToLiveResponse, response);
+    },
+    (error: unknown) => call.fail(2, error instanceof Error ? error.message : String(error)),
+  );
 }
 
 function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSource): void {
@@ -112,12 +117,13 @@ function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSo
     endKeeping();
     call.end();
   };
-  const answer = (id: bigint, header: etcdserverpb.ResponseHeader, ttl: number) => {
-    if (ttl === renewal.notPrimary) {
+  const answer = (id: bigint, header: etcdserverpb.ResponseHeader, renewed: LeaseAnswer<number>) => {
+    if (renewed.kind === 'failed') {
       endKeeping();
-      failCall(call, member.leader() === 0n ? 'ErrGRPCNoLeader' : 'NotPrimaryLessor');
+      failCall(call, renewed.symbol);
       return;
     }
+    const ttl = renewed.kind === 'found' ? renewed.lease : 0;
     const response = etcdserverpb.LeaseKeepAliveResponse.create({ header, id, ttl });
     if (!writeMessage(call, etcdserverpb.LeaseKeepAliveResponse, response)) call.pause();
   };
@@ -130,16 +136,16 @@ function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSo
     }
     // Sampled before the renewal begins, so that it can never be later than it (semantics 1).
     const header = makeHeader(member);
-    const renewed = source.expiry.renew(request.id);
-    if (typeof renewed === 'number') {
+    const renewed = source.leaderLeases.renew(request.id);
+    if ('kind' in renewed) {
       answer(request.id, header, renewed);
       return;
     }
     if (++pendingAnswers >= pendingRenewalsMax) call.pause();
     renewed.then(
-      (ttl) => {
+      (later) => {
         if (pendingAnswers-- === pendingRenewalsMax) call.resume();
-        answer(request.id, header, ttl);
+        answer(request.id, header, later);
         endIfDone();
       },
       () => {

@@ -40,6 +40,8 @@ export interface MaintenanceSource {
   ): void;
   isLeader(): boolean;
   isVoter(id: bigint): boolean;
+  /** Hands leadership over; resolves with whether that came about in time. */
+  moveLeader(to: bigint): Promise<boolean>;
   sha256(): Digest;
 }
 
@@ -161,7 +163,12 @@ function answerMoveLeader(call: UnaryCall, bytes: Uint8Array, member: MemberCont
   else if (!source.isVoter(request.targetId)) failCall(call, 'ErrGRPCBadLeaderTransferee');
   else if (request.targetId === member.memberId) {
     replyMessage(call, etcdserverpb.MoveLeaderResponse, etcdserverpb.MoveLeaderResponse.create());
-  } else call.fail(12, 'leadership transfer between members is not served yet');
+  } else {
+    source.moveLeader(request.targetId).then((isDone) => {
+      if (!isDone) failCall(call, 'LeaderTransferTimeout');
+      else replyMessage(call, etcdserverpb.MoveLeaderResponse, etcdserverpb.MoveLeaderResponse.create());
+    });
+  }
 }
 
 /** Streams the database as of one moment, then the SHA-256 of all that was sent. */

@@ -1,5 +1,5 @@
 export * from './backend.ts';
-export { type BackendDeps, type BackendOptions, openBackend } from './bbolt-backend.ts';
+export { type BackendDeps, type BackendOptions, inspectDatabase, openBackend } from './bbolt-backend.ts';
 export * from './bucket-id.ts';
 export * from './memory-backend.ts';
 export * from './revision-key.ts';

@@ -1,0 +1,44 @@
+import type { Logger } from '@quorate/base';
+import type { AlarmStore, Quota } from '@quorate/machine';
+import { type Proposals, RequestField } from '../rpc/proposals.ts';
+import { encodeAlarm } from './publisher.ts';
+
+export interface NoSpaceAlarmDeps {
+  readonly alarms: AlarmStore;
+  readonly proposals: Proposals;
+  readonly logger: Logger;
+  readonly memberId: bigint;
+  readonly quota: Quota;
+}
+
+/** Raises the NOSPACE alarm of this member, once however many ask for it. */
+export class NoSpaceAlarm {
+  private readonly deps: NoSpaceAlarmDeps;
+  /** Calls that wait for the alarm that is on its way; undefined when none is. */
+  private awaiting: (() => void)[] | undefined;
+
+  constructor(deps: NoSpaceAlarmDeps) {
+    this.deps = deps;
+  }
+
+  /** Raises the alarm unless it is raised; `then` runs once it is, or cannot be. */
+  raise(then: () => void = () => {}): void {
+    const { alarms, proposals, logger, memberId, quota } = this.deps;
+    if (alarms.hasNoSpace) {
+      then();
+      return;
+    }
+    if (this.awaiting !== undefined) {
+      this.awaiting.push(then);
+      return;
+    }
+    this.awaiting = [then];
+    logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': quota.bytes });
+    const done = () => {
+      const waiting = this.awaiting ?? [];
+      this.awaiting = undefined;
+      for (const callback of waiting) callback();
+    };
+    proposals.propose(RequestField.alarm, encodeAlarm(memberId, 1, true), { applied: done, failed: done });
+  }
+}
