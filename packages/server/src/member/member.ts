@@ -1,46 +1,35 @@
-import { etcdserverpb } from '@quorate/api';
-import {
-  type Clock,
-  CodedError,
-  type Logger,
-  latin1FromBytes,
-  latin1ToBytes,
-  type Timer,
-  utf8ToBytes,
-} from '@quorate/base';
+import { type Clock, type Logger, latin1FromBytes, latin1ToBytes, utf8ToBytes } from '@quorate/base';
 import {
   Applier,
   type ApplyResult,
-  type ChangeOutcome,
   type Cluster,
   LeaseExpiry,
   type MvccStore,
   Quota,
   WatchHub,
 } from '@quorate/machine';
-import { type ConfState, type RawNode, type Snapshot, toConfState } from '@quorate/raft';
+import { type RawNode, type Snapshot, toConfState } from '@quorate/raft';
 import { BucketId, MetaKey } from '@quorate/storage';
 import type { GrpcServer } from '@quorate/transport';
 import type { MemberConfig } from '../config/config.ts';
 import type { HttpSource } from '../gateway/http-routes.ts';
-import type { RoleStatus } from '../replica/contract.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import { Replica } from '../replica/replica.ts';
 import { RequestIds } from '../replica/request-ids.ts';
 import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
-import { type Proposals, RequestField } from '../rpc/proposals.ts';
+import type { Proposals } from '../rpc/proposals.ts';
 import { clusterVersion } from '../version.ts';
 import { EntryMachine } from './entry-machine.ts';
+import { KnownMembers } from './known-members.ts';
 import { LeaderLeases } from './leader-leases.ts';
-import { LeaderTransfer } from './leader-transfer.ts';
+import { Leadership, revokeLeases } from './leadership.ts';
 import type { MemberDeps } from './member-deps.ts';
 import { registerMemberMetrics } from './member-metrics.ts';
 import { registerServices } from './member-services.ts';
 import { MemberState } from './member-state.ts';
 import { MembershipChanges } from './membership-changes.ts';
-import { MembershipHistory } from './membership-history.ts';
 import { NoSpaceAlarm } from './no-space-alarm.ts';
 import { type MemberStorage, openMemberStorage } from './open-storage.ts';
 import { PeerDoor } from './peer-door.ts';
@@ -51,10 +40,6 @@ import { Snapshotter } from './snapshotter.ts';
 
 /** What a request may take besides two election timeouts (etcd's figure). */
 const requestSlackMs = 5_000;
-/** Election timeouts without a leader after which streams with `hasleader` end. */
-const leaderMissesMax = 3;
-/** A removed member goes on for so long, for others to hear of it (etcd's figure). */
-const removedStopMs = 1_000;
 
 /**
  * A member of a cluster: its storage, its state machine and its replica put together, without sockets. Everything from
@@ -77,7 +62,8 @@ export class Member implements MemberContext, HttpSource {
   private readonly node: RawNode;
   private readonly applier: Applier;
   private readonly machine: EntryMachine;
-  private readonly history = new MembershipHistory();
+  private readonly members: KnownMembers;
+  private readonly leadership: Leadership;
   private readonly expiry: LeaseExpiry;
   private readonly hub: WatchHub;
   private readonly quota: Quota;
@@ -89,12 +75,8 @@ export class Member implements MemberContext, HttpSource {
   private readonly network: PeerNetwork;
   private readonly leases: LeaderLeases;
   private readonly changes: MembershipChanges;
-  private readonly transfer: LeaderTransfer;
   private readonly requestTimeoutMs: number;
   private server: GrpcServer | undefined;
-  private loggedLeader = 0n;
-  private leaderCheck: Timer | undefined;
-  private removal: Timer | undefined;
 
   private constructor(deps: MemberDeps, config: MemberConfig, storage: MemberStorage, state: MemberState) {
     this.deps = deps;
@@ -112,75 +94,34 @@ export class Member implements MemberContext, HttpSource {
     this.header = new HeaderBytes(this.clusterId, this.memberId, () => this.machine.appliedTerm);
     this.hub = this.makeHub();
     state.store.setSink(this.hub);
-    this.expiry = new LeaseExpiry(
-      {
-        clock: deps.clock,
-        lessor: state.lessor,
-        revoke: (ids) => this.revokeExpired(ids),
-        logger: deps.logger,
-        metrics: deps.metrics,
-      },
-      { retryMs: this.requestTimeoutMs },
-    );
+    this.expiry = this.makeExpiry();
     this.applier = this.makeApplier();
-    this.machine = new EntryMachine({
-      applier: this.applier,
-      cluster: this.cluster,
-      backend: () => state.backend,
-      node: this.node,
-      logger: this.logger,
-      onMembership: (outcome, confState) => this.membershipChanged(outcome, confState),
-      onBatch: () => this.batchApplied(),
-    });
-    this.snapshotter = new Snapshotter(
-      { ...deps, ...storage, backend: () => state.backend },
-      {
-        snapshotCount: config.snapshotCount,
-        catchUpEntries: config.snapshotCatchUpEntries,
-        walsMax: config.walsMax,
-        snapshotsMax: config.snapshotsMax,
-      },
-      storage.snapshot.index,
-    );
+    this.machine = this.makeMachine();
+    this.snapshotter = this.makeSnapshotter();
     this.replica = this.makeReplica();
-    this.noSpace = new NoSpaceAlarm({
-      alarms: state.alarms,
-      proposals: this.replica,
-      logger: deps.logger,
-      memberId: this.memberId,
-      quota: this.quota,
-    });
-    this.transfer = new LeaderTransfer({
+    const { memberId, cluster, replica, quota } = this;
+    this.noSpace = new NoSpaceAlarm({ ...deps, alarms: state.alarms, proposals: replica, memberId, quota });
+    this.members = new KnownMembers({
       ...deps,
-      memberId: this.memberId,
-      withNode: (action) => this.replica.withNode(action),
-      leader: () => this.replica.leader,
+      memberId,
+      cluster,
+      network: () => this.network,
+      appliedIndex: () => this.applier.appliedIndex,
     });
-    this.leases = new LeaderLeases(
-      {
-        ...deps,
-        lessor: state.lessor,
-        expiry: this.expiry,
-        cluster: this.cluster,
-        replica: this.replica,
-        appliedIndex: () => this.machine.appliedIndex,
-      },
-      { requestTimeoutMs: this.requestTimeoutMs },
-    );
-    // Peers are dialled when the member starts; until then nothing is sent.
+    this.leadership = this.makeLeadership();
+    this.leases = this.makeLeases();
     this.changes = this.makeChanges();
     this.door = this.makeDoor();
     this.network = deps.connect(this.door);
     this.publisher = new Publisher({
-      clock: deps.clock,
-      proposals: this.replica,
-      cluster: this.cluster,
-      logger: deps.logger,
-      memberId: this.memberId,
+      ...deps,
+      proposals: replica,
+      cluster,
+      memberId,
       name: config.name,
       clientUrls: config.advertiseClientUrls.map((url) => url.href),
     });
-    registerMemberMetrics(deps.metrics, this, () => state.backend, this.replica);
+    registerMemberMetrics(deps.metrics, this, () => state.backend, replica);
   }
 
   /** Opens what is on disk, restores what is in memory; takes part once {@link start} is called. @throws CodedError, UsageError */
@@ -228,6 +169,35 @@ export class Member implements MemberContext, HttpSource {
     );
   }
 
+  private makeExpiry(): LeaseExpiry {
+    const { clock, logger, metrics } = this.deps;
+    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids);
+    const { lessor } = this.state;
+    return new LeaseExpiry({ clock, lessor, revoke, logger, metrics }, { retryMs: this.requestTimeoutMs });
+  }
+
+  private makeMachine(): EntryMachine {
+    return new EntryMachine({
+      applier: this.applier,
+      cluster: this.cluster,
+      backend: () => this.state.backend,
+      node: this.node,
+      logger: this.logger,
+      onMembership: (outcome, confState) => this.members.changed(outcome, confState),
+      onBatch: () => this.batchApplied(),
+    });
+  }
+
+  private makeSnapshotter(): Snapshotter {
+    const { deps, storage, config } = this;
+    const { snapshotCount, walsMax, snapshotsMax } = config;
+    return new Snapshotter(
+      { ...deps, ...storage, backend: () => this.state.backend },
+      { snapshotCount, catchUpEntries: config.snapshotCatchUpEntries, walsMax, snapshotsMax },
+      storage.snapshot.index,
+    );
+  }
+
   private makeApplier(): Applier {
     const { state, cluster } = this;
     return new Applier(
@@ -238,7 +208,7 @@ export class Member implements MemberContext, HttpSource {
         membership: {
           setAttributes: (id, name, clientUrls) => {
             cluster.setAttributes(id, name, clientUrls);
-            this.noteMembership(this.replica.configuration, 1);
+            this.members.noteNext(this.replica.configuration);
           },
           setDowngrade: (isEnabled, targetVersion) => cluster.setDowngrade(isEnabled, targetVersion),
           setClusterVersion: (version) => this.setClusterVersion(version),
@@ -255,7 +225,7 @@ export class Member implements MemberContext, HttpSource {
   private setClusterVersion(version: string): void {
     this.cluster.setClusterVersion(version);
     this.state.backend.put(BucketId.meta, latin1ToBytes(MetaKey.storageVersion), utf8ToBytes(clusterVersion));
-    this.noteMembership(this.replica.configuration, 1);
+    this.members.noteNext(this.replica.configuration);
     this.logger.info('cluster version is updated', { 'cluster-version': version });
     this.logger.info('enabled capabilities for version', { 'cluster-version': version });
   }
@@ -273,7 +243,10 @@ export class Member implements MemberContext, HttpSource {
         network: { send: (messages) => this.network.send(messages) },
         ids: new RequestIds(this.memberId, deps.clock.wallMs()),
         onFatal: deps.onFatal,
-        onRoleChange: (role) => this.roleChanged(role),
+        onRoleChange: (role) => {
+          this.leadership.changed(role);
+          if (role.leader !== 0n) this.publisher.leaderKnown(role.isLeader);
+        },
         flushAnswers: () => this.server?.flush(),
         saveSnapshot: (snapshot, ready) => this.snapshotter.saveReceived(snapshot, ready),
         installSnapshot: (snapshot) => this.installSnapshot(snapshot),
@@ -287,6 +260,30 @@ export class Member implements MemberContext, HttpSource {
         requestTimeoutMs: this.requestTimeoutMs,
         requestBytesMax: config.requestBytesMax,
       },
+    );
+  }
+
+  private makeLeadership(): Leadership {
+    const { deps, config, memberId, members, replica, streams, expiry, requestTimeoutMs } = this;
+    return new Leadership(
+      {
+        ...deps,
+        ...{ memberId, members, streams, expiry },
+        withNode: (action) => replica.withNode(action),
+        leader: () => replica.leader,
+        isLeader: () => replica.isLeader,
+        isOnlyVoter: () => this.cluster.voters.length === 1,
+      },
+      { electionMs: config.electionMs, requestTimeoutMs },
+    );
+  }
+
+  private makeLeases(): LeaderLeases {
+    const { deps, state, expiry, cluster, replica, requestTimeoutMs } = this;
+    const appliedIndex = () => this.machine.appliedIndex;
+    return new LeaderLeases(
+      { ...deps, lessor: state.lessor, expiry, cluster, replica, appliedIndex },
+      { requestTimeoutMs },
     );
   }
 
@@ -310,12 +307,12 @@ export class Member implements MemberContext, HttpSource {
       ...this.storage,
       state: this.state,
       snapshotter: this.snapshotter,
-      history: this.history,
+      history: this.members.history,
       replica: this.replica,
       leases: this.leases,
       changes: this.changes,
       storageVersion: () => this.storageVersion(),
-      onRemoved: () => this.removed(0),
+      onRemoved: () => this.members.removedSelf(0),
     });
   }
 
@@ -326,25 +323,11 @@ export class Member implements MemberContext, HttpSource {
       'cluster-id': this.clusterId,
       'cluster-version': this.cluster.version ?? 'to_be_decided',
     });
-    this.noteMembership(this.replica.configuration);
-    this.dialMembers();
+    this.members.begin(this.replica.configuration);
     this.replica.start();
-    this.checkLeader(0);
+    this.leadership.start();
     await this.publisher.published;
     this.serving.set(true);
-  }
-
-  private dialMembers(): void {
-    for (const { id, peerUrls } of this.cluster.members) if (id !== this.memberId) this.network.setPeer(id, peerUrls);
-  }
-
-  /** Looks once an election timeout whether a leader is known; streams of clients that insist on one end at the third time without (semantics 10.3). */
-  private checkLeader(missed: number): void {
-    this.leaderCheck = this.clock.setTimer(this.config.electionMs, () => {
-      const missedNow = this.hasLeader() ? 0 : missed + 1;
-      if (missedNow >= leaderMissesMax) this.streams.leaderLost();
-      this.checkLeader(missedNow);
-    });
   }
 
   /** Registers every service on a gRPC server. */
@@ -359,38 +342,21 @@ export class Member implements MemberContext, HttpSource {
       appliedIndex: () => this.appliedIndex(),
       storageVersion: () => this.storageVersion(),
       raiseNoSpace: (then) => this.noSpace.raise(then),
-      moveLeader: (to) => this.transfer.move(to, this.requestTimeoutMs),
+      moveLeader: (to) => this.leadership.move(to),
     });
   }
 
-  /** Before a stop: a leader of several voters hands leadership to the one that has been connected for longest. */
-  async giveUpLeadership(): Promise<void> {
-    const fields = { 'local-member-id': this.memberId };
-    const others = this.cluster.voters.filter(({ id }) => id !== this.memberId);
-    if (!this.replica.isLeader) {
-      this.logger.info('skipped leadership transfer; local server is not leader', fields);
-      return;
-    }
-    if (others.length === 0) {
-      this.logger.info('skipped leadership transfer for single voting member cluster', fields);
-      return;
-    }
-    const since = (id: bigint) => this.network.activeSince(id) ?? Number.POSITIVE_INFINITY;
-    const longest = others.reduce((best, other) => (since(other.id) < since(best.id) ? other : best));
-    if (since(longest.id) === Number.POSITIVE_INFINITY) {
-      this.logger.warn('leadership transfer failed', { ...fields, error: 'unhealthy cluster' });
-      return;
-    }
-    await this.transfer.move(longest.id, this.requestTimeoutMs);
+  /** Before a stop: a leader of several voters hands leadership over. */
+  giveUpLeadership(): Promise<void> {
+    return this.leadership.giveUp();
   }
 
   /** Stops taking part and closes the files. Calls that wait are failed; answers already given are durable. */
   async stop(): Promise<void> {
     this.serving.set(false);
-    this.leaderCheck?.cancel();
-    this.removal?.cancel();
+    this.leadership.stop();
+    this.members.stop();
     this.publisher.stop();
-    this.expiry.demote();
     this.replica.stop();
     await this.network.stop();
     this.hub.close();
@@ -469,38 +435,9 @@ export class Member implements MemberContext, HttpSource {
 
   private batchApplied(): void {
     const { replica, machine } = this;
-    // Only what is applied in its own term may a leader judge: then it knows all grants of earlier ones.
-    if (replica.isLeader && !this.expiry.isPrimary && machine.appliedTerm === replica.term) {
-      this.expiry.promote(this.config.electionMs);
-    }
+    this.leadership.applied(machine.appliedTerm, replica.term);
     this.snapshotter.applied(machine.appliedIndex, machine.appliedTerm, replica.configuration, machine.appliedBytes);
     if (this.hasLeader()) this.publisher.leaderKnown(replica.isLeader);
-  }
-
-  private roleChanged(role: RoleStatus): void {
-    this.logLeader(role);
-    if (!role.isLeader) this.expiry.demote();
-    this.transfer.leaderChanged(role.leader);
-    if (role.leader !== 0n) this.publisher.leaderKnown(role.isLeader);
-  }
-
-  /** By the entry that is being applied, which the machine has not counted yet. */
-  private membershipChanged(outcome: ChangeOutcome | undefined, confState: ConfState): void {
-    this.noteMembership(confState, 1);
-    if (outcome === undefined || outcome.kind === 'refused') return;
-    if (outcome.kind === 'removed') {
-      this.logger.info('removed member', { 'removed-remote-peer-id': outcome.id });
-      if (outcome.id === this.memberId) this.removed(removedStopMs);
-      else this.network.removePeer(outcome.id);
-      return;
-    }
-    const { id, peerUrls } = outcome.member;
-    this.logger.info(`${outcome.kind} member`, { 'remote-peer-id': id, 'remote-peer-urls': peerUrls });
-    if (id !== this.memberId) this.network.setPeer(id, peerUrls);
-  }
-
-  private noteMembership(confState: ConfState, ahead = 0): void {
-    this.history.note({ index: this.applier.appliedIndex + ahead, confState, state: this.cluster.state });
   }
 
   /** Puts everything on a leader's snapshot; the replica applies nothing meanwhile. */
@@ -518,19 +455,16 @@ export class Member implements MemberContext, HttpSource {
     this.machine.appliedTerm = term;
     next.store.setSink(hub);
     hub.restore(next.store);
-    this.history.restart({ index, confState, state: this.cluster.state });
+    this.members.restart(index, confState);
     this.snapshotter.received(index, this.machine.appliedBytes);
-    for (const id of this.cluster.removedIds) this.network.removePeer(id);
-    this.dialMembers();
     logger.info('applied snapshot', { 'current-applied-index': index });
   }
 
   /** Whether this leader has been connected to a quorum, or this follower to its leader, all the time. */
   private isConnectedSince(sinceMs: number): boolean {
-    const isConnected = (id: bigint) => (this.network.activeSince(id) ?? Number.POSITIVE_INFINITY) <= sinceMs;
-    if (!this.replica.isLeader) return isConnected(this.replica.leader);
-    const { voters } = this.replica.configuration;
-    return voters.filter((id) => id === this.memberId || isConnected(id)).length > voters.length / 2;
+    const { replica, members } = this;
+    if (!replica.isLeader) return members.isConnectedSince(replica.leader, sinceMs);
+    return members.hasQuorumSince(replica.configuration.voters, sinceMs);
   }
 
   private stalled(what: 'disk' | 'loop', stalledMs: number): void {
@@ -539,34 +473,6 @@ export class Member implements MemberContext, HttpSource {
     this.deps.metrics
       .counter('quorate_watchdog_stalls_total', 'Times that the disk or the event loop held the member up.', { what })
       .add(1);
-  }
-
-  private removed(delayMs: number): void {
-    this.removal ??= this.clock.setTimer(delayMs, () =>
-      this.deps.onFatal(new CodedError('member/removed', 'the member has been permanently removed from the cluster')),
-    );
-  }
-
-  /** In etcd's words, which test harnesses wait for. */
-  private logLeader(role: RoleStatus): void {
-    if (role.leader === this.loggedLeader) return;
-    const own = this.memberId.toString(16);
-    const [before, now] = [this.loggedLeader.toString(16), role.leader.toString(16)];
-    this.loggedLeader = role.leader;
-    let text = `raft.node: ${own} changed leader from ${before} to ${now} at term ${role.term}`;
-    if (role.leader === 0n) text = `raft.node: ${own} lost leader ${before} at term ${role.term}`;
-    else if (before === '0') text = `raft.node: ${own} elected leader ${now} at term ${role.term}`;
-    this.logger.info(text, { logger: 'raft' });
-  }
-
-  private revokeExpired(ids: readonly bigint[]): void {
-    for (const id of ids) {
-      this.replica.propose(
-        RequestField.leaseRevoke,
-        etcdserverpb.LeaseRevokeRequest.encode(etcdserverpb.LeaseRevokeRequest.create({ id })),
-        { applied() {}, failed() {} },
-      );
-    }
   }
 }
 

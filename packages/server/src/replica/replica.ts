@@ -20,11 +20,10 @@ import {
   type ReplicaOptions,
   type RoleStatus,
 } from './contract.ts';
-import { EntryBuilder } from './entry-builder.ts';
 import { type PendingRead, PendingReads } from './pending-reads.ts';
-import { ProposalQueue } from './proposal-queue.ts';
+import { Proposer } from './proposer.ts';
 import { SnapshotInstallation } from './snapshot-installation.ts';
-import { type PendingCall, WaitingCalls } from './waiting-calls.ts';
+import type { PendingCall } from './waiting-calls.ts';
 import { Watchdog } from './watchdog.ts';
 
 const readRetryMs = 500;
@@ -32,8 +31,6 @@ const readRetryMs = 500;
 const staleTicks = 3;
 /** Bytes of entries applied in one turn after a snapshot. */
 const installSliceBytes = 256 * 1024;
-/** Calls for a change of the configuration that wait; they have no time-out but their client's. */
-const waitingChangesMax = 1000;
 
 /**
  * The loop that drives raft. Whatever arrives in one turn of the event loop is proposed together, and `turn` takes raft's
@@ -43,13 +40,9 @@ export class Replica<Result> {
   private readonly deps: ReplicaDeps<Result>;
   private readonly options: ReplicaOptions;
   private readonly limits: ReplicaLimits;
-  private readonly builder = new EntryBuilder();
-  private readonly waiting: WaitingCalls<Result>;
+  private readonly proposer: Proposer<Result>;
   private readonly reads: PendingReads;
-  private readonly gathered = new ProposalQueue();
-  /** Calls for changes of the configuration, by the sequence of their proposal. */
-  private readonly changes = new Map<number, PendingCall<Result>>();
-  /** Proposals stay in `gathered` until the disk has caught up. */
+  /** Proposals are not handed over until the disk has caught up. */
   private isHeldBack = false;
   private received: Message[] = [];
   private state: 'idle' | 'scheduled' | 'persisting' | 'stopped' = 'idle';
@@ -75,7 +68,7 @@ export class Replica<Result> {
     this.deps = deps;
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
-    this.waiting = new WaitingCalls(options.requestTimeoutMs);
+    this.proposer = new Proposer(deps, { ...options, ...this.limits });
     // Unique over the cluster: leaders tell questions apart by their context alone.
     this.reads = new PendingReads({
       timeoutMs: options.requestTimeoutMs,
@@ -92,12 +85,12 @@ export class Replica<Result> {
 
   /** Whether a call here waits for the request with this id. */
   isAwaited(idHigh: number, idLow: number): boolean {
-    return this.waiting.has(this.deps.ids.sequenceOf(idHigh, idLow));
+    return this.proposer.isAwaited(idHigh, idLow);
   }
 
   /** Proposals that wait for their result. */
   get pendingProposals(): number {
-    return this.waiting.size;
+    return this.proposer.pending;
   }
 
   /** The configuration in force. */
@@ -121,10 +114,8 @@ export class Replica<Result> {
     this.state = 'stopped';
     this.ticker?.cancel();
     this.installing?.abandon();
-    this.waiting.failAll('ErrGRPCStopped');
+    this.proposer.failAll('ErrGRPCStopped');
     this.reads.failAll('ErrGRPCStopped');
-    for (const call of this.changes.values()) call.failed('ErrGRPCStopped');
-    this.changes.clear();
   }
 
   get leader(): bigint {
@@ -145,21 +136,10 @@ export class Replica<Result> {
 
   /** Proposes a request whose bytes are spliced into the entry; `request` is copied before this returns. */
   propose(field: number, request: Uint8Array, call: PendingCall<Result>): void {
-    const refusal = this.refusal(request.length);
-    if (refusal !== undefined) {
-      call.failed(refusal);
-      return;
-    }
-    const { ids } = this.deps;
-    const sequence = ids.take();
-    const entry = this.builder.build(field, request, ids.high(sequence), ids.low(sequence));
-    if (entry.length > this.options.requestBytesMax) {
-      call.failed('ErrGRPCRequestTooLarge');
-      return;
-    }
-    this.waiting.add(sequence, call, this.lastTickMs);
-    this.gathered.add(sequence, entry);
-    this.schedule();
+    if (this.state === 'stopped') call.failed('ErrGRPCStopped');
+    else if (this.commitIndex > this.deps.machine.appliedIndex + this.limits.applyGapMax) {
+      call.failed('ErrGRPCRequestTooManyRequests');
+    } else if (this.proposer.add(field, request, call, this.lastTickMs)) this.schedule();
   }
 
   /**
@@ -167,31 +147,13 @@ export class Replica<Result> {
    * answered. @returns what forgets the call.
    */
   proposeChange(change: Omit<ConfChange, 'id'>, call: PendingCall<Result>): () => void {
-    if (this.state === 'stopped') call.failed('ErrGRPCStopped');
-    else if (this.changes.size >= waitingChangesMax) call.failed('ErrGRPCRequestTooManyRequests');
-    else {
-      const { ids } = this.deps;
-      const sequence = ids.take();
-      const id = (BigInt(ids.high(sequence)) << 32n) | BigInt(ids.low(sequence));
-      this.changes.set(sequence, call);
-      this.gathered.addChange(sequence, { ...change, id });
-      this.schedule();
-      return () => this.changes.delete(sequence);
+    if (this.state === 'stopped') {
+      call.failed('ErrGRPCStopped');
+      return () => {};
     }
-    return () => {};
-  }
-
-  private refusal(requestBytes: number): ErrorSymbol | undefined {
-    if (this.state === 'stopped') return 'ErrGRPCStopped';
-    if (requestBytes > this.options.requestBytesMax) return 'ErrGRPCRequestTooLarge';
-    if (
-      this.waiting.size >= this.limits.waitingCallsMax ||
-      this.gathered.bytes + requestBytes > this.limits.gatheredBytesMax ||
-      this.commitIndex > this.deps.machine.appliedIndex + this.limits.applyGapMax
-    ) {
-      return 'ErrGRPCRequestTooManyRequests';
-    }
-    return undefined;
+    const forget = this.proposer.addChange(change, call);
+    this.schedule();
+    return forget ?? (() => {});
   }
 
   /** Lets `read` through once everything committed before this call is applied here. */
@@ -254,7 +216,7 @@ export class Replica<Result> {
     this.lastTickMs = nowMs;
     try {
       this.passTime(this.watchdog.tick(nowMs, this.state === 'persisting' ? this.persistingSinceMs : undefined));
-      this.waiting.expire(nowMs, this.timeoutOf);
+      this.proposer.expire(nowMs, this.timeoutOf);
       for (const context of this.reads.tick(nowMs)) this.askRead(context);
     } catch (error) {
       this.die(error);
@@ -280,8 +242,7 @@ export class Replica<Result> {
   }
 
   /** Why a call that waited too long failed, in etcd's family of time-outs. */
-  private readonly timeoutOf = (sequence: number, sinceMs: number): ErrorSymbol => {
-    if (this.gathered.holds(sequence)) return 'ContextDeadlineExceeded';
+  private readonly timeoutOf = (sinceMs: number): ErrorSymbol => {
     const { leaderSinceMs } = this;
     if (sinceMs > leaderSinceMs - 2 * this.options.electionMs && sinceMs < leaderSinceMs) {
       return 'ErrGRPCTimeoutDueToLeaderFail';
@@ -330,8 +291,9 @@ export class Replica<Result> {
 
   private handOver(): void {
     this.hearReceived();
+    // Without a leader proposals and reads stay, as in etcd, until there is one or their time is up.
     if (this.role.leader === 0n) return;
-    if (!this.gathered.isEmpty && !this.holdsBack()) this.proposeGathered();
+    if (!this.proposer.isEmpty && !this.holdsBack()) this.proposer.handOver(this.deps.node);
     const context = this.reads.ask(this.lastTickMs);
     if (context !== undefined) this.askRead(context);
   }
@@ -341,24 +303,6 @@ export class Replica<Result> {
     if (received.length === 0) return;
     this.received = [];
     for (const message of received) this.stepQuietly(message);
-  }
-
-  /** Without a leader proposals stay, as in etcd, until there is one or their time is up; then what raft refuses has failed. */
-  private proposeGathered(): void {
-    const { node, logger } = this.deps;
-    const { entries, sequences } = this.gathered.take((sequence) => this.waiting.has(sequence));
-    const refused = node.proposeBatch(entries);
-    if (refused !== undefined) {
-      logger.debug('proposals dropped', { reason: refused.message });
-      for (const sequence of sequences) this.waiting.take(sequence)?.failed('ProposalDropped');
-    }
-    for (const { sequence, change } of this.gathered.takeChanges()) {
-      if (!this.changes.has(sequence)) continue;
-      const notTaken = node.proposeConfChange(change);
-      if (notTaken === undefined) continue;
-      this.changes.get(sequence)?.failed('ProposalDropped');
-      this.changes.delete(sequence);
-    }
   }
 
   private askRead(sequence: number): void {
@@ -543,14 +487,7 @@ export class Replica<Result> {
   }
 
   private readonly answer = (idHigh: number, idLow: number, result: Result): void => {
-    const sequence = this.deps.ids.sequenceOf(idHigh, idLow);
-    if (sequence < 0) return;
-    const call = this.waiting.take(sequence);
-    if (call !== undefined) call.applied(result);
-    else if (this.changes.size > 0) {
-      this.changes.get(sequence)?.applied(result);
-      this.changes.delete(sequence);
-    }
+    this.proposer.answer(idHigh, idLow, result);
   };
 
   private noteRole(): void {

@@ -1,0 +1,131 @@
+import type { ErrorSymbol } from '@quorate/api';
+import type { Logger } from '@quorate/base';
+import type { ConfChange, RawNode } from '@quorate/raft';
+import { EntryBuilder } from './entry-builder.ts';
+import { ProposalQueue } from './proposal-queue.ts';
+import type { RequestIds } from './request-ids.ts';
+import { type PendingCall, WaitingCalls } from './waiting-calls.ts';
+
+export interface ProposerOptions {
+  readonly requestTimeoutMs: number;
+  /** Largest entry in bytes. */
+  readonly requestBytesMax: number;
+  readonly waitingCallsMax: number;
+  readonly gatheredBytesMax: number;
+}
+
+/** Calls for a change of the configuration that wait; they have no time-out but their client's. */
+const waitingChangesMax = 1000;
+
+/** Proposals of this member, from the call that brings one to the answer that its entry gives. */
+export class Proposer<Result> {
+  private readonly deps: { readonly ids: RequestIds; readonly logger: Logger };
+  private readonly options: ProposerOptions;
+  private readonly builder = new EntryBuilder();
+  private readonly waiting: WaitingCalls<Result>;
+  private readonly gathered = new ProposalQueue();
+  /** Calls for changes of the configuration, by the sequence of their proposal. */
+  private readonly changes = new Map<number, PendingCall<Result>>();
+
+  constructor(deps: { readonly ids: RequestIds; readonly logger: Logger }, options: ProposerOptions) {
+    this.deps = deps;
+    this.options = options;
+    this.waiting = new WaitingCalls(options.requestTimeoutMs);
+  }
+
+  /** Calls that wait for their result. */
+  get pending(): number {
+    return this.waiting.size;
+  }
+
+  /** Whether nothing waits to be handed to raft. */
+  get isEmpty(): boolean {
+    return this.gathered.isEmpty;
+  }
+
+  /** Whether a call here waits for the request with this id. */
+  isAwaited(idHigh: number, idLow: number): boolean {
+    return this.waiting.has(this.deps.ids.sequenceOf(idHigh, idLow));
+  }
+
+  /** Takes a request, whose bytes are copied, or fails the call; false when it failed. */
+  add(field: number, request: Uint8Array, call: PendingCall<Result>, nowMs: number): boolean {
+    const { ids } = this.deps;
+    const { requestBytesMax } = this.options;
+    let refused: ErrorSymbol | undefined;
+    if (request.length > requestBytesMax) refused = 'ErrGRPCRequestTooLarge';
+    else if (this.isFull(request.length)) refused = 'ErrGRPCRequestTooManyRequests';
+    else {
+      const sequence = ids.take();
+      const entry = this.builder.build(field, request, ids.high(sequence), ids.low(sequence));
+      if (entry.length <= requestBytesMax) {
+        this.waiting.add(sequence, call, nowMs);
+        this.gathered.add(sequence, entry);
+        return true;
+      }
+      refused = 'ErrGRPCRequestTooLarge';
+    }
+    call.failed(refused);
+    return false;
+  }
+
+  private isFull(requestBytes: number): boolean {
+    const { waitingCallsMax, gatheredBytesMax } = this.options;
+    return this.waiting.size >= waitingCallsMax || this.gathered.bytes + requestBytes > gatheredBytesMax;
+  }
+
+  /** Takes a change of the configuration, or fails the call. @returns what forgets the call; undefined when it failed. */
+  addChange(change: Omit<ConfChange, 'id'>, call: PendingCall<Result>): (() => void) | undefined {
+    if (this.changes.size >= waitingChangesMax) {
+      call.failed('ErrGRPCRequestTooManyRequests');
+      return undefined;
+    }
+    const { ids } = this.deps;
+    const sequence = ids.take();
+    const id = (BigInt(ids.high(sequence)) << 32n) | BigInt(ids.low(sequence));
+    this.changes.set(sequence, call);
+    this.gathered.addChange(sequence, { ...change, id });
+    return () => this.changes.delete(sequence);
+  }
+
+  /** Hands everything over that somebody still waits for. What raft refuses has failed. */
+  handOver(node: RawNode): void {
+    const { entries, sequences } = this.gathered.take((sequence) => this.waiting.has(sequence));
+    const refused = node.proposeBatch(entries);
+    if (refused !== undefined) {
+      this.deps.logger.debug('proposals dropped', { reason: refused.message });
+      for (const sequence of sequences) this.waiting.take(sequence)?.failed('ProposalDropped');
+    }
+    for (const { sequence, change } of this.gathered.takeChanges()) {
+      const call = this.changes.get(sequence);
+      if (call === undefined || node.proposeConfChange(change) === undefined) continue;
+      this.changes.delete(sequence);
+      call.failed('ProposalDropped');
+    }
+  }
+
+  /** Tells whoever waits for the request with this id what came of it. */
+  answer(idHigh: number, idLow: number, result: Result): void {
+    const sequence = this.deps.ids.sequenceOf(idHigh, idLow);
+    if (sequence < 0) return;
+    const call = this.waiting.take(sequence);
+    if (call !== undefined) call.applied(result);
+    else if (this.changes.size > 0) {
+      this.changes.get(sequence)?.applied(result);
+      this.changes.delete(sequence);
+    }
+  }
+
+  /** Fails what waited too long: by its age what was proposed; what never was, since there was no leader, as a deadline that passed. */
+  expire(nowMs: number, symbolOf: (sinceMs: number) => ErrorSymbol): void {
+    this.waiting.expire(nowMs, (sequence, sinceMs) =>
+      this.gathered.holds(sequence) ? 'ContextDeadlineExceeded' : symbolOf(sinceMs),
+    );
+  }
+
+  failAll(symbol: ErrorSymbol): void {
+    this.waiting.failAll(symbol);
+    for (const call of this.changes.values()) call.failed(symbol);
+    this.changes.clear();
+  }
+}
