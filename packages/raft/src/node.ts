@@ -164,7 +164,8 @@ export class RaftNode {
    * @throws {RaftError} raft/proposal-dropped, raft/stopped, raft/aborted
    */
   propose(payloads: Uint8Array | readonly Uint8Array[], signal?: AbortSignalLike): Promise<void> {
-    const batch = payloads instanceof Uint8Array ? [payloads] : payloads;
+    // Not by its class, which is another one for bytes of another realm: of a frame, or of a test runner's context.
+    const batch = ArrayBuffer.isView(payloads) ? [payloads] : payloads;
     return this.attempt(() => this.raw.proposeBatch(batch), signal);
   }
 
