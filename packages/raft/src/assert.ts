@@ -1,5 +1,6 @@
 /** A broken invariant. It is never caught and answered: whoever sees it stops the node. */
 export class InvariantError extends Error {
+  /** `InvariantError`. */
   override readonly name = 'InvariantError';
 }
 

@@ -8,8 +8,9 @@ import { NONE } from './state.ts';
 
 /** A member of a new cluster. */
 export interface Peer {
+  /** Not 0, and not one of the two highest ids. */
   readonly id: bigint;
-  /** Context of the configuration change that adds it. */
+  /** Context of the configuration change that adds it, such as its address. None if left out. */
   readonly context?: Uint8Array;
 }
 

@@ -39,6 +39,7 @@ function pushBytesField(out: number[], field: number, value: ArrayLike<number>):
   for (let i = 0; i < value.length; i++) out.push(value[i] as number);
 }
 
+/** Protobuf bytes of the message `ConfChange`: the data of an entry of type `ConfChange`. */
 export function encodeConfChange(change: ConfChange): Uint8Array {
   const out: number[] = [];
   pushNumberField(out, 1, change.id);
@@ -48,6 +49,7 @@ export function encodeConfChange(change: ConfChange): Uint8Array {
   return Uint8Array.from(out);
 }
 
+/** Protobuf bytes of the message `ConfChangeV2`: the data of an entry of type `ConfChangeV2`. */
 export function encodeConfChangeV2(change: ConfChangeV2): Uint8Array {
   const out: number[] = [];
   pushNumberField(out, 1, BigInt(change.transition));
@@ -122,7 +124,11 @@ function readEnum<T extends number>(reader: FieldReader, highest: number, what: 
   return Number(value) as T;
 }
 
-/** @throws {RaftError} raft/invalid-conf-change */
+/**
+ * Reads what {@link encodeConfChange} writes. Missing fields are zero, unknown ones are skipped; no bytes make the empty
+ * change, as the protocol has it.
+ * @throws {RaftError} raft/invalid-conf-change for bytes that are not protobuf, or an unknown type
+ */
 export function decodeConfChange(bytes: Uint8Array): ConfChange {
   let id = 0n;
   let type: ConfChangeType = 0;
@@ -151,7 +157,11 @@ function decodeSingle(bytes: Uint8Array): ConfChangeSingle {
   return { type, nodeId };
 }
 
-/** @throws {RaftError} raft/invalid-conf-change */
+/**
+ * Reads what {@link encodeConfChangeV2} writes, by the rules of {@link decodeConfChange}. No bytes make the change that
+ * leaves a joint configuration.
+ * @throws {RaftError} raft/invalid-conf-change
+ */
 export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
   let transition: ConfChangeTransition = 0;
   const changes: ConfChangeSingle[] = [];
@@ -166,8 +176,8 @@ export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
   return { transition, changes, context };
 }
 
-/** Type and data of the entry that carries a change. */
-export function encodeAnyConfChange(change: AnyConfChange): { type: EntryType; data: Uint8Array } {
+/** Type and data of the entry that carries a change, to be proposed. */
+export function encodeAnyConfChange(change: AnyConfChange): Pick<Entry, 'type' | 'data'> {
   return isConfChangeV2(change)
     ? { type: EntryType.ConfChangeV2, data: encodeConfChangeV2(change) }
     : { type: EntryType.ConfChange, data: encodeConfChange(change) };

@@ -1,16 +1,23 @@
 import { emptyBytes } from './entry.ts';
 import { RaftError } from './errors.ts';
 
-/** Numbers of the protocol's `ConfChangeType`. */
+/** What a change does to one node. Numbers of the protocol's `ConfChangeType`. */
 export const ConfChangeType = {
+  /** Makes it a voter: a new node, or one that was a learner. */
   AddNode: 0,
+  /** Removes it, voter or learner. */
   RemoveNode: 1,
+  /** Changes nothing in raft: for what the application keeps of the node, in `context`. */
   UpdateNode: 2,
+  /** Makes it a learner, who gets the log but has no vote: a new node, or one that was a voter (thesis, section 4.2.1). */
   AddLearnerNode: 3,
 } as const;
 export type ConfChangeType = (typeof ConfChangeType)[keyof typeof ConfChangeType];
 
-/** Numbers of the protocol's `ConfChangeTransition`. */
+/**
+ * How a change of several nodes passes from the old configuration to the new one (section 6 of the Raft paper, 4.3 of the
+ * thesis). Numbers of the protocol's `ConfChangeTransition`.
+ */
 export const ConfChangeTransition = {
   /** Simple if one voter changes at most, else joint and left by itself. */
   Auto: 0,
@@ -21,37 +28,50 @@ export const ConfChangeTransition = {
 } as const;
 export type ConfChangeTransition = (typeof ConfChangeTransition)[keyof typeof ConfChangeTransition];
 
-/** The old change of one node. */
+/** The older form of a change: one node (section 4.1 of the thesis). */
 export interface ConfChange {
+  /** The application's own number of the change, 0 if it has none. Raft does not read it. */
   readonly id: bigint;
+  /** What happens to the node. */
   readonly type: ConfChangeType;
+  /** Which node. With 0 the change has no effect. */
   readonly nodeId: bigint;
+  /** The application's own bytes. Raft does not read them. */
   readonly context: Uint8Array;
 }
 
+/** What happens to one node in a {@link ConfChangeV2}. */
 export interface ConfChangeSingle {
+  /** What happens to the node. */
   readonly type: ConfChangeType;
+  /** Which node. With 0 this part has no effect. */
   readonly nodeId: bigint;
 }
 
 /** A change of any number of nodes; without any it leaves a joint configuration. */
 export interface ConfChangeV2 {
+  /** Whether it goes through a joint configuration, and who leaves that. */
   readonly transition: ConfChangeTransition;
+  /** In order. */
   readonly changes: readonly ConfChangeSingle[];
+  /** The application's own bytes. Raft does not read them. */
   readonly context: Uint8Array;
 }
 
 /** Either form. A `ConfChangeV2` is told by its `changes`. */
 export type AnyConfChange = ConfChange | ConfChangeV2;
 
+/** Tells the two forms apart. */
 export function isConfChangeV2(change: AnyConfChange): change is ConfChangeV2 {
   return 'changes' in change;
 }
 
+/** A change of one node: id 0 and no context unless given. */
 export function createConfChange(init: Pick<ConfChange, 'type' | 'nodeId'> & Partial<ConfChange>): ConfChange {
   return { id: init.id ?? 0n, type: init.type, nodeId: init.nodeId, context: init.context ?? emptyBytes };
 }
 
+/** A change of several nodes: `Auto`, no changes and no context unless given. */
 export function createConfChangeV2(init: Partial<ConfChangeV2>): ConfChangeV2 {
   return {
     transition: init.transition ?? ConfChangeTransition.Auto,
@@ -60,6 +80,7 @@ export function createConfChangeV2(init: Partial<ConfChangeV2>): ConfChangeV2 {
   };
 }
 
+/** The newer form of a change, in which the id is lost. One that has that form already comes back as it is. */
 export function toConfChangeV2(change: AnyConfChange): ConfChangeV2 {
   if (isConfChangeV2(change)) return change;
   return {
@@ -75,8 +96,8 @@ export function isLeaveJoint(change: ConfChangeV2): boolean {
 }
 
 /**
- * Whether the change goes through a joint configuration, and if so whether that is left by itself.
- * More than one change always does, since each alone may be fine but not all at once.
+ * Whether the change goes through a joint configuration, and if so whether that is left by itself (`autoLeave`); undefined
+ * if it is a simple change. More than one change always does, since each alone may be fine but not all at once.
  */
 export function jointTransition(change: ConfChangeV2): { autoLeave: boolean } | undefined {
   if (change.transition === ConfChangeTransition.Auto && change.changes.length <= 1) return undefined;
@@ -120,7 +141,7 @@ const changeTypeNames = [
   'ConfChangeAddLearnerNode',
 ] as const;
 
-/** A change in the text form of protobuf, as it stands in log lines. */
+/** A change in the text form of protobuf, as it stands in log lines: `type:ConfChangeAddNode node_id:4`. */
 export function describeConfChange(change: AnyConfChange): string {
   const single = (part: ConfChangeSingle) => `type:${changeTypeNames[part.type]} node_id:${part.nodeId}`;
   const parts = isConfChangeV2(change)

@@ -18,18 +18,21 @@ import {
   type SoftState,
 } from './state.ts';
 
-/** Text of a normal entry's data. */
+/** Makes the text of a normal entry's data. Unless given, it is quoted: text as it is, other bytes as `\x00`. */
 export type EntryFormatter = (data: Uint8Array) => string;
 
+/** `Term:1 Vote:2 Commit:3`; without a vote its part is left out. */
 export function describeHardState(state: HardState): string {
   const vote = state.vote === NONE ? '' : ` Vote:${state.vote}`;
   return `Term:${state.term}${vote} Commit:${state.commit}`;
 }
 
+/** `Lead:1 State:StateFollower`. */
 export function describeSoftState(state: SoftState): string {
   return `Lead:${state.leader} State:${state.state}`;
 }
 
+/** `Voters:[1 2 3] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false`. */
 export function describeConfState(state: ConfState): string {
   const ids = (all: readonly bigint[]) => `[${all.join(' ')}]`;
   return (
@@ -38,6 +41,7 @@ export function describeConfState(state: ConfState): string {
   );
 }
 
+/** `Index:5 Term:1 ConfState:…`, without the data. */
 export function describeSnapshot(snapshot: Snapshot): string {
   const { index, term, confState } = snapshot.metadata;
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`;
@@ -59,7 +63,7 @@ function describeChangesOf(entry: Entry): string {
   }
 }
 
-/** A line an entry. */
+/** A line an entry, each as {@link describeEntry} makes it. */
 export function describeEntries(entries: readonly Entry[], format: EntryFormatter = quote): string {
   return entries.map((entry) => `${describeEntry(entry, format)}\n`).join('');
 }
@@ -71,7 +75,10 @@ function describeTarget(id: bigint): string {
   return hex(id);
 }
 
-/** A message on one line, or on several if it has many entries, a snapshot or responses; without newline at the end. */
+/**
+ * `1->2 MsgApp Term:1 Log:1/4 Commit:3 Entries:[…]`: a message on one line, or on several if it has many entries, a
+ * snapshot or responses; without newline at the end. Ids of nodes are hexadecimal.
+ */
 export function describeMessage(message: Message, format: EntryFormatter = quote): string {
   return describeIndented('', message, format);
 }
@@ -106,7 +113,7 @@ function describeReadStates(states: readonly ReadState[]): string {
   return `[${states.map(({ index, requestContext }) => `{${index} [${requestContext.join(' ')}]}`).join(' ')}]`;
 }
 
-/** All parts of a Ready that are there, each on its lines. */
+/** All parts of a Ready that are there, each on its lines, with newline at the end; `<empty Ready>` if there is none. */
 export function describeReady(ready: Ready, format: EntryFormatter = quote): string {
   let text = '';
   if (ready.softState !== undefined) text += `${describeSoftState(ready.softState)}\n`;

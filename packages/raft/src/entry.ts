@@ -1,34 +1,37 @@
-/** Numbers of the protocol's `EntryType`. */
+/** What an entry carries. Numbers of the protocol's `EntryType`. */
 export const EntryType = {
+  /** Data of the application. Without data it is the first entry of a leader's term, or takes the place of a refused change. */
   Normal: 0,
+  /** A change of one node, as `encodeConfChange` writes it. */
   ConfChange: 1,
+  /** A change of several nodes, as `encodeConfChangeV2` writes it. */
   ConfChangeV2: 2,
 } as const;
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
 const entryTypeNames = ['EntryNormal', 'EntryConfChange', 'EntryConfChangeV2'] as const;
 
+/** The protocol's name of a type: `EntryNormal`, `EntryConfChange`, `EntryConfChangeV2`. */
 export function entryTypeName(type: EntryType): string {
   return entryTypeNames[type] ?? String(type);
 }
 
 /** One entry of the replicated log. Once it has an index it is shared and never changed. */
 export interface Entry {
+  /** Term of the leader that made it. A safe integer. */
   readonly term: number;
+  /** Its place in the log, from 1 on. A safe integer. */
   readonly index: number;
+  /** What `data` is. */
   readonly type: EntryType;
   /** Opaque to raft, except that of configuration changes. The log keeps it without a copy: it must not change. */
   readonly data: Uint8Array;
 }
 
-/** An entry as it is proposed: raft gives it term and index. */
-export interface EntryInit {
-  readonly term?: number;
-  readonly index?: number;
-  readonly type?: EntryType;
-  readonly data?: Uint8Array;
-}
+/** An entry as it is proposed: normal and without data unless said otherwise. Raft gives it term and index. */
+export type EntryInit = Partial<Entry>;
 
+/** No bytes. */
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
 /** The one place where entries are made, so that all have the same hidden class. */

@@ -1,5 +1,5 @@
-export * from './assert.ts';
-export { bootstrap, type Peer } from './bootstrap.ts';
+export { InvariantError } from './assert.ts';
+export type { Peer } from './bootstrap.ts';
 export * from './conf-change.ts';
 export * from './conf-change-codec.ts';
 export { Changer, type Membership } from './confchange/changer.ts';
@@ -11,13 +11,22 @@ export * from './errors.ts';
 export { MemoryStorage } from './log/memory-storage.ts';
 export type { Storage } from './log/storage.ts';
 export * from './logger.ts';
-export * from './message.ts';
+export {
+  createMessage,
+  isLocalMessage,
+  isResponseMessage,
+  type Message,
+  type MessageInit,
+  MessageType,
+  messageTypeFromName,
+  messageTypeName,
+} from './message.ts';
 export * from './node.ts';
 export * from './quorum/describe.ts';
 export * from './quorum/joint.ts';
 export * from './quorum/majority.ts';
 export * from './quorum/vote-result.ts';
-export * from './random.ts';
+export type { RandomSource } from './random.ts';
 export { RawNode } from './raw-node.ts';
 export type { Ready } from './ready.ts';
 export * from './state.ts';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { confChangeOfEntry } from './conf-change-codec.ts';
 import { MemoryStorage, RaftError, RaftNode, RawNode } from './index.ts';
 import { bytesOf } from './testing/local-cluster.ts';
@@ -54,4 +55,14 @@ test('a waiting proposal can be given up, and ends when the node stops', async (
   node.stop();
   await assert.rejects(stopped, (error) => error instanceof RaftError && error.code === 'raft/stopped');
   await done;
+});
+
+test('a payload may be of another realm', async () => {
+  const { node, applied, done } = makeNode();
+  const proposed = node.propose(runInNewContext('Uint8Array.of(33)'));
+  const timer = setInterval(() => node.tick(), 1);
+  await proposed;
+  clearInterval(timer);
+  await done;
+  assert.deepEqual(applied, ['!']);
 });

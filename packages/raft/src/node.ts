@@ -14,14 +14,19 @@ export interface NodeScheduler {
   defer(callback: () => void): void;
 }
 
+/** What a {@link RaftNode} works with. */
 export interface NodeDeps {
+  /** The node, bootstrapped if its cluster is new. */
   readonly raw: RawNode;
+  /** How work is put off. */
   readonly scheduler: NodeScheduler;
+  /** Told of changes of the leader, at `info`. Default: nobody. */
   readonly logger?: RaftLogger;
 }
 
+/** How a {@link RaftNode} behaves. */
 export interface NodeOptions {
-  /** The node's RawNode has asynchronous storage writes: a Ready may follow before the one before it is done. */
+  /** To be set as in the RawNode's config: a Ready may then follow before the one before it is done. Default false. */
   readonly asyncStorageWrites?: boolean;
   /** Proposals that may wait for a leader; more are refused with raft/proposal-dropped. Default 10000. */
   readonly waitingProposalsMax?: number;
@@ -29,8 +34,11 @@ export interface NodeOptions {
 
 /** The part of the standard `AbortSignal` that is needed. */
 export interface AbortSignalLike {
+  /** Whether it happened already. */
   readonly aborted: boolean;
+  /** Has `listener` called when it happens. */
   addEventListener(type: 'abort', listener: () => void): void;
+  /** Takes the listener away. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
@@ -42,7 +50,8 @@ interface Waiting {
 
 /**
  * An event-driven node over a {@link RawNode}, which nobody else may use then. Input is taken at once; what is to be done
- * comes out of {@link ready}, one Ready at a time.
+ * comes out of {@link ready}, one Ready at a time. Once it is stopped, all that takes input throws raft/stopped, except that
+ * `step` returns it and promises reject with it.
  */
 export class RaftNode {
   private readonly raw: RawNode;
@@ -57,6 +66,7 @@ export class RaftNode {
   private isStopped = false;
   private knownLeader = NONE;
 
+  /** Starts at once; the first Ready waits for {@link ready}. */
   constructor(deps: NodeDeps, options: NodeOptions = {}) {
     this.raw = deps.raw;
     this.scheduler = deps.scheduler;
@@ -70,7 +80,7 @@ export class RaftNode {
 
   /**
    * Each Ready in turn, until the node is stopped. Unless storage writes are asynchronous, {@link advance} must be called
-   * for each before the next comes. For one consumer.
+   * for each before the next comes. For one consumer, which should stop the node when it fails.
    */
   ready(): AsyncIterableIterator<Ready> {
     const iterator: AsyncIterableIterator<Ready> = {
@@ -145,10 +155,12 @@ export class RaftNode {
 
   // What goes in.
 
+  /** See {@link RawNode.tick}. @throws {RaftError} raft/stopped */
   tick(): void {
     this.act((raw) => raw.tick());
   }
 
+  /** See {@link RawNode.campaign}. @throws {RaftError} raft/stopped */
   campaign(): void {
     this.act((raw) => raw.campaign());
   }
@@ -159,16 +171,17 @@ export class RaftNode {
   }
 
   /**
-   * Proposes payloads, in order; waits for a leader if there is none. Resolves when raft has taken them, which is not yet
-   * that they are or ever will be committed.
-   * @throws {RaftError} raft/proposal-dropped, raft/stopped, raft/aborted
+   * Proposes payloads, in order; waits for a leader if there is none, until `signal` aborts it. Resolves when raft has taken
+   * them, which is not yet that they are or ever will be committed.
+   * @throws {RaftError} raft/proposal-dropped, raft/stopped, raft/aborted, as a rejection
    */
   propose(payloads: Uint8Array | readonly Uint8Array[], signal?: AbortSignalLike): Promise<void> {
-    const batch = payloads instanceof Uint8Array ? [payloads] : payloads;
+    // Not by its class, which is another one for bytes of another realm: of a frame, or of a test runner's context.
+    const batch = ArrayBuffer.isView(payloads) ? [payloads] : payloads;
     return this.attempt(() => this.raw.proposeBatch(batch), signal);
   }
 
-  /** As {@link propose}, with a change of the configuration. */
+  /** As {@link propose}, with a change of the configuration; see {@link RawNode.proposeConfChange}. */
   proposeConfChange(change: AnyConfChange, signal?: AbortSignalLike): Promise<void> {
     return this.attempt(() => this.raw.proposeConfChange(change), signal);
   }
@@ -210,32 +223,37 @@ export class RaftNode {
     this.waiting.add(waiting);
   }
 
-  /** See {@link RawNode.applyConfChange}. */
+  /** See {@link RawNode.applyConfChange}. @throws {RaftError} raft/stopped */
   applyConfChange(change: AnyConfChange): ConfState {
     return this.act((raw) => raw.applyConfChange(change));
   }
 
-  /** The answer comes as a ReadState in a Ready, or never. */
+  /** See {@link RawNode.readIndex}. @throws {RaftError} raft/stopped */
   readIndex(context: Uint8Array): void {
     this.act((raw) => raw.readIndex(context));
   }
 
+  /** See {@link RawNode.transferLeader}. @throws {RaftError} raft/stopped */
   transferLeadership(transferee: bigint): void {
     this.act((raw) => raw.transferLeader(transferee));
   }
 
+  /** See {@link RawNode.forgetLeader}. @throws {RaftError} raft/stopped */
   forgetLeader(): void {
     this.act((raw) => raw.forgetLeader());
   }
 
+  /** See {@link RawNode.reportUnreachable}. @throws {RaftError} raft/stopped */
   reportUnreachable(id: bigint): void {
     this.act((raw) => raw.reportUnreachable(id));
   }
 
+  /** See {@link RawNode.reportSnapshot}. @throws {RaftError} raft/stopped */
   reportSnapshot(id: bigint, status: 'finished' | 'failed'): void {
     this.act((raw) => raw.reportSnapshot(id, status));
   }
 
+  /** See {@link RawNode.status}. Also of a stopped node. */
   status(): Status {
     return this.raw.status();
   }

@@ -1,5 +1,13 @@
-/** A uniform 32-bit unsigned integer a call. */
-export type RandomSource = { nextUint32(): number } | (() => number);
+/**
+ * Draws a uniform 32-bit unsigned integer a call, as a function or a method. Nodes of a cluster must not draw alike: their
+ * elections would collide. `Math.random` will do, times 2 ** 32.
+ */
+export type RandomSource =
+  | {
+      /** A uniform integer in [0, 2 ** 32). */
+      nextUint32(): number;
+    }
+  | (() => number);
 
 /** Draws a uniform integer in [0, bound). */
 export function drawBelow(random: RandomSource, bound: number): number {

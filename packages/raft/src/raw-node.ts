@@ -52,7 +52,11 @@ export class RawNode {
   /** What raft tells itself once the accepted Ready is done. */
   private readonly stepsOnAdvance: Message[] = [];
 
-  /** @throws {RaftError} raft/invalid-config */
+  /**
+   * A follower with what the storage holds. Nothing happens until it is told of ticks or messages.
+   * @throws {RaftError} raft/invalid-config
+   * @throws {InvariantError} when the storage contradicts itself: a commit index outside its log, say
+   */
   constructor(config: RaftConfig) {
     this.raft = new Raft(config);
     this.asyncStorageWrites = config.asyncStorageWrites ?? false;
@@ -60,7 +64,12 @@ export class RawNode {
     this.previousHardState = this.raft.hardState();
   }
 
-  /** Makes the members of a new cluster; see {@link bootstrap}. @throws {RaftError} raft/bootstrap */
+  /**
+   * Makes the members of a new cluster: the log begins with a committed change for each, in the order given, which must be
+   * the same on all of them. They are in force at once; the application sees them as committed entries all the same. Not
+   * for a node that joins later or starts again.
+   * @throws {RaftError} raft/bootstrap without peers, or with a storage that is not empty
+   */
   bootstrap(peers: readonly Peer[]): void {
     bootstrap(this.raft, peers);
     // So that the first Ready stores all of it.
@@ -69,7 +78,7 @@ export class RawNode {
 
   // What goes in.
 
-  /** One tick of the clock that elections and heartbeats are counted in. */
+  /** One tick of the clock that elections and heartbeats are counted in, see `RaftConfig.electionTick`. */
   tick(): void {
     this.raft.tick();
   }
@@ -79,45 +88,65 @@ export class RawNode {
     this.raft.electionElapsed++;
   }
 
-  /** Calls an election now. */
+  /**
+   * Calls an election now, beginning with a pre-election if there is `preVote`. Nothing happens on a leader, on a learner, on
+   * a node outside its own configuration, while a snapshot is being taken in, or while a committed configuration change is
+   * not applied.
+   */
   campaign(): void {
     hup(this.raft, this.raft.settings.preVote ? 'pre-election' : 'election');
   }
 
-  /** Proposes one entry. @returns raft/proposal-dropped when it will not be taken. */
+  /**
+   * Proposes one entry: a leader appends it, a follower sends it to the leader. The data is kept without a copy. To be taken
+   * is not to be committed: it may be lost with the leadership, or with the message.
+   * @returns raft/proposal-dropped when it was not taken
+   */
   propose(data: Uint8Array): RaftError | undefined {
     return proposePayloads(this.raft, [data]);
   }
 
-  /** Proposes an entry for each of the payloads, in order; all or none are taken. The payloads must not change any more. */
+  /**
+   * As {@link propose}, with an entry for each of the payloads, in order; all or none are taken. The cheapest way to propose.
+   * @returns raft/proposal-dropped when they were not taken
+   */
   proposeBatch(payloads: readonly Uint8Array[]): RaftError | undefined {
     return payloads.length === 0 ? undefined : proposePayloads(this.raft, payloads);
   }
 
-  /** As {@link proposeBatch}, with entries of any type. */
+  /**
+   * As {@link proposeBatch}, with entries of any type.
+   * @returns raft/proposal-dropped, or raft/invalid-conf-change for a malformed change
+   */
   proposeEntries(entries: readonly EntryInit[]): RaftError | undefined {
     return entries.length === 0 ? undefined : this.raft.propose(entries);
   }
 
   /**
    * Proposes a change of the configuration. One at a time: while another is not applied, or when it does not fit a joint
-   * configuration, an empty entry takes its place in the log.
+   * configuration, an empty entry takes its place in the log (chapter 4 of the thesis).
+   * @returns raft/proposal-dropped when it was not taken
    */
   proposeConfChange(change: AnyConfChange): RaftError | undefined {
     return this.raft.propose([encodeAnyConfChange(change)]);
   }
 
   /**
-   * Takes a committed change into force; to be called for each one that is applied (unless the application decides to
-   * ignore it, which all nodes must do alike). Returns the configuration to store with snapshots from there on.
+   * Takes a committed change into force; to be called for each one that is applied. An application that decides to ignore it,
+   * which all nodes must do alike, passes it with node ids 0.
+   * @returns the configuration to store with snapshots from there on
+   * @throws {InvariantError} when the change does not fit the configuration: it would remove all voters, say
    */
   applyConfChange(change: AnyConfChange): ConfState {
     return applyConfChange(this.raft, toConfChangeV2(change));
   }
 
   /**
-   * Takes a message from another node, or a response from a storage thread.
-   * @returns raft/step-local-message, raft/step-peer-not-found, raft/invalid-message, raft/proposal-dropped
+   * Takes a message from another node, or a response from a storage thread. Entries are kept without a copy. A message that
+   * is late, repeated or of an old term is taken and ignored.
+   * @returns raft/step-local-message, raft/step-peer-not-found, raft/invalid-message, raft/proposal-dropped,
+   * raft/invalid-conf-change; all mean that the message had no effect, and none that the node is broken
+   * @throws {InvariantError} when the message contradicts what is committed: the node must stop
    */
   step(init: MessageInit): RaftError | undefined {
     const { type } = init;
@@ -137,17 +166,23 @@ export class RawNode {
     return entries.length === 0 ? proposalDropped : this.raft.propose(entries);
   }
 
-  /** The application could not send to a node. */
+  /** The application could not send to a node: its next messages will find out how far it got. */
   reportUnreachable(id: bigint): void {
     this.raft.step(createMessage({ type: MessageType.MsgUnreachable, from: id }));
   }
 
-  /** How sending a snapshot went. Success is not yet that it was applied, but the way is free for entries. */
+  /**
+   * How sending a snapshot to a node went; to be called for each MsgSnap. Success is not yet that it was applied, but the way
+   * is free for entries.
+   */
   reportSnapshot(id: bigint, status: 'finished' | 'failed'): void {
     this.raft.step(createMessage({ type: MessageType.MsgSnapStatus, from: id, reject: status === 'failed' }));
   }
 
-  /** Asks the leader to hand leadership to a voter. It is given up after an election timeout. */
+  /**
+   * Asks the leader, through a follower if need be, to hand leadership to a voter (section 3.10 of the thesis). The leader
+   * drops proposals meanwhile, and gives up after an election timeout. `basicStatus` tells how it went.
+   */
   transferLeader(transferee: bigint): void {
     this.raft.step(createMessage({ type: MessageType.MsgTransferLeader, from: transferee }));
   }
@@ -158,8 +193,9 @@ export class RawNode {
   }
 
   /**
-   * Asks for an index a linearizable read must wait for. It comes as a ReadState with the same context, or never, if
-   * messages are lost or there is no leader: then ask again.
+   * Asks for an index a linearizable read must wait for (section 6.4 of the thesis). It comes as a ReadState with the same
+   * context, or never, if messages are lost or there is no leader: then ask again. One index serves all reads that were
+   * waiting when it was asked for.
    */
   readIndex(context: Uint8Array): void {
     this.raft.step(createMessage({ type: MessageType.MsgReadIndex, entries: [{ data: context }] }));
@@ -183,7 +219,11 @@ export class RawNode {
     );
   }
 
-  /** What is to be done now. It counts as taken on: without asynchronous storage writes {@link advance} must follow. */
+  /**
+   * What is to be done now. It counts as taken on: without asynchronous storage writes {@link advance} must follow before the
+   * next is asked for.
+   * @throws {InvariantError} for a second one without `advance`, if the first had something to store or apply
+   */
   ready(): Ready {
     const ready = this.readyWithoutAccept();
     this.acceptReady(ready);
@@ -226,7 +266,10 @@ export class RawNode {
     return [...messages, ...messagesAfterAppend.filter((message) => message.to !== id)];
   }
 
-  /** Takes on what {@link readyWithoutAccept} returned; nothing may have happened in between. */
+  /**
+   * Takes on what {@link readyWithoutAccept} returned; nothing may have happened in between.
+   * @throws {InvariantError} for a second one without {@link advance}, as {@link ready}
+   */
   acceptReady(ready: Ready): void {
     const { raft } = this;
     if (ready.softState !== undefined) this.previousSoftState = ready.softState;
@@ -258,8 +301,8 @@ export class RawNode {
   }
 
   /**
-   * All of the last Ready is stored, sent and applied. Not with asynchronous storage writes, where responses say so. The
-   * argument is not used; it is there for those who pass it.
+   * All of the last Ready is stored, sent and applied. The argument is not used; it is there for those who pass it.
+   * @throws {InvariantError} with asynchronous storage writes, where responses say so
    */
   advance(_ready?: Ready): void {
     if (this.asyncStorageWrites) fatal(this.raft.logger, 'Advance must not be called when using AsyncStorageWrites');
@@ -284,10 +327,12 @@ export class RawNode {
 
   // What is known.
 
+  /** Term, vote, indexes, leader and role: cheap. */
   basicStatus(): BasicStatus {
     return basicStatusOf(this.raft);
   }
 
+  /** All of it, with copies of what a leader knows of each node. */
   status(): Status {
     return statusOf(this.raft);
   }
@@ -302,7 +347,7 @@ export class RawNode {
     return entry.type !== EntryType.Normal;
   }
 
-  /** Fixes the drawn election timeout until the next change of role or term. For tests. */
+  /** Fixes the drawn election timeout, in ticks, until the next change of role or term. For tests. */
   setRandomizedElectionTimeout(ticks: number): void {
     this.raft.randomizedElectionTimeout = ticks;
   }

@@ -3,7 +3,8 @@ import type { Message } from './message.ts';
 import type { HardState, ReadState, Snapshot, SoftState } from './state.ts';
 
 /**
- * What is to be done now. All arrays and objects are the receiver's to read as long as it likes, and nobody's to change.
+ * What is to be done now, as `RawNode.ready` returns it. All arrays and objects are the receiver's to read as long as it
+ * likes, and nobody's to change.
  *
  * Without asynchronous storage writes, in this order: store `snapshot`, `entries` and `hardState` (durably if `mustSync`),
  * send `messages` (a leader may send them before it stored), apply `snapshot` and `committedEntries`, call `advance`.

@@ -6,17 +6,23 @@ import type { Progress } from './tracker/progress.ts';
 
 /** What there is to know of a node without walking over its peers. */
 export interface BasicStatus {
+  /** The node's own id. */
   readonly id: bigint;
+  /** Term, vote and commit index now; perhaps not stored yet. */
   readonly hardState: HardState;
+  /** Leader and role now. */
   readonly softState: SoftState;
+  /** Highest index known to be applied. */
   readonly applied: number;
   /** To whom leadership is being transferred, 0 for nobody. */
   readonly leadTransferee: bigint;
 }
 
+/** All there is to know of a node, as of now: a copy that does not change any more. */
 export interface Status extends BasicStatus {
+  /** The configuration in force. */
   readonly config: Configuration;
-  /** Copies, ascending by id; only of a leader. */
+  /** What a leader knows of each node, itself included, ascending by id. Empty on others. */
   readonly progress: ReadonlyMap<bigint, Progress>;
 }
 

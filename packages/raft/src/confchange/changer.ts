@@ -8,7 +8,9 @@ import { verifyConfiguration } from './verify.ts';
 
 /** A configuration and the progress of exactly its nodes. */
 export interface Membership {
+  /** Who votes and who learns. */
   readonly config: Configuration;
+  /** Progress by node id. */
   readonly progress: ReadonlyMap<bigint, Progress>;
 }
 
@@ -28,15 +30,19 @@ function refuse(text: string): never {
 }
 
 /**
- * Computes the membership that follows from a change; the one it starts from stays as it is. All three methods throw
- * a `RaftError` raft/invalid-conf-change when the change is not allowed, and check the invariants of what they return.
+ * Computes the membership that follows from a change; the one it starts from stays as it is (chapter 4 of the thesis).
+ * All three methods throw a `RaftError` raft/invalid-conf-change when the change is not allowed, and check the invariants
+ * of what they return.
  */
 export class Changer {
   private readonly base: Membership;
   private readonly lastIndex: number;
   private readonly newInflights: () => Inflights;
 
-  /** `lastIndex` is where probing a new node begins: that of the log, since what is before it will most likely be a snapshot. */
+  /**
+   * `lastIndex` is where probing a new node begins: that of the log, since what is before it will most likely be a snapshot.
+   * `newInflights` makes the window of a new node.
+   */
   constructor(base: Membership, lastIndex: number, newInflights: () => Inflights) {
     this.base = base;
     this.lastIndex = lastIndex;

@@ -6,7 +6,7 @@ import { Changer, type Membership } from './changer.ts';
 
 /**
  * The membership a stored configuration describes, made by the changes that could have led to it, so that it can not
- * break what they guarantee.
+ * break what they guarantee. For `lastIndex` and `newInflights` see {@link Changer}.
  * @throws {RaftError} raft/invalid-conf-change
  */
 export function restoreMembership(stored: ConfState, lastIndex: number, newInflights: () => Inflights): Membership {

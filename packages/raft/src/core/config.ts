@@ -5,52 +5,89 @@ import type { RandomSource } from '../random.ts';
 import { isLocalTarget, NONE } from '../state.ts';
 import type { RaftTracer } from '../trace.ts';
 
+/** How a leader makes sure that it still leads before it answers a read (section 6.4 of the thesis). */
 export const ReadOnlyOption = {
   /** Each batch of reads is confirmed by a quorum's answers to a heartbeat. */
   Safe: 'safe',
-  /** Reads rely on the leader's lease, that is, on clocks that do not drift apart. Needs `checkQuorum`. */
+  /**
+   * Reads rely on the leader's lease, that is, on clocks that do not drift apart: where they do, a read may be stale. Needs
+   * `checkQuorum` (section 6.4.1 of the thesis).
+   */
   LeaseBased: 'lease-based',
 } as const;
 export type ReadOnlyOption = (typeof ReadOnlyOption)[keyof typeof ReadOnlyOption];
 
-/** How a node behaves. Sizes are bytes as `entrySize` counts them, unless said otherwise; Infinity is no limit. */
+/**
+ * How a node behaves. Times are ticks, which the application makes. Sizes are bytes as `entrySize` counts them, unless said
+ * otherwise; Infinity is no limit. All nodes of a cluster should have the same ticks, `checkQuorum` and `preVote`.
+ */
 export interface RaftConfig {
-  /** Not 0, and not one of the two highest ids. */
+  /** The node's own id. Not 0, and not one of the two highest ids. */
   readonly id: bigint;
-  /** Ticks without word from a leader before an election; each time up to as many again are drawn on top. */
+  /**
+   * Ticks without word from a leader before an election; each time up to as many again are drawn on top, so that not all
+   * nodes call one at once (section 5.2 of the Raft paper). Above `heartbeatTick`.
+   */
   readonly electionTick: number;
-  /** Ticks between heartbeats of a leader; below `electionTick`, a tenth of it is usual. */
+  /** Ticks between heartbeats of a leader. Above 0; a tenth of `electionTick` is usual. */
   readonly heartbeatTick: number;
+  /** The log as it is stored. The node reads its state when it is made, and entries, terms and snapshots later on. */
   readonly storage: Storage;
   /** Draws election timeouts. */
   readonly random: RandomSource;
-  /** Last index that was applied before a restart; entries up to it are not handed out again. */
+  /**
+   * Last index that was applied before a restart; entries up to it are not handed out again. Between what the storage has
+   * compacted, `firstIndex() - 1`, which is the default, and the stored commit index.
+   */
   readonly applied?: number;
-  /** The application stores and applies on its own time, told by messages to local threads in `Ready.messages`. */
+  /**
+   * The application stores and applies on its own time, told by messages to local threads in `Ready.messages`. There is no
+   * `advance` then. Default false.
+   */
   readonly asyncStorageWrites?: boolean;
-  /** Limit on the entries of one append message; one entry always passes. 0 sends one at a time. */
+  /** Limit on the entries of one append message; one entry always passes. 0 sends one at a time. Default Infinity. */
   readonly maxSizePerMsg?: number;
-  /** Limit on committed entries that are handed out and not yet applied. Default: `maxSizePerMsg`. */
+  /** Limit on committed entries that are handed out and not yet applied; one always passes. Default: `maxSizePerMsg`. */
   readonly maxCommittedSizePerReady?: number;
-  /** Limit on payload that is proposed and not yet committed; what crosses it is dropped. */
+  /**
+   * Limit on payload bytes (of data alone) that are proposed and not yet applied by the leader. What crosses it is dropped,
+   * but when nothing is pending one proposal of any size passes. 0 and the default are Infinity.
+   */
   readonly maxUncommittedEntriesSize?: number;
-  /** Append messages that may be unacknowledged by a follower. */
+  /** Append messages that may be unacknowledged by a follower. Above 0; 256 is usual. */
   readonly maxInflightMsgs: number;
-  /** Payload bytes that may be unacknowledged by a follower; not below `maxSizePerMsg`. */
+  /**
+   * Payload bytes (of data alone) that may be unacknowledged by a follower; the message that crosses it still goes out. Not
+   * below `maxSizePerMsg`, which has to be given too. 0 and the default are Infinity.
+   */
   readonly maxInflightBytes?: number;
-  /** A leader that hears of no quorum for an election timeout steps down, and followers of a live leader refuse to vote. */
+  /**
+   * A leader that hears of no quorum for an election timeout steps down (section 6.2 of the thesis), and followers of a live
+   * leader refuse to vote (section 4.2.3). Default false.
+   */
   readonly checkQuorum?: boolean;
-  /** A node asks whether it could win before it calls an election, so that one that was cut off disturbs nobody. */
+  /**
+   * A node asks whether it could win before it calls an election, so that one that was cut off disturbs nobody (section 9.6
+   * of the thesis). Default false.
+   */
   readonly preVote?: boolean;
+  /** How reads are confirmed. Default `Safe`. */
   readonly readOnlyOption?: ReadOnlyOption;
+  /** Where the node tells what it does. Default: nowhere. */
   readonly logger?: RaftLogger;
-  /** Followers drop proposals instead of sending them to the leader. */
+  /** Followers drop proposals instead of sending them to the leader. Default false. */
   readonly disableProposalForwarding?: boolean;
-  /** Configuration changes enter the log though they do not fit the configuration in force. Only for those who check it elsewhere. */
+  /**
+   * Configuration changes enter the log though they do not fit the configuration in force. Only for those who check it
+   * elsewhere. Default false.
+   */
   readonly disableConfChangeValidation?: boolean;
-  /** A leader that is removed or made a learner steps down when it applies that. */
+  /**
+   * A leader that is removed or made a learner steps down when it applies that. Default false: it goes on without counting
+   * itself, until another is elected (section 4.2.2 of the thesis).
+   */
   readonly stepDownOnRemoval?: boolean;
-  /** Called with what happens inside, for checking against a model. */
+  /** Called with what happens inside, for checking against a model. Default: nobody. */
   readonly tracer?: RaftTracer;
 }
 

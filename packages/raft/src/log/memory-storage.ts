@@ -15,7 +15,8 @@ import type { Storage } from './storage.ts';
 const COMPACT_BATCH = 1024;
 
 /**
- * A {@link Storage} in memory: for tests, and for servers that keep the recent log in memory beside a write-ahead log.
+ * A {@link Storage} in memory: for tests, and for servers that keep the recent log in memory beside a write-ahead log. What
+ * is put in is kept without a copy. Misuse (gaps, indexes behind the end) is an `InvariantError`.
  *
  * The entry at `index` is `log[head + index - offset - 1]`; `offset` and `offsetTerm` stand for the one before the first.
  */
@@ -27,14 +28,20 @@ export class MemoryStorage implements Storage {
   private offset = 0;
   private offsetTerm = 0;
 
+  /** The hard state that was set last, and the configuration of the snapshot. */
   initialState(): { hardState: HardState; confState: ConfState } {
     return { hardState: this.hardState, confState: this.latest.metadata.confState };
   }
 
+  /** Puts `Ready.hardState` in place of the one there is. */
   setHardState(state: HardState): void {
     this.hardState = state;
   }
 
+  /**
+   * Entries in [lo, hi) within `maxSize` bytes, at least one; a new array.
+   * @throws {RaftError} raft/compacted, raft/unavailable
+   */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
     if (lo <= this.offset) throw logCompacted();
     assert(hi <= this.lastIndex() + 1, `entries' hi(${hi}) is out of bound lastindex(${this.lastIndex()})`);
@@ -45,6 +52,10 @@ export class MemoryStorage implements Storage {
     return stored.slice(lo + shift, lo + shift + count);
   }
 
+  /**
+   * Term of the entry at `index`, or of the one before the first.
+   * @throws {RaftError} raft/compacted, raft/unavailable
+   */
   term(index: number): number {
     if (index === this.offset) return this.offsetTerm;
     if (index < this.offset) throw logCompacted();
@@ -53,20 +64,23 @@ export class MemoryStorage implements Storage {
     return entry.term;
   }
 
+  /** Index of the last entry, or of what was compacted when there is none. */
   lastIndex(): number {
     return this.offset + this.log.length - this.head;
   }
 
+  /** Index behind what was compacted. */
   firstIndex(): number {
     return this.offset + 1;
   }
 
+  /** The snapshot that was made or applied last; an empty one if none was. */
   snapshot(): Snapshot {
     return this.latest;
   }
 
   /**
-   * Puts a snapshot in place of everything.
+   * Puts a snapshot in place of everything but the hard state: `Ready.snapshot`, or where a node starts.
    * @throws {RaftError} raft/snapshot-out-of-date
    */
   applySnapshot(snapshot: Snapshot): void {
@@ -79,7 +93,8 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Makes the snapshot at an applied index; the log stays as it is. Without `confState` that of the snapshot before holds.
+   * Makes the snapshot at an applied index; the log stays as it is, see {@link compact}. `data` is the state machine there
+   * and `confState` what `applyConfChange` returned last; without it that of the snapshot before holds.
    * @throws {RaftError} raft/snapshot-out-of-date
    */
   createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array): Snapshot {
@@ -95,7 +110,8 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Drops the entries up to and including that at `index`, which must be applied.
+   * Drops the entries up to and including that at `index`, which must be applied and not above the snapshot's: who needs
+   * them gets that instead.
    * @throws {RaftError} raft/compacted
    */
   compact(index: number): void {
@@ -113,7 +129,10 @@ export class MemoryStorage implements Storage {
     }
   }
 
-  /** Appends, replacing what is at the same indexes and all behind it. Entries that are compacted already are skipped. */
+  /**
+   * Appends `Ready.entries`, replacing what is at the same indexes and all behind it. Entries that are compacted already are
+   * skipped.
+   */
   append(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;

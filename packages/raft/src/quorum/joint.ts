@@ -3,11 +3,13 @@ import { VoteResult } from './vote-result.ts';
 
 /** Two majorities that must both agree (section 6 of the Raft paper). Not joint while `outgoing` is empty. */
 export interface JointVoters {
+  /** Ids of the voters, or of the new half while joint. */
   readonly incoming: ReadonlySet<bigint>;
+  /** Ids of the old half. */
   readonly outgoing: ReadonlySet<bigint>;
 }
 
-/** The highest index committed in both halves. */
+/** The highest index committed in both halves; Infinity if both are empty. */
 export function jointCommittedIndex(voters: JointVoters, acked: AckedIndex): number {
   const incoming = majorityCommittedIndex(voters.incoming, acked);
   if (voters.outgoing.size === 0) return incoming;
@@ -28,6 +30,7 @@ export function jointIds(voters: JointVoters): bigint[] {
   return sortedIds(new Set([...voters.incoming, ...voters.outgoing]));
 }
 
+/** Ids as an ascending array. */
 export function sortedIds(ids: Iterable<bigint>): bigint[] {
   return [...ids].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

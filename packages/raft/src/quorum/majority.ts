@@ -9,8 +9,8 @@ export type CastVote = (id: bigint) => boolean | undefined;
 const scratch: number[] = [];
 
 /**
- * The highest index that a majority of the voters holds. A majority of nobody commits everything (Infinity), which makes
- * the empty half of a joint configuration neutral.
+ * The highest index that a majority of the voters holds; a voter of which nothing is known holds none (0). A majority of
+ * nobody commits everything (Infinity), which makes the empty half of a joint configuration neutral.
  */
 export function majorityCommittedIndex(voters: ReadonlySet<bigint>, acked: AckedIndex): number {
   const count = voters.size;

@@ -8,9 +8,11 @@ export interface Configuration extends JointVoters {
   readonly learners: ReadonlySet<bigint>;
   /** Voters of the outgoing half that will be learners: they can not be both at once. */
   readonly learnersNext: ReadonlySet<bigint>;
+  /** The leader leaves the joint configuration by itself, as soon as it has applied it. */
   readonly autoLeave: boolean;
 }
 
+/** Nobody. */
 export const emptyConfiguration: Configuration = {
   incoming: new Set(),
   outgoing: new Set(),
@@ -19,14 +21,17 @@ export const emptyConfiguration: Configuration = {
   autoLeave: false,
 };
 
+/** Whether the configuration has two halves, each of which must agree. */
 export function isJoint(config: Configuration): boolean {
   return config.outgoing.size > 0;
 }
 
+/** Whether the node votes in either half. */
 export function isVoter(config: Configuration, id: bigint): boolean {
   return config.incoming.has(id) || config.outgoing.has(id);
 }
 
+/** `voters=(1 2 3)&&(1 2) learners=(4) learners_next=(3) autoleave`; what is empty is left out. */
 export function describeConfiguration(config: Configuration): string {
   let text = `voters=${describeJoint(config)}`;
   if (config.learners.size > 0) text += ` learners=${describeIds(config.learners)}`;
@@ -39,6 +44,7 @@ export function configurationIds(config: Configuration): bigint[] {
   return sortedIds(new Set([...jointIds(config), ...config.learners]));
 }
 
+/** The configuration in the form in which it is stored, all lists ascending. */
 export function toConfState(config: Configuration): ConfState {
   return {
     voters: sortedIds(config.incoming),

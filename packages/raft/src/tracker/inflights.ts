@@ -1,8 +1,8 @@
 import { assert } from '../assert.ts';
 
 /**
- * Window of append messages that were sent and not yet acknowledged: the last index and the bytes of each, in a ring that
- * grows up to the limit as it is needed.
+ * Window of append messages that were sent to a follower and not yet acknowledged: the last index and the payload bytes of
+ * each, in a ring that grows up to the limit as it is needed (pipelining, section 10.2.2 of the thesis).
  */
 export class Inflights {
   private head = 0;
@@ -15,24 +15,28 @@ export class Inflights {
   /** Limit on bytes, Infinity for none. A message that crosses it still goes out. */
   readonly bytesMax: number;
 
+  /** An empty window with these limits. */
   constructor(messagesMax: number, bytesMax: number = Number.POSITIVE_INFINITY) {
     this.messagesMax = messagesMax;
     this.bytesMax = bytesMax;
   }
 
+  /** Messages in flight. */
   get count(): number {
     return this.used;
   }
 
+  /** Payload bytes in flight. */
   get bytes(): number {
     return this.bytesInFlight;
   }
 
+  /** Whether one of the limits is reached, so that nothing more may be added. */
   isFull(): boolean {
     return this.used === this.messagesMax || this.bytesInFlight >= this.bytesMax;
   }
 
-  /** Notes a message whose last entry has `index` and that holds `bytes` of payload. Not to be called when full. */
+  /** Notes a message whose last entry has `index` and that holds `bytes` of payload. @throws {InvariantError} when full */
   add(index: number, bytes: number): void {
     assert(!this.isFull(), 'cannot add into a full Inflights');
     if (this.used === this.indexes.length) this.grow();
@@ -54,12 +58,14 @@ export class Inflights {
     if (this.used === 0) this.head = 0;
   }
 
+  /** Forgets all messages. */
   reset(): void {
     this.head = 0;
     this.used = 0;
     this.bytesInFlight = 0;
   }
 
+  /** A copy that shares nothing. */
   clone(): Inflights {
     const copy = new Inflights(this.messagesMax, this.bytesMax);
     copy.head = this.head;

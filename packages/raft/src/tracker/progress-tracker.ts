@@ -4,17 +4,24 @@ import { type Configuration, emptyConfiguration, isVoter } from './configuration
 import { Inflights } from './inflights.ts';
 import type { Progress } from './progress.ts';
 
+/** Progress by node id. */
 export type ProgressMap = ReadonlyMap<bigint, Progress>;
 
+/** Votes of an election, counted. */
 export interface VoteTally {
+  /** Voters that said yes. */
   readonly granted: number;
+  /** Voters that said no. */
   readonly rejected: number;
+  /** What that means under the configuration. */
   readonly result: VoteResult;
 }
 
 /** The configuration, what is known of each of its nodes, and the votes of a running election. */
 export class ProgressTracker {
+  /** The configuration in force. */
   config: Configuration = emptyConfiguration;
+  /** Of exactly the nodes of {@link config}. */
   progress: ProgressMap = new Map();
   /** All of {@link progress}, ascending by id: the order of everything that is sent to all. */
   ordered: readonly Progress[] = [];
@@ -23,6 +30,7 @@ export class ProgressTracker {
   private readonly inflightBytesMax: number;
   private readonly matchOf = (id: bigint): number | undefined => this.progress.get(id)?.match;
 
+  /** A tracker that knows nobody; its windows will have these limits, in messages and payload bytes. */
   constructor(inflightMessagesMax: number, inflightBytesMax: number) {
     this.inflightMessagesMax = inflightMessagesMax;
     this.inflightBytesMax = inflightBytesMax;
@@ -33,10 +41,12 @@ export class ProgressTracker {
     return new ProgressTracker(this.inflightMessagesMax, this.inflightBytesMax);
   }
 
+  /** An empty window with the tracker's limits, for a new node. */
   newInflights(): Inflights {
     return new Inflights(this.inflightMessagesMax, this.inflightBytesMax);
   }
 
+  /** Puts a configuration in force, with the progress of exactly its nodes. */
   switchTo(config: Configuration, progress: ProgressMap): void {
     this.config = config;
     this.progress = progress;
@@ -53,11 +63,12 @@ export class ProgressTracker {
     return jointCommittedIndex(this.config, this.matchOf);
   }
 
-  /** Whether a quorum was heard of since this was last reset. */
+  /** Whether the voters with `recentActive` are a quorum. */
   isQuorumActive(): boolean {
     return jointVoteResult(this.config, (id) => this.progress.get(id)?.recentActive === true) === 'VoteWon';
   }
 
+  /** Begins a new election. */
   resetVotes(): void {
     this.votes.clear();
   }

@@ -1,6 +1,7 @@
 import { assert, unreachable } from '../assert.ts';
 import type { Inflights } from './inflights.ts';
 
+/** How a leader sends to a node. A value is the protocol's name of it. */
 export const ProgressState = {
   /** The follower's last index is not known: one message at a time, to find out. */
   Probe: 'StateProbe',
@@ -13,11 +14,13 @@ export type ProgressState = (typeof ProgressState)[keyof typeof ProgressState];
 
 /** What a leader knows of one node (itself included): how far its log matches, and what may be sent. */
 export class Progress {
+  /** The node. */
   readonly id: bigint;
   /** Highest index known to match. */
   match: number;
   /** Next index to send. All entries below it are sent; always above `match`. */
   next: number;
+  /** How it is sent to. */
   state: ProgressState = ProgressState.Probe;
   /** Index of the snapshot under way, 0 for none. */
   pendingSnapshot = 0;
@@ -25,11 +28,14 @@ export class Progress {
   recentActive = false;
   /** Nothing more is sent until the next heartbeat response, as probing or a full window demands. */
   appendsPaused = false;
+  /** It has no vote. */
   isLearner: boolean;
+  /** What was sent and not yet acknowledged. */
   readonly inflights: Inflights;
   /** Highest commit index sent, a promise that holds only while the message that bears it arrives. */
   sentCommit = 0;
 
+  /** A node that is to be probed from `next` on. */
   constructor(id: bigint, match: number, next: number, isLearner: boolean, inflights: Inflights) {
     this.id = id;
     this.match = match;
@@ -73,6 +79,7 @@ export class Progress {
     this.inflights.reset();
   }
 
+  /** Sends one message at a time from now on, from behind what is known to match. */
   becomeProbe(): void {
     // A snapshot that arrived is known to be there, even before its acknowledgement.
     const next =
@@ -82,11 +89,13 @@ export class Progress {
     this.capSentCommit();
   }
 
+  /** Sends entries as fast as the window allows from now on, from behind what is known to match. */
   becomeReplicate(): void {
     this.enter(ProgressState.Replicate);
     this.next = this.match + 1;
   }
 
+  /** Sends nothing until the snapshot at `index` is there. */
   becomeSnapshot(index: number): void {
     this.enter(ProgressState.Snapshot);
     this.pendingSnapshot = index;
@@ -94,7 +103,10 @@ export class Progress {
     this.sentCommit = index;
   }
 
-  /** Notes that `count` entries with `bytes` of payload were sent from `next` on. */
+  /**
+   * Notes that `count` entries with `bytes` of payload were sent from `next` on.
+   * @throws {InvariantError} while a snapshot is under way
+   */
   sentEntries(count: number, bytes: number): void {
     switch (this.state) {
       case ProgressState.Replicate:
@@ -152,10 +164,12 @@ export class Progress {
     this.sentCommit = Math.min(this.sentCommit, this.next - 1);
   }
 
+  /** Whether nothing may be sent now. */
   isPaused(): boolean {
     return this.state === ProgressState.Snapshot || this.appendsPaused;
   }
 
+  /** `StateReplicate match=5 next=6`, with ` learner`, ` paused` and so on where it holds. */
   toString(): string {
     let text = `${this.state} match=${this.match} next=${this.next}`;
     if (this.isLearner) text += ' learner';
