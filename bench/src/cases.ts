@@ -1,9 +1,9 @@
 import { etcdserverpb } from '@quorate/api';
 import { utf8ToBytes } from '@quorate/base';
-import { type LoadShape, runH2load } from './h2load.ts';
+import { type LoadResult, type LoadShape, runH2load } from './h2load.ts';
 import { fanOut, fill, keepAlive, putVaried } from './loads.ts';
 import { measureLoopDelays } from './loop-delay.ts';
-import type { Server } from './servers.ts';
+import type { Server, ServerCluster } from './servers.ts';
 
 const { Compare, LeaseGrantRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } = etcdserverpb;
 
@@ -14,13 +14,19 @@ export interface Figure {
   readonly unit: 'per second' | 'ms' | 'MiB';
 }
 
-export interface Case {
+interface CaseCommon {
   readonly name: string;
   readonly meaning: string;
   /** Reads what only our server shows. */
   readonly ownOnly?: true;
-  run(server: Server): Promise<readonly Figure[]>;
 }
+
+/** A case against a cluster of one, or against one of three members on this machine. */
+export type Case = CaseCommon &
+  (
+    | { readonly run: (server: Server) => Promise<readonly Figure[]> }
+    | { readonly runCluster: (cluster: ServerCluster) => Promise<readonly Figure[]> }
+  );
 
 const value256 = new Uint8Array(256).fill(0x78);
 const key = utf8ToBytes('bench/key');
@@ -41,17 +47,49 @@ function h2loadCase(
     meaning,
     run: async (server) => {
       await prepare?.(server);
-      // A first short run warms both: connections, just-in-time compilers, page caches.
-      await runH2load(server.url, path, body, {
+      return loadFigures(name, [await warmedLoad(server, path, body, shape)]);
+    },
+  };
+}
+
+/** A first short run warms both: connections, just-in-time compilers, page caches. */
+async function warmedLoad(server: Server, path: string, body: Uint8Array, shape: LoadShape): Promise<LoadResult> {
+  const requests = Math.max(shape.connections * shape.streams, Math.floor(shape.requests / 5));
+  await runH2load(server.url, path, body, { ...shape, requests });
+  return runH2load(server.url, path, body, shape);
+}
+
+/** Of loads at the same time: rates add up, latencies are those of the worst. */
+function loadFigures(name: string, results: readonly LoadResult[]): Figure[] {
+  return [
+    { name: `${name} rate`, value: results.reduce((sum, result) => sum + result.perSecond, 0), unit: 'per second' },
+    { name: `${name} p50`, value: Math.max(...results.map((result) => result.p50)), unit: 'ms' },
+    { name: `${name} p99`, value: Math.max(...results.map((result) => result.p99)), unit: 'ms' },
+  ];
+}
+
+/** The same call at three members: all of it at the leader, or spread evenly over all. */
+function clusterCase(
+  name: string,
+  meaning: string,
+  path: string,
+  body: Uint8Array,
+  shape: LoadShape,
+  isSpread: boolean,
+): Case {
+  return {
+    name,
+    meaning,
+    runCluster: async ({ members }) => {
+      const leader = members[0] as Server;
+      await putKey(leader);
+      const targets = isSpread ? members : [leader];
+      const share: LoadShape = {
         ...shape,
-        requests: Math.max(shape.connections * shape.streams, Math.floor(shape.requests / 5)),
-      });
-      const result = await runH2load(server.url, path, body, shape);
-      return [
-        { name: `${name} rate`, value: result.perSecond, unit: 'per second' },
-        { name: `${name} p50`, value: result.p50, unit: 'ms' },
-        { name: `${name} p99`, value: result.p99, unit: 'ms' },
-      ];
+        connections: Math.ceil(shape.connections / targets.length),
+        requests: Math.ceil(shape.requests / targets.length),
+      };
+      return loadFigures(name, await Promise.all(targets.map((member) => warmedLoad(member, path, body, share))));
     },
   };
 }
@@ -75,6 +113,8 @@ const txnBody = TxnRequest.encode(
 );
 
 const leaseBody = LeaseGrantRequest.encode(LeaseGrantRequest.create({ ttl: 600 }));
+
+const hundred: LoadShape = { connections: 100, streams: 10, requests: 100_000 };
 
 export const cases: readonly Case[] = [
   h2loadCase('put-1', 'one client, one put at a time', putPath, putBody, {
@@ -166,6 +206,39 @@ export const cases: readonly Case[] = [
     meaning: 'events delivered, one writer and 1000 watchers of its key',
     run: async (server) => watchFigures('watch-1000', await fanOut(server.port, 1000, 300)),
   },
+  clusterCase(
+    'cluster-put-1',
+    'three members: one put at a time, at the leader',
+    putPath,
+    putBody,
+    { connections: 1, streams: 1, requests: 5_000 },
+    false,
+  ),
+  clusterCase(
+    'cluster-put-100x10',
+    'three members: 100 connections of 10 puts at the leader',
+    putPath,
+    putBody,
+    hundred,
+    false,
+  ),
+  clusterCase(
+    'cluster-put-spread',
+    'three members: 99 connections of 10 puts over all',
+    putPath,
+    putBody,
+    hundred,
+    true,
+  ),
+  clusterCase(
+    'cluster-get-100x10',
+    'three members: linearizable gets at the leader',
+    rangePath,
+    getBody,
+    hundred,
+    false,
+  ),
+  clusterCase('cluster-get-spread', 'three members: linearizable gets over all', rangePath, getBody, hundred, true),
   {
     name: 'million',
     meaning: 'memory with 1,000,000 keys of 256 bytes, and the time to start with them',

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Case, cases, type Figure } from './cases.ts';
-import { findProgram, type ServerKind, startServer } from './servers.ts';
+import { findProgram, type ServerKind, startCluster, startServer } from './servers.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -25,19 +25,25 @@ interface Row {
 const median = (values: readonly number[]): number | undefined =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
+const clusterSize = 3;
+
+async function runOnce(testCase: Case, kind: ServerKind): Promise<readonly Figure[]> {
+  if ('run' in testCase) {
+    const server = await startServer(kind);
+    return testCase.run(server).finally(() => server.stop());
+  }
+  const cluster = await startCluster(kind, clusterSize);
+  return testCase.runCluster(cluster).finally(() => cluster.stop());
+}
+
 async function runCase(testCase: Case, kinds: readonly ServerKind[], rounds: number): Promise<Row[]> {
   const samples = new Map<string, { unit: Figure['unit']; byKind: Map<ServerKind, number[]> }>();
   for (let round = 0; round < rounds; round++) {
     for (const kind of testCase.ownOnly ? kinds.filter((one) => one === 'quorate') : kinds) {
-      const server = await startServer(kind);
-      try {
-        for (const figure of await testCase.run(server)) {
-          const sample = samples.get(figure.name) ?? { unit: figure.unit, byKind: new Map() };
-          samples.set(figure.name, sample);
-          sample.byKind.set(kind, [...(sample.byKind.get(kind) ?? []), figure.value]);
-        }
-      } finally {
-        await server.stop();
+      for (const figure of await runOnce(testCase, kind)) {
+        const sample = samples.get(figure.name) ?? { unit: figure.unit, byKind: new Map() };
+        samples.set(figure.name, sample);
+        sample.byKind.set(kind, [...(sample.byKind.get(kind) ?? []), figure.value]);
       }
     }
   }

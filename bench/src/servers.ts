@@ -39,21 +39,60 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** Starts a cluster of one. */
 export async function startServer(kind: ServerKind): Promise<Server> {
-  return launch(kind, mkdtempSync(join(tmpdir(), `quorate-bench-${kind}-`)));
+  return launch(kind, makeDirectory(kind), { name: 'default', peer: await freePort() });
 }
 
-async function launch(kind: ServerKind, directory: string): Promise<Server> {
-  const [client, peer] = [await freePort(), await freePort()];
+/** Members of one cluster on this machine, the one that leads first. */
+export interface ServerCluster {
+  readonly members: readonly Server[];
+  stop(): Promise<void>;
+}
+
+/** Starts a cluster of `size`. */
+export async function startCluster(kind: ServerKind, size: number): Promise<ServerCluster> {
+  const peers = await Promise.all(Array.from({ length: size }, freePort));
+  const cluster = peers.map((port, i) => `m${i}=http://127.0.0.1:${port}`).join(',');
+  const members = await Promise.all(
+    peers.map((peer, i) => launch(kind, makeDirectory(kind), { name: `m${i}`, peer, cluster })),
+  );
+  const leads = await Promise.all(members.map((member) => isLeader(member.url)));
+  const ordered = [...members].sort((a, b) => Number(leads[members.indexOf(b)]) - Number(leads[members.indexOf(a)]));
+  return {
+    members: ordered,
+    stop: async () => {
+      await Promise.all(members.map((member) => member.stop()));
+    },
+  };
+}
+
+async function isLeader(url: string): Promise<boolean> {
+  return /^etcd_server_is_leader 1$/m.test(await (await fetch(`${url}/metrics`)).text());
+}
+
+const makeDirectory = (kind: ServerKind): string => mkdtempSync(join(tmpdir(), `quorate-bench-${kind}-`));
+
+interface Place {
+  readonly name: string;
+  /** Port for the other members. */
+  readonly peer: number;
+  /** Of several members: the initial cluster. */
+  readonly cluster?: string;
+}
+
+async function launch(kind: ServerKind, directory: string, place: Place): Promise<Server> {
+  const client = await freePort();
   const clientUrl = `http://127.0.0.1:${client}`;
-  const peerUrl = `http://127.0.0.1:${peer}`;
+  const peerUrl = `http://127.0.0.1:${place.peer}`;
   const flags = [
+    `--name=${place.name}`,
     `--data-dir=${directory}/data`,
     `--listen-client-urls=${clientUrl}`,
     `--advertise-client-urls=${clientUrl}`,
     `--listen-peer-urls=${peerUrl}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
-    `--initial-cluster=default=${peerUrl}`,
+    `--initial-cluster=${place.cluster ?? `${place.name}=${peerUrl}`}`,
     '--quota-backend-bytes=8589934592',
     '--log-level=warn',
   ];
@@ -82,7 +121,7 @@ async function launch(kind: ServerKind, directory: string): Promise<Server> {
     residentBytes: () => residentBytes(child.pid as number),
     restart: async () => {
       await end(child);
-      return launch(kind, directory);
+      return launch(kind, directory, place);
     },
     stop: async () => {
       await end(child);
