@@ -5,6 +5,8 @@ import { badMessage } from './bad-message.ts';
 export type FrameHandler = (bytes: Uint8Array, start: number, end: number) => void;
 
 const lengthSize = 8;
+/** Chunks that are taken and still in the array. */
+const headMax = 1024;
 
 /**
  * Cuts what comes in chunks of any size into bytes, integers and frames of a length (u64 big-endian) and as many bytes.
@@ -16,17 +18,14 @@ const lengthSize = 8;
 export class FrameQueue {
   private readonly frameBytesMax: number;
   private readonly chunks: Uint8Array[] = [];
-  /** Of the first chunk, those that are taken. */
+  /** Index of the first chunk that is not taken as a whole; those before it are let go of in bulk. */
+  private head = 0;
+  /** Bytes of the chunk at `head` that are taken. */
   private taken = 0;
   private bytes = 0;
 
   constructor(frameBytesMax: number) {
     this.frameBytesMax = frameBytesMax;
-  }
-
-  /** Bytes that were pushed and not yet taken. */
-  get length(): number {
-    return this.bytes;
   }
 
   /** The chunk may be reused once all frames in it are taken; one that ends inside a frame is held until then. */
@@ -38,7 +37,7 @@ export class FrameQueue {
 
   /** -1 when there is none yet. */
   takeByte(): number {
-    const [chunk] = this.chunks;
+    const chunk = this.chunks[this.head];
     if (chunk === undefined) return -1;
     const byte = chunk[this.taken] as number;
     this.drop(1);
@@ -69,7 +68,7 @@ export class FrameQueue {
 
   /** Those that lie in the first chunk as a whole. */
   private takeFramesOfChunk(countMax: number, handle: FrameHandler): number {
-    const [chunk] = this.chunks;
+    const chunk = this.chunks[this.head];
     if (chunk === undefined) return 0;
     let end = this.taken;
     let count = 0;
@@ -97,7 +96,7 @@ export class FrameQueue {
     this.drop(lengthSize);
     const frame = allocateUnsafe(length);
     for (let position = 0; position < length; ) {
-      const chunk = this.chunks[0] as Uint8Array;
+      const chunk = this.chunks[this.head] as Uint8Array;
       const part = chunk.subarray(this.taken, this.taken + length - position);
       frame.set(part, position);
       position += part.length;
@@ -116,7 +115,7 @@ export class FrameQueue {
   private peekUint64(): number {
     let value = 0;
     let at = this.taken;
-    let i = 0;
+    let i = this.head;
     for (let read = 0; read < lengthSize; read++, at++) {
       let chunk = this.chunks[i] as Uint8Array;
       while (at >= chunk.length) {
@@ -130,11 +129,16 @@ export class FrameQueue {
   }
 
   private drop(count: number): void {
+    const { chunks } = this;
     this.bytes -= count;
     this.taken += count;
-    while (this.chunks.length > 0 && this.taken >= (this.chunks[0] as Uint8Array).length) {
-      this.taken -= (this.chunks[0] as Uint8Array).length;
-      this.chunks.shift();
+    while (this.head < chunks.length && this.taken >= (chunks[this.head] as Uint8Array).length) {
+      this.taken -= (chunks[this.head] as Uint8Array).length;
+      this.head++;
+    }
+    if (this.head === chunks.length || this.head > headMax) {
+      chunks.splice(0, this.head);
+      this.head = 0;
     }
   }
 }

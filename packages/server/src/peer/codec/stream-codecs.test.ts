@@ -97,7 +97,7 @@ describe('msgappv2 as etcd speaks it (peer protocol, 2.2)', () => {
 
   test('two ends agree over random streams, cut anywhere', () => {
     const random = new SeededRandom(99);
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < 100; round++) {
       const messages = randomAppends(random, 1n, 2n, 30);
       const encoder = new MsgAppEncoder();
       const records = messages.flatMap((message) =>
@@ -130,7 +130,7 @@ describe('msgappv2 as etcd speaks it (peer protocol, 2.2)', () => {
 describe('the stream of all messages (peer protocol, 2.3)', () => {
   test('two ends agree over random streams with heartbeats in between, cut anywhere', () => {
     const random = new SeededRandom(3);
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < 40; round++) {
       const messages = Array.from({ length: 20 }, () => randomRaftMessage(random));
       const whole = concatBytes(
         messages.flatMap((message) => [messageStreamEncoder.encodeHeartbeat(), messageStreamEncoder.encode(message)]),

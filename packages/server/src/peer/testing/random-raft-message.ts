@@ -12,7 +12,7 @@ function randomId(random: Random): bigint {
 }
 
 function randomBytes(random: Random): Uint8Array {
-  const lengths = [0, 1, 8, 12, 13, 127, 128, 300, 20_000];
+  const lengths = [0, 1, 8, 12, 13, 127, 128, 300, 2_000];
   const length = lengths[nextBelow(random, lengths.length)] as number;
   return Uint8Array.from({ length }, (_, i) => i + length);
 }
