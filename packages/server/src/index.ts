@@ -4,4 +4,17 @@ export { addEnvironment, parseArguments, type RawSettings, settingsFromFile, Usa
 export { type RunningMember, type StartOptions, startMember } from './embed/start-member.ts';
 export { type QuorateOptions, startQuorate } from './embed/start-quorate.ts';
 export { createLogger, type LoggerOptions } from './logging/json-logger.ts';
+export { makePeerClient } from './peer/client/http-peer-client.ts';
+export { NodePeerDialer, type NodePeerDialerOptions } from './peer/node/node-peer-dialer.ts';
+export { listenPeers, type PeerListener, type PeerListenOptions } from './peer/node/peer-listener.ts';
+export type { KeyPair, PeerTls } from './peer/node/peer-tls.ts';
+export type { PeerClient } from './peer/peer-client.ts';
+export type { PeerDialer, PeerHandler } from './peer/peer-edge.ts';
+export type { OutgoingSnapshot, PeerSource, PeerTransport } from './peer/peer-source.ts';
+export {
+  type ListeningPeerTransport,
+  makePeerTransport,
+  type PeerTransportDeps,
+  type PeerTransportOptions,
+} from './peer/transport/peer-transport.ts';
 export { etcdVersion, quorateVersion } from './version.ts';
