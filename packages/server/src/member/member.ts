@@ -11,6 +11,7 @@ import {
 import { type RawNode, type Snapshot, toConfState } from '@quorate/raft';
 import { BucketId, MetaKey } from '@quorate/storage';
 import type { GrpcServer } from '@quorate/transport';
+import { type MemberStorage, openMemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { HttpSource } from '../gateway/http-routes.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
@@ -31,7 +32,6 @@ import { registerServices } from './member-services.ts';
 import { MemberState } from './member-state.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { NoSpaceAlarm } from './no-space-alarm.ts';
-import { type MemberStorage, openMemberStorage } from './open-storage.ts';
 import { PeerDoor } from './peer-door.ts';
 import { Publisher } from './publisher.ts';
 import { makeNode } from './raft-node.ts';

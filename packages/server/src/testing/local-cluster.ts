@@ -3,6 +3,7 @@ import { etcdserverpb } from '@quorate/api';
 import { MemoryDisk, SeededRandom, silentLogger, utf8FromBytes, utf8ToBytes } from '@quorate/base';
 import { NodeClock } from '@quorate/base/node';
 import { type Message, MessageType } from '@quorate/raft';
+import { noNames } from '../bootstrap/testing/peers.ts';
 import { makeConfig } from '../config/config.ts';
 import { parseArguments } from '../config/parse.ts';
 import { Member } from '../member/member.ts';
@@ -81,6 +82,7 @@ export class LocalCluster {
         metrics: new MetricsRegistry(),
         connect: (source) => this.networkOf(source.memberId),
         peerClient: noPeerClient,
+        resolver: noNames,
         sha1: (bytes) => createHash('sha1').update(bytes).digest(),
         sha256: () => ({ update() {}, finish: () => new Uint8Array(32) }),
         onFatal: (error) => this.broken.push(error),
