@@ -6,11 +6,11 @@ import { NodeClock } from '@quorate/base/node';
 import { openBackend } from '@quorate/storage';
 import { type MemberConfig, makeConfig } from '../config/config.ts';
 import { parseArguments } from '../config/parse.ts';
-import { MetricsRegistry } from '../metrics/registry.ts';
-import { noNames } from './testing/peers.ts';
-import { noPeerClient, noPeers } from '../replica/peer-network.ts';
 import { Member } from '../member/member.ts';
 import type { MemberDeps } from '../member/member-deps.ts';
+import { MetricsRegistry } from '../metrics/registry.ts';
+import { noPeerClient, noPeers } from '../replica/peer-network.ts';
+import { noNames } from './testing/peers.ts';
 
 const clock = new NodeClock();
 const database = '/data/member/snap/db';

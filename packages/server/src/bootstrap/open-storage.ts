@@ -1,5 +1,5 @@
 import { CodedError, hasCode } from '@quorate/base';
-import { type Bootstrap, Cluster, compareVersions, type Member, memberIdText } from '@quorate/machine';
+import { type Bootstrap, Cluster, type Member, memberIdText } from '@quorate/machine';
 import {
   type ConfState,
   type Entry,
@@ -25,7 +25,7 @@ import {
 import type { MemberConfig } from '../config/config.ts';
 import type { MemberDeps } from '../member/member-deps.ts';
 import { openDatabase } from '../member/member-state.ts';
-import { clusterVersion } from '../version.ts';
+import { checkClusterVersion } from './cluster-version-check.ts';
 import { describeNewCluster, type FirstStart, prepareFirstStart } from './first-start.ts';
 import { forceNewCluster } from './force-new-cluster.ts';
 import { joinCluster } from './join-cluster.ts';
@@ -216,15 +216,6 @@ function checkMembership(cluster: Cluster, memberId: bigint): void {
     throw new CodedError('member/removed', 'the member has been permanently removed from the cluster');
   }
   checkClusterVersion(cluster.version);
-}
-
-/** A release must not take part in what later ones have agreed on. @throws CodedError member/version-too-high */
-export function checkClusterVersion(version: string | undefined): void {
-  if (version === undefined || compareVersions(version, clusterVersion) <= 0) return;
-  throw new CodedError(
-    'member/version-too-high',
-    `invalid downgrade; server version is lower than determined cluster version: ${clusterVersion} is lower than ${version}`,
-  );
 }
 
 /**

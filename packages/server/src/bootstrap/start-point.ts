@@ -38,6 +38,23 @@ export async function findSnapshots(
   return { record, file: await store.loadNewest(recorded) };
 }
 
+/** Whether the database has the truth about the membership, or the trees in snapshots and the log have. */
+function holdsMembership(backend: Pick<Backend, 'get'>): boolean {
+  return backend.get(BucketId.meta, latin1ToBytes(MetaKey.storageVersion)) !== undefined;
+}
+
+/**
+ * After a leader's snapshot, whose database the cluster has been read from.
+ * @param data the tree beside the database.
+ */
+export function takeReceivedMembership(cluster: Cluster, backend: Backend, data: Uint8Array): void {
+  if (!holdsMembership(backend) && data.length > 0) takeMembership(cluster, decodeV2Store(data));
+}
+
+function takeMembership(cluster: Cluster, state: MembershipState): void {
+  if (!equalBytes(encodeV2Store(state), encodeV2Store(cluster.state))) cluster.replaceWith(state);
+}
+
 /** Where the log is read from. */
 export interface StartPoint extends WalSnapshot {
   readonly confState: ConfState;
@@ -52,7 +69,7 @@ const nobody: MembershipState = { members: [], removedIds: [], version: undefine
  * is in the database, which then has a storage version, and the newest record in the log is enough (3.7 does not read the files).
  */
 export function chooseStart({ record, file }: Snapshots, backend: Backend, logger: Logger): StartPoint {
-  const isOfDatabase = backend.get(BucketId.meta, latin1ToBytes(MetaKey.storageVersion)) !== undefined;
+  const isOfDatabase = holdsMembership(backend);
   const hasFile = file !== undefined && file.metadata.index >= record.index;
   if (!isOfDatabase && record.index === 0) return { ...record, confState: emptyConfState, membership: nobody };
   if (!isOfDatabase && hasFile) return { ...file.metadata, membership: decodeV2Store(file.data) };
@@ -89,7 +106,7 @@ export function membershipAtDatabase(
       applied,
       learnersMax,
     );
-    if (!equalBytes(encodeV2Store(state), encodeV2Store(cluster.state))) cluster.replaceWith(state);
+    takeMembership(cluster, state);
     return confState;
   }
   const isChanged = applied.some((entry) => entry.type !== EntryType.Normal);

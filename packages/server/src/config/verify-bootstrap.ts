@@ -2,8 +2,6 @@ import { CodedError } from '@quorate/base';
 import type { MemberConfig } from './config.ts';
 import { UrlMatcher, type UrlMatcherDeps } from './url-match.ts';
 
-type BootstrapConfigError = CodedError<'bootstrap/config'>;
-
 function refuse(message: string): never {
   throw new CodedError('bootstrap/config', message);
 }
@@ -11,7 +9,7 @@ function refuse(message: string): never {
 /**
  * Checks what only the start of a new cluster needs: that this member is in the initial cluster with the URLs it advertises, and that no URL
  * stands for two.
- * @throws {BootstrapConfigError} with etcd's text
+ * @throws CodedError bootstrap/config with etcd's text
  */
 export async function verifyNewCluster(deps: UrlMatcherDeps, config: MemberConfig): Promise<void> {
   const own = ownUrls(config);
@@ -19,7 +17,7 @@ export async function verifyNewCluster(deps: UrlMatcherDeps, config: MemberConfi
   verifyUnique(config);
 }
 
-/** Checks what joining needs; the URLs this member advertises were told to the cluster before. @throws {BootstrapConfigError} */
+/** Checks what joining needs; the URLs this member advertises were told to the cluster before. @throws CodedError bootstrap/config */
 export function verifyJoin(config: MemberConfig): void {
   ownUrls(config);
   verifyUnique(config);

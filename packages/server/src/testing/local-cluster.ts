@@ -10,6 +10,7 @@ import { Member } from '../member/member.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { noPeerClient, noPeers, type PeerNetwork } from '../replica/peer-network.ts';
 import { RequestField } from '../rpc/proposals.ts';
+import { etcdVersion } from '../version.ts';
 
 const clock = new NodeClock();
 
@@ -81,7 +82,7 @@ export class LocalCluster {
         logger: silentLogger,
         metrics: new MetricsRegistry(),
         connect: (source) => this.networkOf(source.memberId),
-        peerClient: noPeerClient,
+        peerClient: { ...noPeerClient, version: () => Promise.resolve({ server: etcdVersion, cluster: undefined }) },
         resolver: noNames,
         sha1: (bytes) => createHash('sha1').update(bytes).digest(),
         sha256: () => ({ update() {}, finish: () => new Uint8Array(32) }),
