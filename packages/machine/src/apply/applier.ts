@@ -4,6 +4,7 @@ import type { PutCall } from '../mvcc/put-call.ts';
 import type { MvccStore } from '../mvcc/store.ts';
 import { runTxn } from '../mvcc/txn.ts';
 import type { AlarmStore } from './alarm-store.ts';
+import { applyMembershipRequest } from './membership-entry.ts';
 import { applyOldRequest, readOldRequest } from './old-request.ts';
 import { PutEntry } from './put-entry.ts';
 import { leaseCost, putCost, type Quota, txnCost } from './quota.ts';
@@ -124,8 +125,7 @@ export class Applier {
     return (
       this.applyKeyValue(request, identity) ??
       this.applyLease(request, identity) ??
-      this.applyMembership(request) ??
-      this.applyAuth(request, index)
+      (applyMembershipRequest(request, this.deps.membership) ? this.done() : this.applyAuth(request, index))
     );
   }
 
@@ -239,18 +239,6 @@ export class Applier {
     const { store } = this;
     const isKnown = this.deps.leases.revoke(id, (keys) => store.deleteKeys(keys));
     return isKnown ? { kind: 'lease-revoke', revision: store.currentRevision } : this.error('ErrGRPCLeaseNotFound');
-  }
-
-  private applyMembership(request: InternalRaftRequest): ApplyResult | undefined {
-    const { membership } = this.deps;
-    if (request.clusterVersionSet !== undefined) membership.setClusterVersion(request.clusterVersionSet.ver);
-    else if (request.clusterMemberAttrSet !== undefined) {
-      const { memberId, memberAttributes } = request.clusterMemberAttrSet;
-      membership.setAttributes(memberId, memberAttributes?.name ?? '', memberAttributes?.clientUrls ?? []);
-    } else if (request.downgradeInfoSet !== undefined) {
-      membership.setDowngrade(request.downgradeInfoSet.enabled, request.downgradeInfoSet.ver);
-    } else if (request.downgradeVersionTest === undefined) return undefined;
-    return this.done();
   }
 
   /** An entry that is nothing we know must not be passed over: the members would go apart. */

@@ -1,5 +1,6 @@
 export { AlarmStore } from './alarm-store.ts';
 export { Applier, type ApplierDeps } from './applier.ts';
+export { applyMembershipEntry } from './membership-entry.ts';
 export { defaultQuotaBytes, leaseCost, putCost, Quota, txnCost } from './quota.ts';
 export { readShortLength, shortLength } from './short-length.ts';
 export * from './types.ts';

@@ -12,6 +12,7 @@ export {
   type MembershipState,
   membershipRefusals,
 } from './cluster.ts';
+export { type ConfStateJsonError, decodeConfStateJson, encodeConfStateJson } from './conf-state.ts';
 export {
   isStarted,
   type Member,
@@ -21,6 +22,7 @@ export {
   memberIdText,
   memberMessage,
   type Sha1,
+  sortedUrls,
 } from './member.ts';
 export {
   decodeMember,

@@ -17,6 +17,13 @@ export interface MemberConfig {
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly initialClusterState: 'new' | 'existing';
   readonly initialClusterToken: string;
+  /** Makes a cluster of one out of a directory, dropping the other members. */
+  readonly forceNewCluster: boolean;
+  /** Learners allowed at once. */
+  readonly learnersMax: number;
+  /** How often the leader looks whether a downgrade is done; 0 never. */
+  readonly downgradeCheckMs: number;
+  readonly initialElectionTickAdvance: boolean;
   readonly strictReconfigCheck: boolean;
   readonly heartbeatMs: number;
   readonly electionMs: number;
@@ -167,6 +174,10 @@ export function makeConfig(settings: RawSettings, extra: { inMemory?: boolean } 
     initialCluster: readInitialCluster(read, name, advertisePeerUrls),
     initialClusterState: read.text('initial-cluster-state') as 'new' | 'existing',
     initialClusterToken: read.text('initial-cluster-token'),
+    forceNewCluster: read.bool('force-new-cluster'),
+    learnersMax: read.number('max-learners'),
+    downgradeCheckMs: read.durationMs('downgrade-check-time'),
+    initialElectionTickAdvance: read.bool('initial-election-tick-advance'),
     strictReconfigCheck: read.bool('strict-reconfig-check'),
     heartbeatMs: read.number('heartbeat-interval'),
     electionMs: read.number('election-timeout'),
@@ -246,34 +257,6 @@ function verifyTls(config: MemberConfig): void {
     if ((url.scheme === 'https' || url.scheme === 'unixs') && config.certFile === '') {
       refuse(`TLS key/cert (--cert-file, --key-file) must be provided for client url ${url.href} with HTTPS scheme`);
     }
-  }
-}
-
-/** Checks what only a first start needs: that this member is in the initial cluster with the URLs it advertises. @throws UsageError */
-export function verifyBootstrap(config: MemberConfig): void {
-  if (config.initialClusterState !== 'new') refuse('joining an existing cluster is not part of this release');
-  const members = config.initialCluster;
-  const described = [...members]
-    .flatMap(([name, urls]) => urls.map((url) => `${name}=${url}`))
-    .sort()
-    .join(',');
-  const own = members.get(config.name);
-  if (!own) refuse(`couldn't find local name "${config.name}" in the initial cluster configuration`);
-  const seen = new Set<string>();
-  for (const url of [...members.values()].flat()) {
-    if (seen.has(url)) refuse(`initial cluster ${described} has duplicate url`);
-    seen.add(url);
-  }
-  const advertised = config.advertisePeerUrls.map((url) => url.href);
-  const missing = own.find((url) => !advertised.includes(url));
-  if (missing !== undefined) {
-    refuse(
-      `--initial-cluster has ${config.name}=${missing} but missing from --initial-advertise-peer-urls=${advertised.join(',')}`,
-    );
-  }
-  const extra = advertised.find((url) => !own.includes(url));
-  if (extra !== undefined) {
-    refuse(`--initial-advertise-peer-urls has ${extra} but missing from --initial-cluster=${described}`);
   }
 }
 

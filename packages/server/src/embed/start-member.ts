@@ -10,6 +10,7 @@ import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { noPeerClient, noPeers } from '../replica/peer-network.ts';
+import { hostResolver } from './host-resolver.ts';
 import { createHttpServer, http2Routes } from './http-adapter.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 
@@ -56,6 +57,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
       metrics,
       connect: () => noPeers,
       peerClient: noPeerClient,
+      resolver: hostResolver,
       sha1: (bytes) => createHash('sha1').update(bytes).digest(),
       sha256: () => {
         const hash = createHash('sha256');

@@ -1,7 +1,15 @@
-import { type Logger, latin1ToBytes, utf8ToBytes } from '@quorate/base';
-import type { Answer, Applier, ApplyResult, ChangeOutcome, Cluster } from '@quorate/machine';
-import { type ConfState, confChangeOfEntry, type Entry, type RawNode } from '@quorate/raft';
+import { type Logger, latin1ToBytes } from '@quorate/base';
+import {
+  type Answer,
+  type Applier,
+  type ApplyResult,
+  type ChangeOutcome,
+  type Cluster,
+  encodeConfStateJson,
+} from '@quorate/machine';
+import type { ConfChange, ConfState, Entry, RawNode } from '@quorate/raft';
 import { type Backend, BucketId, MetaKey } from '@quorate/storage';
+import { simpleChangeOf } from '../bootstrap/replay-membership.ts';
 import type { StateMachine } from '../replica/contract.ts';
 
 export interface EntryMachineDeps {
@@ -11,8 +19,8 @@ export interface EntryMachineDeps {
   readonly backend: () => Backend;
   readonly node: RawNode;
   readonly logger: Logger;
-  /** The configuration after the entry that is being applied; `outcome` is undefined when the database had its effect already. */
-  readonly onMembership: (outcome: ChangeOutcome | undefined, confState: ConfState) => void;
+  /** The configuration after the entry that is being applied. */
+  readonly onMembership: (outcome: ChangeOutcome, confState: ConfState) => void;
   /** A batch of entries is applied. */
   readonly onBatch: () => void;
 }
@@ -39,27 +47,34 @@ export class EntryMachine implements StateMachine<ApplyResult> {
     this.appliedBytes += entry.data.length;
   }
 
+  /**
+   * A change that the database has already is passed over: raft began with the configuration as of the database's index, and to judge the
+   * change again, from a later membership, could come out differently (docs/decisions/0007).
+   */
   applyConfChange(entry: Entry, answer: Answer): ConfState | undefined {
-    const { applier, cluster, node, logger } = this.deps;
-    const backend = this.deps.backend();
-    const change = confChangeOfEntry(entry);
+    const { applier, onMembership } = this.deps;
+    const change = simpleChangeOf(entry);
     this.appliedTerm = entry.term;
     let confState: ConfState | undefined;
-    if (change !== undefined && 'nodeId' in change) {
-      // The database may be ahead of the log that is read again after a restart: then it has the change, but raft has not.
-      const isNew = entry.index > backend.consistentIndex;
-      const outcome = isNew ? cluster.apply(change) : undefined;
-      if (outcome?.kind === 'refused') {
-        logger.warn('refused a configuration change', { code: outcome.code, 'member-id': change.nodeId });
-        confState = node.applyConfChange({ ...change, nodeId: 0n });
-      } else {
-        confState = node.applyConfChange(change);
-        if (isNew) backend.put(BucketId.meta, latin1ToBytes(MetaKey.confState), encodeConfStateJson(confState));
-      }
-      this.deps.onMembership(outcome, confState);
-      if (outcome !== undefined) this.tell(change.id, outcome, answer);
+    if (entry.index > this.deps.backend().consistentIndex) {
+      const outcome = this.deps.cluster.apply(change);
+      confState = this.change(change, outcome);
+      onMembership(outcome, confState);
+      this.tell(change.id, outcome, answer);
     }
     applier.advance(entry.index, entry.term);
+    return confState;
+  }
+
+  /** Brings a change into force in raft, which is told node 0 for a refused one. */
+  private change(change: ConfChange, outcome: ChangeOutcome): ConfState {
+    const { node, logger, backend } = this.deps;
+    if (outcome.kind === 'refused') {
+      logger.warn('refused a configuration change', { code: outcome.code, 'member-id': change.nodeId });
+      return node.applyConfChange({ ...change, nodeId: 0n });
+    }
+    const confState = node.applyConfChange(change);
+    backend().put(BucketId.meta, latin1ToBytes(MetaKey.confState), encodeConfStateJson(confState));
     return confState;
   }
 
@@ -77,17 +92,4 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   backlog(): Promise<void> | undefined {
     return this.deps.backend().whenBelow();
   }
-}
-
-/** The configuration as bucket `meta` has it: JSON with the ids as plain 64-bit numbers, empty lists left out. */
-export function encodeConfStateJson(state: ConfState): Uint8Array {
-  const lists: [string, readonly bigint[]][] = [
-    ['voters', state.voters],
-    ['learners', state.learners],
-    ['voters_outgoing', state.votersOutgoing],
-    ['learners_next', state.learnersNext],
-  ];
-  const parts = lists.filter(([, ids]) => ids.length > 0).map(([name, ids]) => `"${name}":[${ids.join(',')}]`);
-  parts.push(`"auto_leave":${state.autoLeave}`);
-  return utf8ToBytes(`{${parts.join(',')}}`);
 }

@@ -34,11 +34,11 @@ export class KnownMembers {
     this.dial();
   }
 
-  /** By the entry that is being applied, which is not counted yet; `outcome` is undefined for one that the database had already. */
-  changed(outcome: ChangeOutcome | undefined, confState: ConfState): void {
+  /** By the entry that is being applied, which is not counted yet. */
+  changed(outcome: ChangeOutcome, confState: ConfState): void {
     const { logger, memberId, network } = this.deps;
     this.noteNext(confState);
-    if (outcome === undefined || outcome.kind === 'refused') return;
+    if (outcome.kind === 'refused') return;
     if (outcome.kind === 'removed') {
       logger.info('removed member', { 'removed-remote-peer-id': outcome.id });
       if (outcome.id === memberId) this.removedSelf(removedStopMs);

@@ -1,4 +1,5 @@
 import type { Clock, Disk, Logger, Random } from '@quorate/base';
+import type { HostResolver } from '../config/url-match.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { PeerSource } from '../peer/peer-source.ts';
@@ -15,6 +16,7 @@ export interface MemberDeps {
   /** Makes the way to the other members, for whom this one is `source`; called once, before the member takes part. */
   readonly connect: (source: PeerSource) => PeerNetwork;
   readonly peerClient: PeerClient;
+  readonly resolver: HostResolver;
   readonly sha1: (bytes: Uint8Array) => Uint8Array;
   readonly sha256: () => Digest;
   /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */

@@ -1,8 +1,8 @@
 import { AlarmStore, type Cluster, Lessor, leaseTtlSecondsMin, type MvccStore, openStore } from '@quorate/machine';
 import { type Backend, openBackend } from '@quorate/storage';
+import type { MemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { MemberDeps } from './member-deps.ts';
-import type { MemberStorage } from './open-storage.ts';
 
 /** How long readers of a database that was exchanged may go on before its file is closed; as long as a compaction waits for them. */
 const oldReadersMs = 10_000;

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, latin1FromBytes, latin1ToBytes, utf8ToBytes } from '@quorate/base';
+import type { Clock, Logger } from '@quorate/base';
 import {
   Applier,
   type ApplyResult,
@@ -9,8 +9,9 @@ import {
   WatchHub,
 } from '@quorate/machine';
 import { type RawNode, type Snapshot, toConfState } from '@quorate/raft';
-import { BucketId, MetaKey } from '@quorate/storage';
 import type { GrpcServer } from '@quorate/transport';
+import { type MemberStorage, openMemberStorage } from '../bootstrap/open-storage.ts';
+import { takeReceivedMembership } from '../bootstrap/start-point.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { HttpSource } from '../gateway/http-routes.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
@@ -20,7 +21,9 @@ import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
 import type { Proposals } from '../rpc/proposals.ts';
-import { clusterVersion } from '../version.ts';
+import { ClusterVersions } from '../versions/cluster-versions.ts';
+import { storageVersionOf } from '../versions/storage-version.ts';
+import { ElectionHeadStart } from './election-head-start.ts';
 import { EntryMachine } from './entry-machine.ts';
 import { KnownMembers } from './known-members.ts';
 import { LeaderLeases } from './leader-leases.ts';
@@ -31,9 +34,7 @@ import { registerServices } from './member-services.ts';
 import { MemberState } from './member-state.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { NoSpaceAlarm } from './no-space-alarm.ts';
-import { type MemberStorage, openMemberStorage } from './open-storage.ts';
 import { PeerDoor } from './peer-door.ts';
-import { Publisher } from './publisher.ts';
 import { makeNode } from './raft-node.ts';
 import { ServingState } from './serving-state.ts';
 import { Snapshotter } from './snapshotter.ts';
@@ -70,7 +71,8 @@ export class Member implements MemberContext, HttpSource {
   private readonly noSpace: NoSpaceAlarm;
   private readonly replica: Replica<ApplyResult>;
   private readonly snapshotter: Snapshotter;
-  private readonly publisher: Publisher;
+  private readonly versions: ClusterVersions;
+  private readonly headStart: ElectionHeadStart;
   private readonly header: HeaderBytes;
   private readonly network: PeerNetwork;
   private readonly leases: LeaderLeases;
@@ -113,14 +115,8 @@ export class Member implements MemberContext, HttpSource {
     this.changes = this.makeChanges();
     this.door = this.makeDoor();
     this.network = deps.connect(this.door);
-    this.publisher = new Publisher({
-      ...deps,
-      proposals: replica,
-      cluster,
-      memberId,
-      name: config.name,
-      clientUrls: config.advertiseClientUrls.map((url) => url.href),
-    });
+    this.versions = this.makeVersions();
+    this.headStart = this.makeHeadStart();
     registerMemberMetrics(deps.metrics, this, () => state.backend, replica);
   }
 
@@ -223,11 +219,8 @@ export class Member implements MemberContext, HttpSource {
   }
 
   private setClusterVersion(version: string): void {
-    this.cluster.setClusterVersion(version);
-    this.state.backend.put(BucketId.meta, latin1ToBytes(MetaKey.storageVersion), utf8ToBytes(clusterVersion));
+    this.versions.set(version);
     this.members.noteNext(this.replica.configuration);
-    this.logger.info('cluster version is updated', { 'cluster-version': version });
-    this.logger.info('enabled capabilities for version', { 'cluster-version': version });
   }
 
   private makeReplica(): Replica<ApplyResult> {
@@ -245,7 +238,7 @@ export class Member implements MemberContext, HttpSource {
         onFatal: deps.onFatal,
         onRoleChange: (role) => {
           this.leadership.changed(role);
-          if (role.leader !== 0n) this.publisher.leaderKnown(role.isLeader);
+          if (role.leader !== 0n) this.versions.leaderKnown();
         },
         flushAnswers: () => this.server?.flush(),
         saveSnapshot: (snapshot, ready) => this.snapshotter.saveReceived(snapshot, ready),
@@ -301,6 +294,37 @@ export class Member implements MemberContext, HttpSource {
     );
   }
 
+  private makeVersions(): ClusterVersions {
+    const { deps, config, memberId, cluster, replica, snapshotter } = this;
+    return new ClusterVersions(
+      {
+        ...deps,
+        ...{ memberId, cluster, snapshotter },
+        proposals: replica,
+        backend: () => this.state.backend,
+        isLeader: () => replica.isLeader,
+        appliedIndex: () => this.machine.appliedIndex,
+      },
+      config,
+    );
+  }
+
+  private makeHeadStart(): ElectionHeadStart {
+    const { deps, config, memberId, cluster, replica } = this;
+    return new ElectionHeadStart(
+      {
+        ...deps,
+        ...{ memberId, cluster },
+        activeSince: (id) => this.network.activeSince(id),
+        advance: (ticks) =>
+          replica.withNode((node) => {
+            for (let i = 0; i < ticks; i++) node.tick();
+          }),
+      },
+      config,
+    );
+  }
+
   private makeDoor(): PeerDoor {
     return new PeerDoor({
       ...this.deps,
@@ -326,7 +350,9 @@ export class Member implements MemberContext, HttpSource {
     this.members.begin(this.replica.configuration);
     this.replica.start();
     this.leadership.start();
-    await this.publisher.published;
+    this.versions.start();
+    this.headStart.start();
+    await this.versions.published;
     this.serving.set(true);
   }
 
@@ -356,7 +382,8 @@ export class Member implements MemberContext, HttpSource {
     this.serving.set(false);
     this.leadership.stop();
     this.members.stop();
-    this.publisher.stop();
+    this.headStart.stop();
+    this.versions.stop();
     this.replica.stop();
     await this.network.stop();
     this.hub.close();
@@ -423,8 +450,7 @@ export class Member implements MemberContext, HttpSource {
   }
 
   storageVersion(): string | undefined {
-    const bytes = this.state.backend.get(BucketId.meta, latin1ToBytes(MetaKey.storageVersion));
-    return bytes === undefined ? undefined : latin1FromBytes(bytes);
+    return storageVersionOf(this.state.backend);
   }
 
   exposeMetrics(): string {
@@ -437,11 +463,12 @@ export class Member implements MemberContext, HttpSource {
     const { replica, machine } = this;
     this.leadership.applied(machine.appliedTerm, replica.term);
     this.snapshotter.applied(machine.appliedIndex, machine.appliedTerm, replica.configuration, machine.appliedBytes);
-    if (this.hasLeader()) this.publisher.leaderKnown(replica.isLeader);
+    this.versions.applied(machine.appliedTerm, replica.term);
+    if (this.hasLeader()) this.versions.leaderKnown();
   }
 
   /** Puts everything on a leader's snapshot; the replica applies nothing meanwhile. */
-  private async installSnapshot({ metadata }: Snapshot): Promise<void> {
+  private async installSnapshot({ metadata, data }: Snapshot): Promise<void> {
     const { state, applier, logger, hub, storage } = this;
     const { index, term, confState } = metadata;
     logger.info('applying snapshot', {
@@ -451,11 +478,13 @@ export class Member implements MemberContext, HttpSource {
     await storage.snapshots.installDatabase(index, storage.directory.layout.database);
     const next = await state.prepare(storage.directory.layout.database);
     state.adopt(next);
+    takeReceivedMembership(this.cluster, next.backend, data);
     applier.restore(next.store, index);
     this.machine.appliedTerm = term;
     next.store.setSink(hub);
     hub.restore(next.store);
     this.members.restart(index, confState);
+    this.versions.restored();
     this.snapshotter.received(index, this.machine.appliedBytes);
     logger.info('applied snapshot', { 'current-applied-index': index });
   }

@@ -1,27 +1,34 @@
 import { etcdserverpb, membershippb } from '@quorate/api';
 import type { Clock, Logger, Timer } from '@quorate/base';
-import type { Cluster } from '@quorate/machine';
-import { type Proposals, RequestField } from '../rpc/proposals.ts';
-import { clusterVersion } from '../version.ts';
+import { type Cluster, encodeV2Attributes } from '@quorate/machine';
+import type { PeerClient } from '../peer/peer-client.ts';
+import { type EntryProposals, RequestField } from '../rpc/proposals.ts';
+import { chooseForm, type EntryForm } from '../versions/entry-form.ts';
+import { pollVersions } from '../versions/member-versions.ts';
+import { patienceMs } from '../versions/version-monitor.ts';
 
-/** Pause before what was refused is said again; at once would be in the turn that refused it, without an end. */
+/** Pause before what was refused is said again, or members that did not answer are asked again. */
 const retryMs = 500;
 
 export interface PublisherDeps {
   readonly clock: Clock;
-  readonly proposals: Proposals;
+  readonly proposals: EntryProposals;
   readonly cluster: Cluster;
   readonly logger: Logger;
+  readonly peerClient: Pick<PeerClient, 'version'>;
   readonly memberId: bigint;
   readonly name: string;
   readonly clientUrls: readonly string[];
+  /** Time for another member to tell its version. */
+  readonly pollTimeoutMs: number;
 }
 
-/** Tells the cluster through the log who this member is, and as leader which version the cluster has. */
+/** Tells the cluster through the log who this member is, in a form that all members understand. */
 export class Publisher {
   private readonly deps: PublisherDeps;
-  private publishing = false;
-  private settingVersion = false;
+  private isBusy = false;
+  private isStopped = false;
+  private sinceMs: number | undefined;
   private retryTimer: Timer | undefined;
   private resolvePublished: () => void = () => {};
   /** Resolves once the member's name and client URLs went through the log. */
@@ -34,55 +41,70 @@ export class Publisher {
     });
   }
 
-  /** Called when a leader is known, and again until all is said. */
-  leaderKnown(isLeader: boolean): void {
+  /** Called when a leader is known, and again after each batch of entries until all is said. */
+  leaderKnown(): void {
+    const { cluster, memberId } = this.deps;
+    // Who has just joined finds itself in the log first: attributes of a member that is none stop every member of etcd.
+    if (this.isBusy || this.isStopped || cluster.member(memberId) === undefined) return;
+    this.isBusy = true;
     this.publish();
-    if (isLeader && this.deps.cluster.version === undefined) this.setVersion();
   }
 
   /** Nothing is said again. */
   stop(): void {
+    this.isStopped = true;
     this.retryTimer?.cancel();
   }
 
   private publish(): void {
-    if (this.publishing) return;
-    this.publishing = true;
-    const { clock, memberId, name, clientUrls, proposals, logger } = this.deps;
-    const request = membershippb.ClusterMemberAttrSetRequest.create({
-      memberId,
-      memberAttributes: membershippb.Attributes.create({ name, clientUrls: [...clientUrls] }),
+    const { cluster, memberId } = this.deps;
+    const others = cluster.members.filter((member) => member.id !== memberId);
+    const form = chooseForm(cluster.version, others, undefined);
+    if (form !== undefined) {
+      this.propose(form);
+      return;
+    }
+    pollVersions(this.deps, others, this.deps.pollTimeoutMs).then((versions) => {
+      if (this.isStopped) return;
+      const known = chooseForm(cluster.version, others, versions) ?? (this.isPatient() ? undefined : 'v3');
+      if (known === undefined) this.retry();
+      else this.propose(known);
     });
-    const bytes = membershippb.ClusterMemberAttrSetRequest.encode(request);
-    proposals.propose(RequestField.clusterMemberAttrSet, bytes, {
+  }
+
+  /** Members of a new cluster that do not answer are waited for: one of them may be of a release that only knows one of the forms. */
+  private isPatient(): boolean {
+    const nowMs = this.deps.clock.nowMs();
+    this.sinceMs ??= nowMs;
+    return nowMs - this.sinceMs < patienceMs;
+  }
+
+  private propose(form: EntryForm): void {
+    const { memberId, name, clientUrls, proposals, logger } = this.deps;
+    const outcome = {
       applied: () => {
         logger.info('published local member to cluster through raft', { 'local-member-id': memberId });
         this.resolvePublished();
       },
-      failed: (symbol) => {
+      failed: (symbol: string) => {
         if (symbol === 'ErrGRPCStopped') return;
         logger.warn('failed to publish local member to cluster through raft', { error: symbol });
-        this.retryTimer = clock.setTimer(retryMs, () => {
-          this.publishing = false;
-          this.publish();
-        });
+        this.retry();
       },
-    });
+    };
+    if (form === 'v2') {
+      proposals.proposeEntry((id) => encodeV2Attributes(id, memberId, name, clientUrls), outcome);
+      return;
+    }
+    const memberAttributes = membershippb.Attributes.create({ name, clientUrls: [...clientUrls] });
+    const request = membershippb.ClusterMemberAttrSetRequest.create({ memberId, memberAttributes });
+    const bytes = membershippb.ClusterMemberAttrSetRequest.encode(request);
+    proposals.propose(RequestField.clusterMemberAttrSet, bytes, outcome);
   }
 
-  private setVersion(): void {
-    if (this.settingVersion) return;
-    this.settingVersion = true;
-    const { proposals, logger } = this.deps;
-    logger.info('setting up initial cluster version using v3 API', { 'cluster-version': clusterVersion.slice(0, -2) });
-    const request = membershippb.ClusterVersionSetRequest.create({ ver: clusterVersion });
-    const done = () => {
-      this.settingVersion = false;
-    };
-    proposals.propose(RequestField.clusterVersionSet, membershippb.ClusterVersionSetRequest.encode(request), {
-      applied: done,
-      failed: done,
-    });
+  /** Later: at once would be in the turn that refused it, without an end. */
+  private retry(): void {
+    this.retryTimer = this.deps.clock.setTimer(retryMs, () => this.publish());
   }
 }
 

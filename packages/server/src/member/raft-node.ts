@@ -1,7 +1,7 @@
-import { RawNode } from '@quorate/raft';
+import { ConfChangeType, type ConfState, createConfChange, RawNode } from '@quorate/raft';
+import type { MemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { MemberDeps } from './member-deps.ts';
-import type { MemberStorage } from './open-storage.ts';
 import { raftLogger } from './raft-logger.ts';
 
 const heartbeatTick = 1;
@@ -31,5 +31,13 @@ export function makeNode(deps: MemberDeps, config: MemberConfig, storage: Member
   if (storage.bootstrap !== undefined) {
     node.bootstrap(storage.bootstrap.changes.map(({ nodeId, context }) => ({ id: nodeId, context })));
   }
+  // Raft reads its configuration with the snapshot that the log begins behind. Where it begins with its first entry, there is none.
+  else if (storage.snapshot.index === 0) takeConfState(node, storage.confState);
   return node;
+}
+
+function takeConfState(node: RawNode, { voters, learners }: ConfState): void {
+  for (const nodeId of voters) node.applyConfChange(createConfChange({ type: ConfChangeType.AddNode, nodeId }));
+  for (const nodeId of learners)
+    node.applyConfChange(createConfChange({ type: ConfChangeType.AddLearnerNode, nodeId }));
 }

@@ -48,6 +48,7 @@ export class Snapshotter {
   /** Snapshots on their way to other members. */
   private sending = 0;
   private isReceiving = false;
+  private isForced = false;
   private keptUntilMs = Number.NEGATIVE_INFINITY;
   private purgeTimer: Timer | undefined;
 
@@ -62,12 +63,15 @@ export class Snapshotter {
 
   /** Called after each applied batch. @param bytes of all entries applied since the start. */
   applied(index: number, term: number, confState: ConfState, bytes: number): void {
+    // While the log is read again after a restart, members and configuration are those of the database, which is ahead.
+    if (index < this.deps.backend().consistentIndex) return;
     if (index - this.compactedAt >= compactEveryEntries || bytes - this.compactedBytes >= compactEveryBytes) {
       this.compactedBytes = bytes;
       this.compactMemory(index, confState);
     }
     if (this.running !== undefined || this.stopped || this.isReceiving) return;
-    if (index - this.lastIndex <= this.options.snapshotCount && bytes - this.lastBytes < snapshotEveryBytes) return;
+    if (!this.isDue(index, bytes)) return;
+    this.isForced = false;
     this.lastBytes = bytes;
     this.running = this.save(index, term, confState).then(
       () => {
@@ -78,6 +82,21 @@ export class Snapshotter {
         if (!this.stopped) this.deps.onFatal(error);
       },
     );
+  }
+
+  private isDue(index: number, bytes: number): boolean {
+    if (this.isForced && index > this.lastIndex) return true;
+    return index - this.lastIndex > this.options.snapshotCount || bytes - this.lastBytes >= snapshotEveryBytes;
+  }
+
+  /** A snapshot is due with the next batch. */
+  force(): void {
+    this.isForced = true;
+  }
+
+  /** Of the newest snapshot on disk. */
+  get index(): number {
+    return this.lastIndex;
   }
 
   /** A snapshot is on its way to another member, which needs the entries behind it: none is let go. @returns what ends that. */

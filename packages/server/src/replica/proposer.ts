@@ -69,6 +69,23 @@ export class Proposer<Result> {
     return false;
   }
 
+  /** Takes an entry that `encode` makes around the request id, or fails the call; false when it failed. Few and small: no limit of its own. */
+  addEntry(encode: (id: bigint) => Uint8Array, call: PendingCall<Result>, nowMs: number): boolean {
+    if (this.isFull(0)) {
+      call.failed('ErrGRPCRequestTooManyRequests');
+      return false;
+    }
+    const sequence = this.deps.ids.take();
+    this.waiting.add(sequence, call, nowMs);
+    this.gathered.add(sequence, encode(this.idOf(sequence)));
+    return true;
+  }
+
+  private idOf(sequence: number): bigint {
+    const { ids } = this.deps;
+    return (BigInt(ids.high(sequence)) << 32n) | BigInt(ids.low(sequence));
+  }
+
   private isFull(requestBytes: number): boolean {
     const { waitingCallsMax, gatheredBytesMax } = this.options;
     return this.waiting.size >= waitingCallsMax || this.gathered.bytes + requestBytes > gatheredBytesMax;
@@ -80,11 +97,9 @@ export class Proposer<Result> {
       call.failed('ErrGRPCRequestTooManyRequests');
       return undefined;
     }
-    const { ids } = this.deps;
-    const sequence = ids.take();
-    const id = (BigInt(ids.high(sequence)) << 32n) | BigInt(ids.low(sequence));
+    const sequence = this.deps.ids.take();
     this.changes.set(sequence, call);
-    this.gathered.addChange(sequence, { ...change, id });
+    this.gathered.addChange(sequence, { ...change, id: this.idOf(sequence) });
     return () => this.changes.delete(sequence);
   }
 

@@ -15,6 +15,12 @@ export interface Proposals {
   propose(field: number, request: Uint8Array, outcome: ProposalOutcome): void;
 }
 
+/** Proposals of entries that are no InternalRaftRequest, too. */
+export interface EntryProposals extends Proposals {
+  /** `encode` makes the whole data of the entry around the request id that its answer is told by. */
+  proposeEntry(encode: (requestId: bigint) => Uint8Array, outcome: ProposalOutcome): void;
+}
+
 /** Field numbers of InternalRaftRequest. */
 export const RequestField = {
   put: 4,
@@ -26,6 +32,7 @@ export const RequestField = {
   alarm: 10,
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,
+  downgradeInfoSet: 1302,
 } as const;
 
 /** Answers a call with its result; refusals become the error of the table. `Context` is what the answer is made with. */

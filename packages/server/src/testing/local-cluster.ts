@@ -3,12 +3,14 @@ import { etcdserverpb } from '@quorate/api';
 import { MemoryDisk, SeededRandom, silentLogger, utf8FromBytes, utf8ToBytes } from '@quorate/base';
 import { NodeClock } from '@quorate/base/node';
 import { type Message, MessageType } from '@quorate/raft';
+import { noNames } from '../bootstrap/testing/peers.ts';
 import { makeConfig } from '../config/config.ts';
 import { parseArguments } from '../config/parse.ts';
 import { Member } from '../member/member.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { noPeerClient, noPeers, type PeerNetwork } from '../replica/peer-network.ts';
 import { RequestField } from '../rpc/proposals.ts';
+import { etcdVersion } from '../version.ts';
 
 const clock = new NodeClock();
 
@@ -80,7 +82,8 @@ export class LocalCluster {
         logger: silentLogger,
         metrics: new MetricsRegistry(),
         connect: (source) => this.networkOf(source.memberId),
-        peerClient: noPeerClient,
+        peerClient: { ...noPeerClient, version: () => Promise.resolve({ server: etcdVersion, cluster: undefined }) },
+        resolver: noNames,
         sha1: (bytes) => createHash('sha1').update(bytes).digest(),
         sha256: () => ({ update() {}, finish: () => new Uint8Array(32) }),
         onFatal: (error) => this.broken.push(error),

@@ -1,0 +1,102 @@
+import type { Clock, Logger } from '@quorate/base';
+import { type Cluster, compareVersions } from '@quorate/machine';
+import type { Backend } from '@quorate/storage';
+import { checkClusterVersion } from '../bootstrap/cluster-version-check.ts';
+import type { MemberConfig } from '../config/config.ts';
+import { Publisher } from '../member/publisher.ts';
+import type { PeerClient } from '../peer/peer-client.ts';
+import type { EntryProposals } from '../rpc/proposals.ts';
+import { StorageVersion } from './storage-version.ts';
+import { VersionMonitor } from './version-monitor.ts';
+
+export interface ClusterVersionsDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly proposals: EntryProposals;
+  readonly cluster: Cluster;
+  readonly backend: () => Backend;
+  readonly peerClient: Pick<PeerClient, 'version'>;
+  readonly snapshotter: { readonly index: number; force(): void };
+  readonly memberId: bigint;
+  readonly isLeader: () => boolean;
+  readonly appliedIndex: () => number;
+}
+
+/** Connecting to a peer may take an election timeout and this; so long a member has to tell its version. */
+const dialSlackMs = 1_000;
+
+/** What members tell each other about themselves through the log: who they are, and which version they can all run with. */
+export class ClusterVersions {
+  private readonly deps: ClusterVersionsDeps;
+  private readonly publisher: Publisher;
+  private readonly monitor: VersionMonitor;
+  private readonly storage: StorageVersion;
+  /** The last term in which this member led and had an entry of its own applied. */
+  private ledTerm = 0;
+
+  constructor(deps: ClusterVersionsDeps, config: MemberConfig) {
+    this.deps = deps;
+    const pollTimeoutMs = dialSlackMs + config.electionMs;
+    const { name, downgradeCheckMs } = config;
+    const clientUrls = config.advertiseClientUrls.map((url) => url.href);
+    this.publisher = new Publisher({ ...deps, name, clientUrls, pollTimeoutMs });
+    this.monitor = new VersionMonitor(deps, { pollTimeoutMs, downgradeCheckMs });
+    this.storage = new StorageVersion({
+      ...deps,
+      snapshotIndex: () => deps.snapshotter.index,
+      forceSnapshot: () => deps.snapshotter.force(),
+    });
+  }
+
+  /** Resolves once the member's name and client URLs went through the log. */
+  get published(): Promise<void> {
+    return this.publisher.published;
+  }
+
+  start(): void {
+    this.monitor.start();
+    this.storage.start();
+  }
+
+  stop(): void {
+    this.publisher.stop();
+    this.monitor.stop();
+    this.storage.stop();
+  }
+
+  leaderKnown(): void {
+    this.publisher.leaderKnown();
+  }
+
+  /** Entries are applied. */
+  applied(appliedTerm: number, term: number): void {
+    if (!this.deps.isLeader() || appliedTerm !== term || this.ledTerm === term) return;
+    this.ledTerm = term;
+    this.monitor.firstCommitInTerm();
+  }
+
+  /** An entry sets the cluster's version. @throws CodedError member/version-too-high */
+  set(version: string): void {
+    const { cluster, logger, snapshotter } = this.deps;
+    checkClusterVersion(version);
+    const before = cluster.version;
+    cluster.setClusterVersion(version);
+    logger.info('cluster version is updated', { 'cluster-version': version });
+    logger.info('enabled capabilities for version', { 'cluster-version': version });
+    if (before !== undefined && compareVersions(version, before) < 0) {
+      // Older releases read the log from there.
+      logger.info('Cluster version downgrade detected, forcing snapshot', {
+        'prev-cluster-version': before,
+        'new-cluster-version': version,
+      });
+      snapshotter.force();
+    }
+    this.storage.update();
+  }
+
+  /** The member stands on a leader's snapshot. @throws CodedError member/version-too-high */
+  restored(): void {
+    checkClusterVersion(this.deps.cluster.version);
+    this.storage.update();
+  }
+}
