@@ -13,9 +13,11 @@ export type { Storage } from './log/storage.ts';
 export * from './logger.ts';
 export {
   createMessage,
+  draftMessage,
   isLocalMessage,
   isResponseMessage,
   type Message,
+  type MessageDraft,
   type MessageInit,
   MessageType,
   messageTypeFromName,

@@ -133,10 +133,10 @@ export function createMessage(init: MessageInit): Message {
   };
 }
 
-/** A message while it is being made. */
+/** A message while it is being made, by a decoder for example. */
 export type MessageDraft = { -readonly [Field in keyof Message]: Message[Field] };
 
-/** A message of that type with all else zero. */
+/** A message of that type with all else zero, to be filled in: the cheapest way to a {@link Message}. */
 export function draftMessage(type: MessageType, to: bigint): MessageDraft {
   return {
     type,

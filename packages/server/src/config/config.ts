@@ -3,6 +3,20 @@ import { featureGates, flags } from './flag-table.ts';
 import { type RawSettings, UsageError } from './parse.ts';
 import { isBindable, type MemberUrl, parseMemberUrls } from './urls.ts';
 
+/** How members prove to each other who they are: paths of PEM files, empty where there is none. */
+export interface PeerTlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** For dialling, when it is not the same pair. */
+  readonly clientCertFile: string;
+  readonly clientKeyFile: string;
+  readonly trustedCaFile: string;
+  readonly clientCertAuth: boolean;
+  readonly allowedCommonNames: readonly string[];
+  readonly allowedHostnames: readonly string[];
+  readonly skipClientSanVerification: boolean;
+}
+
 /** All that a member needs to know to run; times in milliseconds, sizes in bytes. */
 export interface MemberConfig {
   readonly name: string;
@@ -47,6 +61,7 @@ export interface MemberConfig {
   readonly watchProgressIntervalMs: number;
   readonly warningApplyMs: number;
   readonly warningUnaryMs: number;
+  readonly peerTls: PeerTlsFiles;
   readonly certFile: string;
   readonly keyFile: string;
   readonly logLevel: string;
@@ -151,8 +166,25 @@ function readFeatureGates(text: string): Map<string, boolean> {
   return gates;
 }
 
+function readPeerTls(read: SettingReader): PeerTlsFiles {
+  return {
+    certFile: read.text('peer-cert-file'),
+    keyFile: read.text('peer-key-file'),
+    clientCertFile: read.text('peer-client-cert-file'),
+    clientKeyFile: read.text('peer-client-key-file'),
+    trustedCaFile: read.text('peer-trusted-ca-file'),
+    clientCertAuth: read.bool('peer-client-cert-auth'),
+    allowedCommonNames: read.list('peer-cert-allowed-cn'),
+    allowedHostnames: read.list('peer-cert-allowed-hostname'),
+    skipClientSanVerification: read.bool('peer-skip-client-san-verification'),
+  };
+}
+
 /** Makes a checked configuration of settings. @throws UsageError with etcd's own text */
-export function makeConfig(settings: RawSettings, extra: { inMemory?: boolean } = {}): MemberConfig {
+export function makeConfig(
+  settings: RawSettings,
+  extra: { inMemory?: boolean; withoutPeers?: boolean } = {},
+): MemberConfig {
   const read = new SettingReader(settings);
   if (
     read.isSet('listen-client-urls') &&
@@ -167,7 +199,7 @@ export function makeConfig(settings: RawSettings, extra: { inMemory?: boolean } 
     name,
     dataDir: read.text('data-dir') || `${name}.etcd`,
     walDir: read.text('wal-dir'),
-    listenPeerUrls: read.urls('listen-peer-urls'),
+    listenPeerUrls: extra.withoutPeers ? [] : read.urls('listen-peer-urls'),
     listenClientUrls: read.urls('listen-client-urls'),
     advertisePeerUrls,
     advertiseClientUrls: read.urls('advertise-client-urls'),
@@ -200,6 +232,7 @@ export function makeConfig(settings: RawSettings, extra: { inMemory?: boolean } 
     watchProgressIntervalMs: Math.max(100, read.durationMs('watch-progress-notify-interval', 600_000)),
     warningApplyMs: read.durationMs('warning-apply-duration', 100),
     warningUnaryMs: read.durationMs('warning-unary-request-duration', 300),
+    peerTls: readPeerTls(read),
     certFile: read.text('cert-file'),
     keyFile: read.text('key-file'),
     logLevel: read.text('log-level'),
@@ -249,10 +282,26 @@ function verifyTimes(config: MemberConfig): void {
   }
 }
 
+function verifyPair(certFile: string, keyFile: string): void {
+  if ((certFile === '') === (keyFile === '')) return;
+  refuse(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
+}
+
 function verifyTls(config: MemberConfig): void {
-  if ((config.certFile === '') !== (config.keyFile === '')) {
-    refuse(`KeyFile and CertFile must both be present[key: ${config.keyFile}, cert: ${config.certFile}]`);
+  const { peerTls } = config;
+  verifyPair(peerTls.certFile, peerTls.keyFile);
+  if ((peerTls.clientCertFile === '') !== (peerTls.clientKeyFile === '')) {
+    refuse(
+      `ClientKeyFile and ClientCertFile must both be present or both absent: key: ${peerTls.clientKeyFile}, cert: ${peerTls.clientCertFile}]`,
+    );
   }
+  const { allowedCommonNames, allowedHostnames } = peerTls;
+  if (allowedCommonNames.length > 0 && allowedHostnames.length > 0) {
+    refuse(
+      `AllowedCNs and AllowedHostnames are mutually exclusive (cns=[${allowedCommonNames.join(' ')}], hostnames=[${allowedHostnames.join(' ')}])`,
+    );
+  }
+  verifyPair(config.certFile, config.keyFile);
   for (const url of config.listenClientUrls) {
     if ((url.scheme === 'https' || url.scheme === 'unixs') && config.certFile === '') {
       refuse(`TLS key/cert (--cert-file, --key-file) must be provided for client url ${url.href} with HTTPS scheme`);

@@ -9,10 +9,10 @@ import type { MemberConfig } from '../config/config.ts';
 import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
-import { noPeerClient, noPeers } from '../replica/peer-network.ts';
 import { hostResolver } from './host-resolver.ts';
 import { createHttpServer, http2Routes } from './http-adapter.ts';
 import { watchLoopDelay } from './loop-delay.ts';
+import { openPeerSide, type PeerSide } from './peer-side.ts';
 
 export interface StartOptions {
   readonly logger: Logger;
@@ -37,9 +37,13 @@ const grpcExtraBytes = 512 * 1024;
 /** Starts a member in this process; resolves when it serves. @throws CodedError, UsageError */
 export async function startMember(config: MemberConfig, options: StartOptions): Promise<RunningMember> {
   const { logger } = options;
-  const clock = new NodeClock();
-  const disk: Disk = config.inMemory ? new MemoryDisk() : new NodeDisk();
-  const metrics = new MetricsRegistry();
+  const world: World = {
+    clock: new NodeClock(),
+    disk: config.inMemory ? new MemoryDisk() : new NodeDisk(),
+    logger,
+    metrics: new MetricsRegistry(),
+  };
+  const { clock, metrics } = world;
   logConfiguration(logger, config);
   let fatal = false;
   let giveUp: (error: unknown) => void = () => {};
@@ -48,30 +52,14 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   });
   // Nobody waits for it once the member serves.
   failure.catch(() => {});
-  const member = await Member.open(
-    {
-      clock,
-      disk,
-      random: new NodeRandom(),
-      logger,
-      metrics,
-      connect: () => noPeers,
-      peerClient: noPeerClient,
-      resolver: hostResolver,
-      sha1: (bytes) => createHash('sha1').update(bytes).digest(),
-      sha256: () => {
-        const hash = createHash('sha256');
-        return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest() };
-      },
-      onFatal: (error) => {
-        if (fatal) return;
-        fatal = true;
-        giveUp(error);
-        options.onFatal(error);
-      },
-    },
-    config,
-  );
+  // Bound before anything is opened, as in etcd: a port that is taken costs nothing, and other members wait instead of being refused.
+  const peers = await openPeerSide(world, config);
+  const member = await openMember(world, peers, config, (error) => {
+    if (fatal) return;
+    fatal = true;
+    giveUp(error);
+    options.onFatal(error);
+  });
   logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
   const stopLoopDelay = watchLoopDelay(metrics);
   const httpServer = createHttpServer(member);
@@ -94,7 +82,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
       clientUrls,
       member,
       stop: () => {
-        stopped ??= stopMember({ member, grpc, httpServer, listeners, stopLoopDelay, config, logger });
+        stopped ??= stopMember({ member, peers, grpc, httpServer, listeners, stopLoopDelay, config, logger });
         return stopped;
       },
     };
@@ -103,6 +91,44 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     for (const listener of listeners) await listener.close();
     grpc.close();
     await member.stop().catch((late: unknown) => logger.warn('failed to close what was open', { error: String(late) }));
+    await peers.close();
+    throw error;
+  }
+}
+
+/** What a member takes from this machine. */
+interface World {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+}
+
+async function openMember(
+  world: World,
+  peers: PeerSide,
+  config: MemberConfig,
+  onFatal: (error: unknown) => void,
+): Promise<Member> {
+  try {
+    return await Member.open(
+      {
+        ...world,
+        random: new NodeRandom(),
+        connect: (source) => peers.connect(source),
+        peerClient: peers.client,
+        resolver: hostResolver,
+        sha1: (bytes) => createHash('sha1').update(bytes).digest(),
+        sha256: () => {
+          const hash = createHash('sha256');
+          return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest() };
+        },
+        onFatal,
+      },
+      config,
+    );
+  } catch (error) {
+    await peers.close();
     throw error;
   }
 }
@@ -188,6 +214,7 @@ function announce(logger: Logger, url: string): void {
 
 interface Running {
   readonly member: Member;
+  readonly peers: PeerSide;
   readonly grpc: GrpcServer;
   readonly httpServer: HttpServer;
   readonly listeners: readonly Listener[];
@@ -207,6 +234,7 @@ async function stopMember(running: Running): Promise<void> {
   await grpc.drain(requestSlackMs + 2 * config.electionMs);
   await member.giveUpLeadership();
   await member.stop();
+  await running.peers.close();
   running.stopLoopDelay();
   logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });
 }

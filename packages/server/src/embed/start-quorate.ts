@@ -12,6 +12,11 @@ export interface QuorateOptions {
   readonly inMemory?: boolean;
   /** Addresses for clients; port 0 takes any free one. Default `http://127.0.0.1:0`. */
   readonly clientUrls?: readonly string[];
+  /**
+   * Addresses for other members, which are told of them (`initial-cluster` and its like are flags). Left out, and without the flag
+   * `listen-peer-urls`, there are none: a cluster of one.
+   */
+  readonly peerUrls?: readonly string[];
   /** Any flag of the server by its name without dashes, for example `{ 'snapshot-count': '5000' }`. */
   readonly flags?: Readonly<Record<string, string>>;
   /** Silent by default. */
@@ -44,6 +49,10 @@ export function startQuorate(options: QuorateOptions = {}): Promise<RunningMembe
   };
   set('listen-client-urls', clientUrls.join(','));
   set('advertise-client-urls', clientUrls.join(','));
+  if (options.peerUrls !== undefined) {
+    set('listen-peer-urls', options.peerUrls.join(','));
+    set('initial-advertise-peer-urls', options.peerUrls.join(','));
+  }
   if (options.dataDir !== undefined) set('data-dir', options.dataDir);
   else if (inMemory) set('data-dir', '/data');
   for (const [name, value] of Object.entries(options.flags ?? {})) {
@@ -59,5 +68,9 @@ export function startQuorate(options: QuorateOptions = {}): Promise<RunningMembe
     ((error: unknown) => {
       throw error;
     });
-  return startMember(makeConfig(settings, { inMemory }), { logger: options.logger ?? silentLogger, onFatal });
+  const withoutPeers = !settings.values.has('listen-peer-urls');
+  return startMember(makeConfig(settings, { inMemory, withoutPeers }), {
+    logger: options.logger ?? silentLogger,
+    onFatal,
+  });
 }

@@ -1,6 +1,5 @@
 import { type Clock, CodedError, concatBytes } from '@quorate/base';
 
-type BodyError = CodedError<'peer/stalled' | 'peer/too-large'>;
 
 /** The body's chunks, given up with `peer/stalled` when the next one lets wait too long. How long the receiver takes does not count. */
 export async function* withStallLimit(

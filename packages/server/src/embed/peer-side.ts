@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import type { Clock, Logger, Metrics } from '@quorate/base';
+import type { MemberConfig, PeerTlsFiles } from '../config/config.ts';
+import { makePeerClient } from '../peer/client/http-peer-client.ts';
+import { NodePeerDialer } from '../peer/node/node-peer-dialer.ts';
+import { listenPeers } from '../peer/node/peer-listener.ts';
+import type { KeyPair, PeerTls } from '../peer/node/peer-tls.ts';
+import type { PeerClient } from '../peer/peer-client.ts';
+import type { PeerSource } from '../peer/peer-source.ts';
+import { makePeerTransport } from '../peer/transport/peer-transport.ts';
+import { noPeerClient, noPeers, type PeerNetwork } from '../replica/peer-network.ts';
+import { etcdVersion } from '../version.ts';
+
+/** The sockets between members. */
+export interface PeerSide {
+  readonly client: PeerClient;
+  /** Other members are answered from now on, for the member behind `source`. */
+  connect(source: PeerSource): PeerNetwork;
+  close(): Promise<void>;
+}
+
+/** Until a connection stands, besides an election timeout (etcd's figure). */
+const dialSlackMs = 1_000;
+
+const withoutPeers: PeerSide = { client: noPeerClient, connect: () => noPeers, close: () => Promise.resolve() };
+
+/** Binds the peer URLs; without any the member stays alone. @throws CodedError peer/listen */
+export async function openPeerSide(
+  deps: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics },
+  config: MemberConfig,
+): Promise<PeerSide> {
+  const { clock, logger, metrics } = deps;
+  if (config.listenPeerUrls.length === 0) return withoutPeers;
+  const urls = config.listenPeerUrls.map(({ href }) => href);
+  logger.info('configuring peer listeners', { 'listen-peer-urls': urls });
+  const tls = peerTlsOf(config.peerTls);
+  const secure = tls === undefined ? {} : { tls };
+  if (tls !== undefined) logger.info('starting with peer TLS', { ...config.peerTls });
+  const listener = await listenPeers(urls, { logger, ...secure });
+  const dialer = new NodePeerDialer({ dialTimeoutMs: dialSlackMs + config.electionMs, ...secure });
+  return {
+    client: makePeerClient({ clock, dialer }),
+    connect: (source) => {
+      const peerUrls = config.advertisePeerUrls.map(({ href }) => href);
+      const options = { serverVersion: etcdVersion, peerUrls };
+      const transport = makePeerTransport({ clock, logger, metrics, dialer }, options, source);
+      listener.serve(transport.handler);
+      logger.info('serving peer traffic', { addresses: listener.urls });
+      return transport;
+    },
+    close: async () => {
+      logger.info('stopping serving peer traffic', { addresses: listener.urls });
+      await listener.close();
+      dialer.close();
+      logger.info('stopped serving peer traffic', { addresses: listener.urls });
+    },
+  };
+}
+
+function peerTlsOf(files: PeerTlsFiles): PeerTls | undefined {
+  const { certFile, keyFile, clientCertFile, clientKeyFile, trustedCaFile } = files;
+  if (certFile === '' && clientCertFile === '' && trustedCaFile === '') return undefined;
+  const read = (cert: string, key: string) => (): KeyPair => ({ cert: readFileSync(cert), key: readFileSync(key) });
+  return {
+    keyPair: read(certFile, keyFile),
+    ...(clientCertFile === '' ? {} : { clientKeyPair: read(clientCertFile, clientKeyFile) }),
+    ...(trustedCaFile === '' ? {} : { ca: readFileSync(trustedCaFile) }),
+    clientCertAuth: files.clientCertAuth,
+    skipClientSanVerification: files.skipClientSanVerification,
+    allowedCommonNames: files.allowedCommonNames,
+    allowedHostnames: files.allowedHostnames,
+  };
+}
