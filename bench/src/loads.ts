@@ -99,6 +99,7 @@ export async function fanOut(
   port: number,
   watchers: number,
   writes: number,
+  valueBytes = 256,
 ): Promise<{ perSecond: number; p99: number }> {
   const clients = Array.from({ length: connectionsOfWatchers }, () => connect(port));
   const key = utf8ToBytes('watched');
@@ -140,7 +141,7 @@ export async function fanOut(
   const writer = connect(port);
   const startMs = performance.now();
   await pump(writes, 4, (_, done) => {
-    const value = utf8ToBytes(String(performance.now()).slice(0, 20).padEnd(256, ' '));
+    const value = utf8ToBytes(String(performance.now()).slice(0, 20).padEnd(valueBytes, ' '));
     writer.unaryCallback(paths.put, PutRequest.encode(PutRequest.create({ key, value })), {}, done);
   });
   await complete;

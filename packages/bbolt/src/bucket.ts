@@ -2,7 +2,7 @@ import { type BucketHeader, bucketHeaderBytes, decodeBucketHeader } from './buck
 import { viewOf } from './bytes.ts';
 import { Cursor, type CursorSource } from './cursor.ts';
 import { parseInlinePage } from './page.ts';
-import { findLeaf, type Pages, type Tree, valueAt } from './tree.ts';
+import { findLeaf, hasKeyAt, type Pages, type Tree, valueAt } from './tree.ts';
 
 /** Told elements in key order, a bucket with value undefined; `false` ends the walk. */
 export type ElementVisitor = (key: Uint8Array, value: Uint8Array | undefined) => boolean | undefined;
@@ -33,6 +33,9 @@ export class Bucket implements ReadableBucket, CursorSource {
   readonly changes = 0;
   private readonly header: BucketHeader;
   private readonly tree: Tree;
+  /** Where the last look found its key: pages never change, so it holds as long as the bucket does. */
+  private foundLeaf: Tree | undefined = undefined;
+  private foundPlace = 0;
 
   constructor(pages: BucketPages, header: BucketHeader, inline: Uint8Array | undefined) {
     this.pages = pages;
@@ -69,9 +72,19 @@ export class Bucket implements ReadableBucket, CursorSource {
 
   /** {@link get} of the key that lies in `source`. */
   getSpan(source: Uint8Array, start: number, length: number): Uint8Array | undefined {
+    const { foundLeaf } = this;
+    // Who asks for one key after the other in their order finds the next beside the last.
+    const beside = this.foundPlace + 1;
+    if (foundLeaf !== undefined && beside < foundLeaf.count && hasKeyAt(foundLeaf, beside, source, start, length)) {
+      this.foundPlace = beside;
+      return foundLeaf.isBucket(beside) ? undefined : valueAt(foundLeaf, beside);
+    }
     const leaf = findLeaf(this.pages, this.tree, source, start, length);
     const place = leaf.search(source, start, length);
-    return place < 0 || leaf.isBucket(place) ? undefined : valueAt(leaf, place);
+    if (place < 0) return undefined;
+    this.foundLeaf = leaf;
+    this.foundPlace = place;
+    return leaf.isBucket(place) ? undefined : valueAt(leaf, place);
   }
 
   bucket(name: Uint8Array): Bucket | undefined {

@@ -1,4 +1,4 @@
-import { Bucket, type BucketPages } from './bucket.ts';
+import { Bucket, type BucketPages, type ReadableBucket } from './bucket.ts';
 import { bboltError } from './errors.ts';
 import type { Meta } from './meta.ts';
 import type { Page } from './page.ts';
@@ -53,7 +53,7 @@ export class ReadTransaction implements BucketPages {
    * The bucket for a walk over much of it, which leaves the cache alone and makes no garbage. Of its cursors only one may be used at a
    * time, and what it stands on is valid only until it moves.
    */
-  scan(name: Uint8Array): Bucket | undefined {
+  scan(name: Uint8Array): Pick<ReadableBucket, 'cursor'> | undefined {
     const bucket = this.bucket(name);
     if (bucket === undefined || bucket.rootId === 0) return bucket;
     const pages = new ScanPages(this.pager, this.highWaterMark, this.checkOpen);

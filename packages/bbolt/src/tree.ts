@@ -37,6 +37,17 @@ export function valueAt(tree: Tree, index: number): Uint8Array {
   return length === source.length ? source : viewOf(source, start, length);
 }
 
+/** Whether the key at this place is the one in `source`. */
+export function hasKeyAt(tree: Tree, index: number, source: Uint8Array, start: number, length: number): boolean {
+  if (tree.keyLength(index) !== length) return false;
+  const bytes = tree.keySource(index);
+  // From the end: neighbouring keys differ there.
+  for (let i = length - 1, at = tree.keyStart(index) + i; i >= 0; i--, at--) {
+    if (bytes[at] !== source[start + i]) return false;
+  }
+  return true;
+}
+
 export function keyAt(tree: Tree, index: number): Uint8Array {
   const source = tree.keySource(index);
   const start = tree.keyStart(index);

@@ -53,7 +53,15 @@ export function assertSame(bucket: ReadableBucket, twin: TwinBucket, path = ''):
   assert(!there, `${path}: one too many`);
   there = cursor.last();
   for (const key of keys.reverse()) {
-    assert(there && latin1FromBytes(cursor.key) === key, `${path}/${printable(key)}: backwards`);
+    const where = `${path}/${printable(key)}`;
+    assert(there && latin1FromBytes(cursor.key) === key, `${where}: backwards`);
+    const item = twin.items.get(key);
+    const found = bucket.get(latin1ToBytes(key));
+    const isSame =
+      item instanceof TwinBucket ? found === undefined : equalBytes(found ?? new Uint8Array(1), item as Uint8Array);
+    assert(isSame, `${where}: get backwards has another value`);
+    const missing = `${key}\0`;
+    assert(twin.items.has(missing) || bucket.get(latin1ToBytes(missing)) === undefined, `${where}: get finds too much`);
     there = cursor.prev();
   }
   assert(!there, `${path}: one too many backwards`);

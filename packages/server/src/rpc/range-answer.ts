@@ -10,7 +10,7 @@ export const sliceMs = 2;
 const keysPerStep = 256;
 /** Answers above this go out in chunks by reference. */
 const copiedBytesMax = 32 * 1024;
-const chunkBytes = 256 * 1024;
+const chunkBytes = 32 * 1024;
 
 const scratch = allocateUnsafe(copiedBytesMax + 128);
 
@@ -112,25 +112,21 @@ async function replyLongRange(call: UnaryCall, clock: Clock, header: HeaderBytes
  */
 export class EncodedKeyValues {
   readonly chunks: Uint8Array[] = [];
-  private chunk = allocateUnsafe(chunkBytes);
-  private used = 0;
 
+  /** Encodes into chunks of exactly the size needed, of about {@link chunkBytes} where values are small. */
   add(kvs: readonly Uint8Array[]): void {
-    for (let i = 0; i < kvs.length; i++) {
-      const { length } = kvs[i] as Uint8Array;
-      const size = 1 + varintLength(length) + length;
-      if (this.used + size > this.chunk.length) {
-        this.flush();
-        this.chunk = allocateUnsafe(Math.max(chunkBytes, size));
-      }
-      this.used = writeKeyValues(kvs, i, i + 1, this.chunk, this.used);
+    for (let start = 0; start < kvs.length; ) {
+      let end = start;
+      let size = 0;
+      do {
+        const { length } = kvs[end++] as Uint8Array;
+        size += 1 + varintLength(length) + length;
+      } while (end < kvs.length && size < chunkBytes);
+      const chunk = allocateUnsafe(size);
+      writeKeyValues(kvs, start, end, chunk, 0);
+      this.chunks.push(chunk);
+      start = end;
     }
-  }
-
-  /** Puts what is written so far among the chunks. */
-  flush(): void {
-    if (this.used > 0) this.chunks.push(this.chunk.subarray(0, this.used));
-    this.used = 0;
   }
 }
 
@@ -143,7 +139,6 @@ export function replyEncoded(
 ): void {
   const head = allocateUnsafe(64);
   const tail = allocateUnsafe(16);
-  encoded.flush();
   const start = head.subarray(0, header.writeField(result.revision, head, 0));
   call.replyChunks([start, ...encoded.chunks, tail.subarray(0, writeTail(result, tail, 0))]);
 }

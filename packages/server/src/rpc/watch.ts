@@ -14,7 +14,7 @@ export function registerWatch(server: GrpcServer, member: MemberContext, hub: Wa
 
 function outputOf(call: StreamCall): WatchOutput {
   return {
-    send: (head, body) => (body.length === 0 ? call.write(head) : call.writeChunks([head, body])),
+    send: (head, body) => call.writeShared(head, body),
     onDrain: (callback) => call.onDrain(callback),
   };
 }

@@ -3,7 +3,7 @@ import { defaultWindowBytes, FrameFlag, FrameType, frameHeaderBytes, windowBytes
 import { writeFrameHeader } from './frame-writer.ts';
 import type { Http2Connection } from './http2-connection.ts';
 import type { Http2Stream } from './http2-stream.ts';
-import { copyInto } from './output.ts';
+import { copyBytesMax, copyInto } from './output.ts';
 import { QueueEnd, SendQueue } from './send-queue.ts';
 import { slabBytes } from './slab-pool.ts';
 
@@ -24,6 +24,13 @@ export function writeMessagePrefix(target: Uint8Array, position: number, length:
   target[position + 3] = length >>> 8;
   target[position + 4] = length;
   return position + messagePrefixBytes;
+}
+
+/** A copy of the first part of a message of `length` bytes, its prefix in front. */
+function startOfMessage(length: number, source: Uint8Array, start: number, end: number): Uint8Array {
+  const bytes = allocateUnsafe(messagePrefixBytes + end - start);
+  copyInto(bytes, writeMessagePrefix(bytes, 0, length), source, start, end);
+  return bytes;
 }
 
 /** Sends DATA within the peer's windows, and queues what does not fit (RFC 9113 section 5.2). */
@@ -56,24 +63,31 @@ export class StreamSender<S extends Http2Stream> {
   sendMessage(stream: S, source: Uint8Array, start: number, end: number, last: boolean): void {
     const length = end - start;
     if (this.fits(stream, length) && !this.outputFull()) {
-      const output = this.connection.output;
-      const payload = length + messagePrefixBytes;
-      const position = output.reserve(frameHeaderBytes + payload);
-      const flags = last ? FrameFlag.endStream : 0;
-      const behind = writeFrameHeader(output.slab, position, payload, FrameType.data, flags, stream.id);
-      const body = writeMessagePrefix(output.slab, behind, length);
-      output.position = copyInto(output.slab, body, source, start, end);
-      this.window -= payload;
-      stream.sendWindow -= payload;
-      this.connection.onDataFrameSent();
-      this.connection.touch();
+      const { output } = this.connection;
+      const position = this.startMessage(stream, length, length, last ? FrameFlag.endStream : 0);
+      output.position = copyInto(output.slab, position, source, start, end);
       if (last) this.localEnd(stream);
       return;
     }
-    const whole = allocateUnsafe(messagePrefixBytes + length);
-    copyInto(whole, writeMessagePrefix(whole, 0, length), source, start, end);
-    this.push(stream, whole);
+    this.push(stream, startOfMessage(length, source, start, end));
     if (last && stream.queue !== null) stream.queue.end = QueueEnd.endStream;
+    this.pump(stream);
+  }
+
+  /** Sends or queues one message of two parts that nobody changes any more: what is small is copied, a large body goes by reference. */
+  sendSharedMessage(stream: S, head: Uint8Array, body: Uint8Array): void {
+    const length = head.length + body.length;
+    if (this.fits(stream, length) && !this.outputFull()) {
+      const { output } = this.connection;
+      const isCopied = body.length <= copyBytesMax;
+      const position = this.startMessage(stream, length, isCopied ? length : head.length, 0);
+      output.position = copyInto(output.slab, position, head, 0, head.length);
+      if (isCopied) output.position = copyInto(output.slab, output.position, body, 0, body.length);
+      else output.reference(body);
+      return;
+    }
+    this.push(stream, startOfMessage(length, head, 0, head.length));
+    this.push(stream, body);
     this.pump(stream);
   }
 
@@ -166,6 +180,19 @@ export class StreamSender<S extends Http2Stream> {
         this.pump(stream);
       }
     }
+  }
+
+  /** Begins the one frame of a message that {@link fits}, `copied` bytes of which go into the slab behind the position returned. */
+  private startMessage(stream: S, length: number, copied: number, flags: number): number {
+    const { output } = this.connection;
+    const payload = length + messagePrefixBytes;
+    const position = output.reserve(frameHeaderBytes + messagePrefixBytes + copied);
+    const behind = writeFrameHeader(output.slab, position, payload, FrameType.data, flags, stream.id);
+    this.window -= payload;
+    stream.sendWindow -= payload;
+    this.connection.onDataFrameSent();
+    this.connection.touch();
+    return writeMessagePrefix(output.slab, behind, length);
   }
 
   private outputFull(): boolean {

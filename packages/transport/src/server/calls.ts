@@ -40,6 +40,11 @@ export interface StreamCall extends Call {
   onDrain(callback: () => void): void;
   /** Sends a message, copied before it returns. False: over the high-water mark, wait for `onDrain` (it is sent all the same). */
   write(message: Uint8Array): boolean;
+  /**
+   * The same for a message in two parts that nobody changes any more, so that many calls may share them: a small part is copied, a large
+   * body is kept until it is sent.
+   */
+  writeShared(head: Uint8Array, body: Uint8Array): boolean;
   /** The same for a message in chunks that belong to the transport from then on. */
   writeChunks(chunks: readonly Uint8Array[]): boolean;
   /** Sends the response headers now instead of with the first message. */

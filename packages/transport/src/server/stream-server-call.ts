@@ -55,6 +55,13 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     return this.belowHighWater();
   }
 
+  writeShared(head: Uint8Array, body: Uint8Array): boolean {
+    if (this.finished) return true;
+    this.beforeMessage(head.length + body.length);
+    this.connection.sender.sendSharedMessage(this, head, body);
+    return this.belowHighWater();
+  }
+
   writeChunks(chunks: readonly Uint8Array[]): boolean {
     if (this.finished) return true;
     let length = 0;
