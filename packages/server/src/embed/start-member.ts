@@ -233,8 +233,10 @@ async function stopMember(running: Running): Promise<void> {
   httpServer.closeAllConnections();
   await grpc.drain(requestSlackMs + 2 * config.electionMs);
   await member.giveUpLeadership();
+  // Other members are not answered any more before this one forgets them.
+  const peersClosed = running.peers.close();
   await member.stop();
-  await running.peers.close();
+  await peersClosed;
   running.stopLoopDelay();
   logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });
 }

@@ -1,6 +1,6 @@
 import { etcdserverpb } from '@quorate/api';
-import type { Clock, Logger, Timer } from '@quorate/base';
-import type { LeaseExpiry } from '@quorate/machine';
+import { type Clock, CodedError, type Logger, type Timer } from '@quorate/base';
+import type { LeaseCheckpoint, LeaseExpiry } from '@quorate/machine';
 import type { RoleStatus } from '../replica/contract.ts';
 import type { OpenStreams } from '../rpc/member-context.ts';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
@@ -100,6 +100,20 @@ export class Leadership {
     else if (before === '0') text = `raft.node: ${own} elected leader ${now} at term ${role.term}`;
     this.deps.logger.info(text, { logger: 'raft' });
   }
+}
+
+/** Proposes how long leases have, for the next leader; resolves once that is applied. */
+export function checkpointLeases(proposals: Proposals, leases: readonly LeaseCheckpoint[]): Promise<void> {
+  const checkpoints = leases.map((one) => etcdserverpb.LeaseCheckpoint.create(one));
+  const request = etcdserverpb.LeaseCheckpointRequest.encode(
+    etcdserverpb.LeaseCheckpointRequest.create({ checkpoints }),
+  );
+  return new Promise((resolve, reject) => {
+    proposals.propose(RequestField.leaseCheckpoint, request, {
+      applied: () => resolve(),
+      failed: (symbol) => reject(new CodedError('member/checkpoint', symbol)),
+    });
+  });
 }
 
 /** Proposes the revoke of expired leases; one that does not come about is asked for again. */

@@ -1,9 +1,11 @@
-import { AlarmStore, type Cluster, Lessor, leaseTtlSecondsMin, type MvccStore, openStore } from '@quorate/machine';
+import { AlarmStore, type Cluster, compareVersions, Lessor, leaseTtlSecondsMin, type MvccStore, openStore } from '@quorate/machine';
 import { type Backend, openBackend } from '@quorate/storage';
 import type { MemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { MemberDeps } from './member-deps.ts';
 
+/** From this cluster version on all members store checkpoints of leases. */
+const persistingVersion = '3.6.0';
 /** How long readers of a database that was exchanged may go on before its file is closed; as long as a compaction waits for them. */
 const oldReadersMs = 10_000;
 
@@ -49,7 +51,12 @@ export class MemberState {
     const electionTicks = Math.floor(config.electionMs / config.heartbeatMs);
     const lessor = new Lessor(
       { backend, logger: deps.logger, metrics: deps.metrics },
-      { ttlSecondsMin: leaseTtlSecondsMin(electionTicks, config.heartbeatMs) },
+      {
+        ttlSecondsMin: leaseTtlSecondsMin(electionTicks, config.heartbeatMs),
+        persistsCheckpoints: () =>
+          config.featureGates.get('LeaseCheckpointPersist') === true ||
+          compareVersions(cluster.version ?? '0.0.0', persistingVersion) >= 0,
+      },
     );
     const store = await openStoreOver(deps, config, backend, lessor);
     return new MemberState(deps, config, cluster, lessor, { backend, store });

@@ -3,6 +3,7 @@ import {
   Applier,
   type ApplyResult,
   type Cluster,
+  type LeaseCheckpoint,
   LeaseExpiry,
   type MvccStore,
   Quota,
@@ -27,7 +28,7 @@ import { ElectionHeadStart } from './election-head-start.ts';
 import { EntryMachine } from './entry-machine.ts';
 import { KnownMembers } from './known-members.ts';
 import { LeaderLeases } from './leader-leases.ts';
-import { Leadership, revokeLeases } from './leadership.ts';
+import { checkpointLeases, Leadership, revokeLeases } from './leadership.ts';
 import type { MemberDeps } from './member-deps.ts';
 import { registerMemberMetrics } from './member-metrics.ts';
 import { registerServices } from './member-services.ts';
@@ -169,7 +170,14 @@ export class Member implements MemberContext, HttpSource {
     const { clock, logger, metrics } = this.deps;
     const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids);
     const { lessor } = this.state;
-    return new LeaseExpiry({ clock, lessor, revoke, logger, metrics }, { retryMs: this.requestTimeoutMs });
+    const checkpoint = (leases: readonly LeaseCheckpoint[]) => checkpointLeases(this.replica, leases);
+    return new LeaseExpiry(
+      {
+        ...{ clock, lessor, revoke, logger, metrics },
+        ...(this.config.featureGates.get('LeaseCheckpoint') === true ? { checkpoint } : {}),
+      },
+      { retryMs: this.requestTimeoutMs },
+    );
   }
 
   private makeMachine(): EntryMachine {

@@ -30,6 +30,7 @@ export const RequestField = {
   leaseGrant: 8,
   leaseRevoke: 9,
   alarm: 10,
+  leaseCheckpoint: 11,
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,
   downgradeInfoSet: 1302,
