@@ -14,15 +14,22 @@ import { etcdVersion } from '../version.ts';
 /** The sockets between members. */
 export interface PeerSide {
   readonly client: PeerClient;
-  /** Other members are answered from now on, for the member behind `source`. */
+  /** Makes the way to the other members, for the member behind `source`. */
   connect(source: PeerSource): PeerNetwork;
+  /** Other members are answered from now on; until then their requests wait. */
+  serve(): void;
   close(): Promise<void>;
 }
 
 /** Until a connection stands, besides an election timeout (etcd's figure). */
 const dialSlackMs = 1_000;
 
-const withoutPeers: PeerSide = { client: noPeerClient, connect: () => noPeers, close: () => Promise.resolve() };
+const withoutPeers: PeerSide = {
+  client: noPeerClient,
+  connect: () => noPeers,
+  serve() {},
+  close: () => Promise.resolve(),
+};
 
 /** Binds the peer URLs; without any the member stays alone. @throws CodedError peer/listen */
 export async function openPeerSide(
@@ -38,15 +45,19 @@ export async function openPeerSide(
   if (tls !== undefined) logger.info('starting with peer TLS', { ...config.peerTls });
   const listener = await listenPeers(urls, { logger, ...secure });
   const dialer = new NodePeerDialer({ dialTimeoutMs: dialSlackMs + config.electionMs, ...secure });
+  let serve = () => {};
   return {
     client: makePeerClient({ clock, dialer }),
     connect: (source) => {
       const peerUrls = config.advertisePeerUrls.map(({ href }) => href);
       const options = { serverVersion: etcdVersion, peerUrls };
       const transport = makePeerTransport({ clock, logger, metrics, dialer }, options, source);
-      listener.serve(transport.handler);
-      logger.info('serving peer traffic', { addresses: listener.urls });
+      serve = () => listener.serve(transport.handler);
       return transport;
+    },
+    serve: () => {
+      serve();
+      logger.info('serving peer traffic', { addresses: listener.urls });
     },
     close: async () => {
       logger.info('stopping serving peer traffic', { addresses: listener.urls });

@@ -68,7 +68,9 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   const listeners: Listener[] = [];
   try {
     // A member that breaks before it has a leader would be waited for without end.
-    await Promise.race([member.start(), failure]);
+    const started = member.start();
+    peers.serve();
+    await Promise.race([started, failure]);
     logger.info('configuring client listeners', {
       'listen-client-urls': config.listenClientUrls.map((url) => url.href),
     });
