@@ -36,6 +36,7 @@ export interface PeerListener {
 const headersTimeoutMs = 5_000;
 const handshakeTimeoutMs = 10_000;
 const closeGraceMs = 1_000;
+const unreadBytesMax = 256 * 1024;
 
 const httpOptions: ServerOptions = {
   // A snapshot takes as long as it takes: bodies have a limit on their pauses instead.
@@ -244,7 +245,7 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Pee
     }
     case 'whole': {
       const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-      const isLast = answer.isLast === true || !request.complete;
+      const isLast = answer.isLast === true || !isSoonComplete(request);
       if (isLast) response.setHeader('Connection', 'close');
       else response.removeHeader('Connection');
       response.writeHead(answer.status, {
@@ -259,6 +260,11 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Pee
     default:
       answer satisfies never;
   }
+}
+
+/** Whether what is left of the body is so little that the connection can go on behind it; as much as Go reads to nowhere. */
+function isSoonComplete(request: IncomingMessage): boolean {
+  return request.complete || Number(request.headers['content-length']) <= unreadBytesMax;
 }
 
 /** Node joins the writes of one turn into one to the socket. */

@@ -1,6 +1,5 @@
 import { type Clock, CodedError, concatBytes } from '@quorate/base';
 
-
 /** The body's chunks, given up with `peer/stalled` when the next one lets wait too long. How long the receiver takes does not count. */
 export async function* withStallLimit(
   clock: Clock,
@@ -36,7 +35,7 @@ function nextWithin<Value>(clock: Clock, next: Promise<Value>, stallMs: number):
   });
 }
 
-/** The whole body. @throws BodyError above `bytesMax`, and what reading it throws */
+/** The whole body. @throws CodedError peer/too-large above `bytesMax`, and what reading it throws */
 export async function readWhole(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;

@@ -1,19 +1,18 @@
-import { type Clock, CodedError, type Timer } from '@quorate/base';
-import type { Bootstrap, Member } from '@quorate/machine';
+import type { Clock, Timer } from '@quorate/base';
+import type { Bootstrap } from '@quorate/machine';
 import {
   confChangeOfEntry,
-  createMessage,
   type Entry,
   EntryType,
   MemoryStorage,
   type Message,
-  MessageType,
+  type MessageType,
   RawNode,
   type Ready,
   StateType,
 } from '@quorate/raft';
-import type { PeerHash, PeerLease, PeerPromotion } from '../peer-client.ts';
-import type { OutgoingSnapshot, PeerSource, PeerTransport } from '../peer-source.ts';
+import type { PeerTransport } from '../peer-source.ts';
+import { RecordingSource } from './recording-source.ts';
 
 const tickMs = 20;
 
@@ -25,23 +24,9 @@ export interface RaftMemberOptions {
 }
 
 /** As little of a member as can vote, lead and follow behind a transport: raft over memory; what is committed is kept in a list. */
-export class RaftMember implements PeerSource {
-  readonly memberId: bigint;
-  readonly clusterId: bigint;
+export class RaftMember extends RecordingSource {
   readonly applied: Entry[] = [];
-  /** By type, what came in. */
-  readonly received = new Map<MessageType, number>();
-  readonly removed = new Set<bigint>();
-  readonly unreachable: bigint[] = [];
-  readonly snapshotReports: string[] = [];
-  /** Databases that came in. */
-  readonly snapshots: { readonly message: Message; readonly bytes: number; readonly sum: number }[] = [];
-  toldRemoved = 0;
-  /** What openSnapshot hands out. */
-  database: () => AsyncIterable<Uint8Array> = async function* () {};
-  version: string | undefined;
   private readonly clock: Clock;
-  private readonly knownMembers: readonly Member[];
   private readonly storage = new MemoryStorage();
   private readonly node: RawNode;
   private transport: PeerTransport | undefined;
@@ -49,9 +34,8 @@ export class RaftMember implements PeerSource {
   private isScheduled = false;
 
   constructor({ memberId, bootstrap, clock, random }: RaftMemberOptions) {
-    this.memberId = memberId;
-    this.clusterId = bootstrap.clusterId;
-    this.knownMembers = bootstrap.members;
+    super(memberId, bootstrap.clusterId);
+    this.memberList = bootstrap.members;
     this.clock = clock;
     this.node = new RawNode({
       id: memberId,
@@ -94,10 +78,6 @@ export class RaftMember implements PeerSource {
     return this.node.basicStatus().softState.state === StateType.Leader;
   }
 
-  get term(): number {
-    return this.node.basicStatus().hardState.term;
-  }
-
   propose(data: Uint8Array): void {
     this.node.propose(data);
     this.schedule();
@@ -108,19 +88,27 @@ export class RaftMember implements PeerSource {
     this.schedule();
   }
 
-  readIndex(context: Uint8Array): void {
-    this.node.readIndex(context);
-    this.schedule();
-  }
-
-  receive(message: Message): void {
-    this.received.set(message.type, this.count(message.type) + 1);
+  override receive(message: Message): void {
+    super.receive(message);
     this.node.step(message);
     this.schedule();
   }
 
+  override reportUnreachable(id: bigint): void {
+    super.reportUnreachable(id);
+    this.node.reportUnreachable(id);
+    this.schedule();
+  }
+
+  override reportSnapshot(id: bigint, status: 'finished' | 'failed'): void {
+    super.reportSnapshot(id, status);
+    this.node.reportSnapshot(id, status);
+    this.schedule();
+  }
+
+  /** Messages of that type that came in. */
   count(type: MessageType): number {
-    return this.received.get(type) ?? 0;
+    return this.messages.filter((message) => message.type === type).length;
   }
 
   private schedule(): void {
@@ -145,77 +133,4 @@ export class RaftMember implements PeerSource {
     const change = entry.type === EntryType.Normal ? undefined : confChangeOfEntry(entry);
     if (change !== undefined) this.node.applyConfChange(change);
   }
-
-  members(): readonly Member[] {
-    return this.knownMembers;
-  }
-
-  isRemoved(id: bigint): boolean {
-    return this.removed.has(id);
-  }
-
-  clusterVersion(): string | undefined {
-    return this.version;
-  }
-
-  storageVersion(): string | undefined {
-    return this.version;
-  }
-
-  async receiveSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
-    let bytes = 0;
-    let sum = 0;
-    for await (const chunk of database) {
-      bytes += chunk.length;
-      for (const byte of chunk) sum = (sum + byte) >>> 0;
-    }
-    this.snapshots.push({ message, bytes, sum });
-  }
-
-  async openSnapshot(message: Message): Promise<OutgoingSnapshot> {
-    return { message, sizeBytes: 0, chunks: () => this.database(), close() {} };
-  }
-
-  reportUnreachable(id: bigint): void {
-    this.unreachable.push(id);
-    this.node.reportUnreachable(id);
-    this.schedule();
-  }
-
-  reportSnapshot(id: bigint, status: 'finished' | 'failed'): void {
-    this.snapshotReports.push(`${id.toString(16)} ${status}`);
-    this.node.reportSnapshot(id, status);
-    this.schedule();
-  }
-
-  removedByPeer(): void {
-    this.toldRemoved++;
-  }
-
-  promote(): Promise<PeerPromotion> {
-    return Promise.resolve({ kind: 'not-found' });
-  }
-
-  isDowngradeEnabled(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  hashKeys(): Promise<PeerHash & { readonly currentRevision: number }> {
-    return Promise.reject(new CodedError('mvcc/future', 'mvcc: required revision is a future revision'));
-  }
-
-  renewLease(): Promise<number> {
-    return Promise.reject(new CodedError('peer/not-primary', 'not a primary lessor'));
-  }
-
-  leaseTimeToLive(): Promise<PeerLease> {
-    return Promise.reject(new CodedError('peer/not-found', 'lease not found'));
-  }
-}
-
-/** A snapshot message as a leader sends it. */
-export function snapshotMessage(from: bigint, to: bigint, index = 10): Message {
-  const confState = { voters: [from, to], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
-  const snapshot = { data: Uint8Array.of(0x7b, 0x7d), metadata: { confState, index, term: 2 } };
-  return createMessage({ type: MessageType.MsgSnap, from, to, term: 2, snapshot });
 }
