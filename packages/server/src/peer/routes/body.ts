@@ -1,6 +1,5 @@
 import { type Clock, CodedError, concatBytes } from '@quorate/base';
 
-
 /** The body's chunks, given up with `peer/stalled` when the next one lets wait too long. How long the receiver takes does not count. */
 export async function* withStallLimit(
   clock: Clock,
