@@ -20,7 +20,11 @@ function start(peers: FakePeers, ...flags: string[]): Promise<FirstStart> {
 test('a new cluster has the ids that etcd gives it; the others are asked whether this member has been here', async () => {
   const peers = new FakePeers({});
   const first = await start(peers);
-  assert.deepEqual([first.memberId, first.clusterId, first.remotes], [idOfA, 0xa70b7b723c713c11n, []]);
+  assert.deepEqual([first.memberId, first.clusterId], [idOfA, 0xa70b7b723c713c11n]);
+  assert.deepEqual(
+    first.firstPeers.map((member) => member.id),
+    [idOfB],
+  );
   assert.deepEqual(
     first.bootstrap?.changes.map((change) => change.nodeId),
     [idOfB, idOfA],
@@ -57,7 +61,7 @@ test('who joins takes its id and the cluster id from the first member that answe
   const peers = new FakePeers({ [b]: { ...joinable, isDowngradeEnabled: false } });
   const first = await start(peers, existing, '--initial-advertise-peer-urls=http://localhost:1');
   assert.deepEqual([first.memberId, first.clusterId, first.bootstrap], [6n, 9n, undefined]);
-  assert.deepEqual(first.remotes, [cluster.members[0]]);
+  assert.deepEqual(first.firstPeers, [cluster.members[0]]);
   assert.deepEqual(peers.asked, [`members ${b} 10000`, `version ${b} 7000`, `isDowngradeEnabled ${b} 7000`]);
   const other = { [b]: {}, [c]: { members: { clusterId: 8n, members: [...cluster.members, listed(7n, c)] } } };
   const three = await start(
@@ -65,7 +69,7 @@ test('who joins takes its id and the cluster id from the first member that answe
     existing,
     `--initial-cluster=a=${a},b=${b},c=${c}`,
   );
-  assert.deepEqual([three.memberId, three.clusterId, three.remotes.length], [6n, 8n, 2]);
+  assert.deepEqual([three.memberId, three.clusterId, three.firstPeers.length], [6n, 8n, 2]);
 });
 
 test('a cluster that does not answer, or says nothing, is not joined', async () => {

@@ -22,8 +22,8 @@ export interface FirstStart {
   readonly clusterId: bigint;
   /** Of a new cluster: what its log begins with. One that joins gets the log from the leader, and begins with none. */
   readonly bootstrap: Bootstrap | undefined;
-  /** The other members of the cluster that is joined: the transport must know them before the log does. */
-  readonly remotes: readonly Member[];
+  /** The other members of the cluster that begins or is joined: the transport must know them before the log tells of them. */
+  readonly firstPeers: readonly Member[];
 }
 
 /** Time for one member's answer whether this one has been here before. */
@@ -55,7 +55,8 @@ export async function describeNewCluster(deps: FirstStartDeps, config: MemberCon
   const bootstrap = makeBootstrap(deps.sha1, members, config.initialClusterToken);
   // That it is there is checked above.
   const own = bootstrap.members.find((member) => member.name === config.name) as Member;
-  return { memberId: own.id, clusterId: bootstrap.clusterId, bootstrap, remotes: [] };
+  const firstPeers = bootstrap.members.filter((member) => member !== own);
+  return { memberId: own.id, clusterId: bootstrap.clusterId, bootstrap, firstPeers };
 }
 
 /** Whether the others know this member as one that has told its client URLs: then its data was lost, and with it its promises. */

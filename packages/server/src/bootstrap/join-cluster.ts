@@ -25,12 +25,12 @@ export async function joinCluster(deps: FirstStartDeps, config: MemberConfig): P
   verifyJoin(config);
   const existing = await fetchCluster(deps, config);
   const memberId = await ownIdIn(deps, config, existing);
-  const remotes = existing.members.filter((member) => member.id !== memberId);
-  await checkVersions(deps, config, remotes);
+  const firstPeers = existing.members.filter((member) => member.id !== memberId);
+  await checkVersions(deps, config, firstPeers);
   if (existing.members.filter((member) => member.isLearner).length > config.learnersMax) {
     throw new CodedError('membership/too-many-learners', membershipRefusals['membership/too-many-learners']);
   }
-  return { memberId, clusterId: existing.clusterId, bootstrap: undefined, remotes };
+  return { memberId, clusterId: existing.clusterId, bootstrap: undefined, firstPeers };
 }
 
 /** What the first of the other members that answers says. */

@@ -48,8 +48,8 @@ export interface MemberStorage {
   readonly confState: ConfState;
   /** Of a new cluster: what its log begins with. */
   readonly bootstrap: Bootstrap | undefined;
-  /** Other members of a cluster that is being joined, for the transport: the log does not know them yet. */
-  readonly remotes: readonly Member[];
+  /** At a first start: the other members, for the transport, since the log does not tell of them yet. */
+  readonly firstPeers: readonly Member[];
 }
 
 /** Opens what a member left, or begins: with a new cluster, or in one that is there. @throws CodedError, UsageError */
@@ -144,11 +144,11 @@ async function restart(deps: MemberDeps, config: MemberConfig, files: Files): Pr
   const common = { ...files, memberId, clusterId, backend, cluster, wal, snapshot: start, confState };
   if (start.index === 0 && isEmptyHardState(content.hardState)) {
     const first = await beginAgain(deps, config, memberId, clusterId);
-    return { ...common, raftStorage: new MemoryStorage(), bootstrap: first.bootstrap, remotes: first.remotes };
+    return { ...common, raftStorage: new MemoryStorage(), bootstrap: first.bootstrap, firstPeers: first.firstPeers };
   }
   let log: RaftLog = content;
   if (config.forceNewCluster) log = await forceAlone(deps, wal, memberId, content, backend.consistentIndex, confState);
-  return { ...common, raftStorage: raftStorageOf(start, confState, log), bootstrap: undefined, remotes: [] };
+  return { ...common, raftStorage: raftStorageOf(start, confState, log), bootstrap: undefined, firstPeers: [] };
 }
 
 interface RaftLog {
@@ -227,7 +227,7 @@ async function beginAgain(
   config: MemberConfig,
   memberId: bigint,
   clusterId: bigint,
-): Promise<Pick<FirstStart, 'bootstrap' | 'remotes'>> {
+): Promise<Pick<FirstStart, 'bootstrap' | 'firstPeers'>> {
   const isNew = config.initialClusterState === 'new';
   let first: FirstStart;
   try {
@@ -236,7 +236,7 @@ async function beginAgain(
     if (!hasCode(error, 'bootstrap/no-cluster')) throw error;
     // Nobody answers yet. The log says who this member is; the leader will come to it.
     deps.logger.warn('going on without knowing the other members', { error: (error as Error).message });
-    return { bootstrap: undefined, remotes: [] };
+    return { bootstrap: undefined, firstPeers: [] };
   }
   if (first.clusterId !== clusterId || first.memberId !== memberId) {
     throw new CodedError(

@@ -8,6 +8,7 @@ export interface ElectionHeadStartDeps {
   readonly memberId: bigint;
   readonly cluster: Pick<Cluster, 'members'>;
   readonly activeSince: (id: bigint) => number | undefined;
+  readonly hasLeader: () => boolean;
   /** Lets so many ticks of the election timeout pass at once. */
   readonly advance: (ticks: number) => void;
 }
@@ -55,7 +56,8 @@ export class ElectionHeadStart {
   private look(times: number): void {
     if (times === 0) return;
     this.timer = this.deps.clock.setTimer(lookEveryMs, () => {
-      const { cluster, logger, memberId, activeSince, advance } = this.deps;
+      const { cluster, logger, memberId, activeSince, hasLeader, advance } = this.deps;
+      if (hasLeader()) return;
       const active = cluster.members.filter(({ id }) => id !== memberId && activeSince(id) !== undefined).length;
       if (active <= 1) {
         this.look(times - 1);

@@ -1,5 +1,5 @@
 import { type Clock, CodedError, type Logger, type Timer } from '@quorate/base';
-import type { ChangeOutcome, Cluster } from '@quorate/machine';
+import type { ChangeOutcome, Cluster, Member } from '@quorate/machine';
 import type { ConfState } from '@quorate/raft';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import { MembershipHistory } from './membership-history.ts';
@@ -28,9 +28,10 @@ export class KnownMembers {
     this.deps = deps;
   }
 
-  /** Begins with what was restored: dials all. */
-  begin(confState: ConfState): void {
+  /** Begins with what was restored: dials all, and those of whom the log does not tell yet. */
+  begin(confState: ConfState, firstPeers: readonly Member[]): void {
     this.note(confState, this.deps.appliedIndex());
+    for (const { id, peerUrls } of firstPeers) this.deps.network().setPeer(id, peerUrls);
     this.dial();
   }
 

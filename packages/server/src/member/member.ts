@@ -324,6 +324,7 @@ export class Member implements MemberContext, HttpSource {
         ...deps,
         ...{ memberId, cluster },
         activeSince: (id) => this.network.activeSince(id),
+        hasLeader: () => this.hasLeader(),
         advance: (ticks) =>
           replica.withNode((node) => {
             for (let i = 0; i < ticks; i++) node.tick();
@@ -355,7 +356,7 @@ export class Member implements MemberContext, HttpSource {
       'cluster-id': this.clusterId,
       'cluster-version': this.cluster.version ?? 'to_be_decided',
     });
-    this.members.begin(this.replica.configuration);
+    this.members.begin(this.replica.configuration, this.storage.firstPeers);
     this.replica.start();
     this.leadership.start();
     this.versions.start();

@@ -43,7 +43,7 @@ test('members that do not answer are waited for before a new cluster gets a vers
   world.run({ 2: '3.7.1' });
   const monitor = monitorOf(world);
   monitor.firstCommitInTerm();
-  await world.clock.advance(4_900);
+  await world.clock.advance(2_900);
   assert.deepEqual(world.proposed, []);
   await world.clock.advance(500);
   assert.deepEqual(world.proposed, ['clusterVersionSet 3.0.0']);

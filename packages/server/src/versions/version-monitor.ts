@@ -27,7 +27,7 @@ export interface VersionMonitorOptions {
 const everyMs = 4_000;
 /** A new cluster whose members are still starting is asked again so often, and so long, before its version is set without some of them. */
 const retryMs = 500;
-export const patienceMs = 5_000;
+export const patienceMs = 3_000;
 
 /** On the leader: keeps the cluster's version at that of its oldest member, and ends a downgrade that is done. */
 export class VersionMonitor {
