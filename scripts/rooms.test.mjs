@@ -36,7 +36,8 @@ const importPattern =
 export function crossings(packageName, fileName, text, table = rooms) {
   const room = table[packageName];
   const found = [];
-  const edge = room.edges.some((folder) => fileName.startsWith(`${folder}/`)) || fileName.endsWith('.test.ts');
+  const isOfTests = fileName.endsWith('.test.ts') || fileName.includes('/testing/');
+  const edge = isOfTests || room.edges.some((folder) => fileName.startsWith(`${folder}/`));
   for (const match of text.matchAll(importPattern)) {
     const specifier = match[1] ?? match[2] ?? match[3];
     if (specifier.startsWith('.')) {

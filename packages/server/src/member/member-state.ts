@@ -1,4 +1,12 @@
-import { AlarmStore, type Cluster, compareVersions, Lessor, leaseTtlSecondsMin, type MvccStore, openStore } from '@quorate/machine';
+import {
+  AlarmStore,
+  type Cluster,
+  compareVersions,
+  Lessor,
+  leaseTtlSecondsMin,
+  type MvccStore,
+  openStore,
+} from '@quorate/machine';
 import { type Backend, openBackend } from '@quorate/storage';
 import type { MemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
