@@ -74,6 +74,22 @@ test('what etcd refuses is refused with its text and exit code', () => {
   assert.match(refusal(() => config('--listen-peer-urls=http://example.org:1')).text, /expected IP in URL for binding/);
 });
 
+test('advertised URLs need a host, and a cluster to begin is new or exists', () => {
+  assert.equal(
+    refusal(() => config('--initial-advertise-peer-urls=http://:2380')).text,
+    '--initial-advertise-peer-urls "http://:2380" must be "host:port" (unexpected empty host (http://:2380))',
+  );
+  assert.equal(
+    refusal(() => config('--advertise-client-urls=http://:2379,http://h:1')).text,
+    '--advertise-client-urls "http://:2379,http://h:1" must be in the format "host:port", "unix:/path/to/socket" or ' +
+      '"unixs:/path/to/socket" (unexpected empty host (http://:2379))',
+  );
+  assert.equal(
+    refusal(() => settingsFromFile({ 'initial-cluster-state': 'old' })).text,
+    'unexpected clusterState "old"',
+  );
+});
+
 test('the environment counts unless the flag is there too', () => {
   const settings = parseArguments([]);
   addEnvironment(settings, { ETCD_NAME: 'e', ETCD_NONSENSE: '1', ETCD_DATA_DIR: '', PATH: '/bin' });

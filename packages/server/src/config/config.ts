@@ -250,6 +250,7 @@ function verify(config: MemberConfig, read: SettingReader): void {
   for (const url of [...config.listenPeerUrls, ...config.listenClientUrls]) {
     if (!isBindable(url)) refuse(`expected IP in URL for binding (${url.href})`);
   }
+  verifyHosts(config);
   verifyTimes(config);
   verifyTls(config);
   if (read.text('discovery-fallback') === 'proxy') {
@@ -267,6 +268,24 @@ function verify(config: MemberConfig, read: SettingReader): void {
   const mode = read.text('auto-compaction-mode');
   if (mode === '') refuse('undefined auto-compaction-mode');
   if (mode !== 'periodic' && mode !== 'revision') refuse(`unknown auto-compaction-mode "${mode}"`);
+}
+
+/** Others must be able to reach what is advertised. */
+function verifyHosts({ advertisePeerUrls, advertiseClientUrls }: MemberConfig): void {
+  const texts = [
+    ['--initial-advertise-peer-urls', advertisePeerUrls, 'must be "host:port"'],
+    [
+      '--advertise-client-urls',
+      advertiseClientUrls,
+      'must be in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"',
+    ],
+  ] as const;
+  for (const [flag, urls, must] of texts) {
+    const empty = urls.find((url) => url.host === '');
+    if (empty === undefined) continue;
+    const list = urls.map((url) => url.href).join(',');
+    refuse(`${flag} "${list}" ${must} (unexpected empty host (${empty.href}))`);
+  }
 }
 
 function verifyTimes(config: MemberConfig): void {

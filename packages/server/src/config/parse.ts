@@ -221,6 +221,7 @@ function textOfFileValue(flag: Flag, found: FileValue): string {
   if (flag.kind === 'bool' ? typeof found !== 'boolean' : typeof found === 'object') throw wrongType();
   const checked = checkValue(flag, String(found));
   if ('reason' in checked) {
+    if (flag.name === 'initial-cluster-state') throw new UsageError(`unexpected clusterState "${found}"`, 1, false);
     throw new UsageError(`unexpected error setting up ${flag.fileKey}: ${checked.reason}`, 1, false);
   }
   return checked.value;

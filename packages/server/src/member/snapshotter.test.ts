@@ -42,7 +42,7 @@ async function makeSnapshotter(entries: number) {
     await wal.close();
     await backend.close();
   };
-  return { snapshotter, raftStorage, snapshots, stop };
+  return { snapshotter, raftStorage, snapshots, backend, stop };
 }
 
 test('the log in memory is cut by entries and by bytes, to little where nobody has to catch up', async () => {
@@ -69,4 +69,27 @@ test('a snapshot is due after many bytes in few entries, and then again only aft
   snapshotter.applied(300, 1, alone, 257 * mebibyte);
   await stop();
   assert.deepEqual(await snapshots.names(), ['0000000000000001-00000000000000c8.snap']);
+});
+
+test('one that is forced is made with the next batch, once', async () => {
+  const { snapshotter, snapshots, stop } = await makeSnapshotter(10);
+  const alone = createConfState({ voters: [1n] });
+  snapshotter.force();
+  snapshotter.applied(3, 1, alone, 0);
+  snapshotter.applied(4, 1, alone, 0);
+  await stop();
+  assert.deepEqual(await snapshots.names(), ['0000000000000001-0000000000000003.snap']);
+  assert.equal(snapshotter.index, 3);
+});
+
+test('none is made while the log is read again up to what the database has', async () => {
+  const { snapshotter, snapshots, backend, stop } = await makeSnapshotter(10);
+  const alone = createConfState({ voters: [1n] });
+  backend.setConsistentIndex(5, 1);
+  snapshotter.force();
+  snapshotter.applied(4, 1, alone, 0);
+  assert.deepEqual(await snapshots.names(), []);
+  snapshotter.applied(5, 1, alone, 0);
+  await stop();
+  assert.deepEqual(await snapshots.names(), ['0000000000000001-0000000000000005.snap']);
 });

@@ -76,6 +76,24 @@ test('a change of the configuration outlives the time-out and is answered by its
   assert.equal(ids.sequenceOf(Number(id >> 32n), Number(id & 0xffff_ffffn)), 0);
 });
 
+test('an entry of another form is made around its request id, and answered by it', () => {
+  const { proposer, log, call, node } = make();
+  const ids: bigint[] = [];
+  const encode = (id: bigint) => {
+    ids.push(id);
+    return Uint8Array.of(7);
+  };
+  proposer.addEntry(encode, call('entry'), 0);
+  proposer.handOver(node.asNode);
+  assert.deepEqual(node.entries, [Uint8Array.of(7)]);
+  const [id = 0n] = ids;
+  proposer.answer(Number(id >> 32n), Number(id & 0xffff_ffffn), 'done');
+  assert.deepEqual(log, ['entry: done']);
+  for (let i = 0; i < 3; i++) proposer.addEntry(encode, call('waits'), 0);
+  assert.equal(proposer.addEntry(encode, call('one too many'), 0), false);
+  assert.deepEqual(log.slice(1), ['one too many: ErrGRPCRequestTooManyRequests']);
+});
+
 test('limits on calls, gathered bytes and the size of a request', () => {
   const { proposer, log, call } = make();
   assert.equal(proposer.add(4, new Uint8Array(1001), call('big'), 0), false);
