@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '@quorate/base';
-import { listed } from '../bootstrap/testing/peers.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { ElectionHeadStart } from './election-head-start.ts';
 
-function start(ids: readonly bigint[], initialElectionTickAdvance = true) {
+function start(isAlone = false, initialElectionTickAdvance = true) {
   const clock = new ManualClock();
   const active = new Set<bigint>();
   const advanced: number[] = [];
@@ -15,8 +14,8 @@ function start(ids: readonly bigint[], initialElectionTickAdvance = true) {
       clock,
       logger: silentLogger,
       memberId: 1n,
-      cluster: { members: ids.map((id) => listed(id, `http://m${id}:1`)) },
-      activeSince: (id) => (active.has(id) ? 0 : undefined),
+      isAlone: () => isAlone,
+      activeOthers: () => active.size,
       hasLeader: () => state.hasLeader,
       advance: (ticks) => advanced.push(ticks),
     },
@@ -27,7 +26,7 @@ function start(ids: readonly bigint[], initialElectionTickAdvance = true) {
 }
 
 test('once more than one other member is connected all but two ticks are skipped, once', async () => {
-  const { clock, active, advanced } = start([1n, 2n, 3n]);
+  const { clock, active, advanced } = start();
   active.add(2n);
   await clock.advance(1_000);
   assert.deepEqual(advanced, []);
@@ -39,13 +38,13 @@ test('once more than one other member is connected all but two ticks are skipped
 });
 
 test('nothing is skipped after five seconds, with a leader, alone, when switched off, or once it is stopped', async () => {
-  const late = start([1n, 2n, 3n]);
+  const late = start();
   await late.clock.advance(5_000);
-  const led = start([1n, 2n, 3n]);
+  const led = start();
   led.state.hasLeader = true;
-  const stopped = start([1n, 2n, 3n]);
+  const stopped = start();
   stopped.headStart.stop();
-  for (const one of [late, led, stopped, start([1n]), start([1n, 2n, 3n], false)]) {
+  for (const one of [late, led, stopped, start(true), start(false, false)]) {
     one.active.add(2n).add(3n);
     await one.clock.advance(10_000);
     assert.deepEqual([one.advanced, one.clock.timersSet], [[], 0]);

@@ -1,19 +1,22 @@
 import type { Clock, Logger, Timer } from '@quorate/base';
-import type { Cluster } from '@quorate/machine';
-import type { MemberConfig } from '../config/config.ts';
 
 export interface ElectionHeadStartDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly memberId: bigint;
-  readonly cluster: Pick<Cluster, 'members'>;
-  readonly activeSince: (id: bigint) => number | undefined;
+  readonly isAlone: () => boolean;
+  /** How many other members are connected. */
+  readonly activeOthers: () => number;
   readonly hasLeader: () => boolean;
   /** Lets so many ticks of the election timeout pass at once. */
   readonly advance: (ticks: number) => void;
 }
 
-type ElectionSettings = Pick<MemberConfig, 'electionMs' | 'heartbeatMs' | 'initialElectionTickAdvance'>;
+export interface ElectionHeadStartOptions {
+  readonly electionMs: number;
+  readonly heartbeatMs: number;
+  readonly initialElectionTickAdvance: boolean;
+}
 
 const lookEveryMs = 50;
 /** Who is not connected after so long gets no head start (etcd's figure). */
@@ -25,21 +28,21 @@ const patienceMs = 5_000;
  */
 export class ElectionHeadStart {
   private readonly deps: ElectionHeadStartDeps;
-  private readonly config: ElectionSettings;
+  private readonly options: ElectionHeadStartOptions;
   private timer: Timer | undefined;
 
-  constructor(deps: ElectionHeadStartDeps, config: ElectionSettings) {
+  constructor(deps: ElectionHeadStartDeps, options: ElectionHeadStartOptions) {
     this.deps = deps;
-    this.config = config;
+    this.options = options;
   }
 
   start(): void {
-    const { cluster, logger, memberId } = this.deps;
+    const { isAlone, logger, memberId } = this.deps;
     const fields = { 'local-member-id': memberId, 'election-ticks': this.electionTicks };
-    if (cluster.members.length === 1) {
+    if (isAlone()) {
       // It stands for election at once, anyway.
       logger.info('started as single-node; fast-forwarding election ticks', fields);
-    } else if (this.config.initialElectionTickAdvance) {
+    } else if (this.options.initialElectionTickAdvance) {
       logger.info('starting initial election tick advance', fields);
       this.look(patienceMs / lookEveryMs);
     } else logger.info('skipping initial election tick advance', fields);
@@ -50,15 +53,15 @@ export class ElectionHeadStart {
   }
 
   private get electionTicks(): number {
-    return Math.floor(this.config.electionMs / this.config.heartbeatMs);
+    return Math.floor(this.options.electionMs / this.options.heartbeatMs);
   }
 
   private look(times: number): void {
     if (times === 0) return;
     this.timer = this.deps.clock.setTimer(lookEveryMs, () => {
-      const { cluster, logger, memberId, activeSince, hasLeader, advance } = this.deps;
+      const { logger, memberId, activeOthers, hasLeader, advance } = this.deps;
       if (hasLeader()) return;
-      const active = cluster.members.filter(({ id }) => id !== memberId && activeSince(id) !== undefined).length;
+      const active = activeOthers();
       if (active <= 1) {
         this.look(times - 1);
         return;

@@ -77,6 +77,12 @@ export class KnownMembers {
     return (this.deps.network().activeSince(id) ?? Number.POSITIVE_INFINITY) <= sinceMs;
   }
 
+  /** How many other members are connected now. */
+  activeOthers(): number {
+    const { cluster, memberId, network } = this.deps;
+    return cluster.members.filter(({ id }) => id !== memberId && network().activeSince(id) !== undefined).length;
+  }
+
   /** Whether this member has been connected to a quorum of `voters` all the time. */
   hasQuorumSince(voters: readonly bigint[], sinceMs: number): boolean {
     const { memberId } = this.deps;

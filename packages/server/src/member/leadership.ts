@@ -4,6 +4,7 @@ import type { LeaseCheckpoint, LeaseExpiry } from '@quorate/machine';
 import type { RoleStatus } from '../replica/contract.ts';
 import type { OpenStreams } from '../rpc/member-context.ts';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
+import { ElectionHeadStart, type ElectionHeadStartOptions } from './election-head-start.ts';
 import type { KnownMembers } from './known-members.ts';
 import { LeaderTransfer, type LeaderTransferDeps } from './leader-transfer.ts';
 
@@ -16,10 +17,11 @@ export interface LeadershipDeps extends LeaderTransferDeps {
   readonly members: KnownMembers;
   readonly isLeader: () => boolean;
   readonly isOnlyVoter: () => boolean;
+  /** No other member is in the configuration, not even a learner. */
+  readonly isAlone: () => boolean;
 }
 
-export interface LeadershipOptions {
-  readonly electionMs: number;
+export interface LeadershipOptions extends ElectionHeadStartOptions {
   readonly requestTimeoutMs: number;
 }
 
@@ -31,6 +33,7 @@ export class Leadership {
   private readonly deps: LeadershipDeps;
   private readonly options: LeadershipOptions;
   private readonly transfer: LeaderTransfer;
+  private readonly headStart: ElectionHeadStart;
   private loggedLeader = 0n;
   private leaderCheck: Timer | undefined;
 
@@ -38,14 +41,29 @@ export class Leadership {
     this.deps = deps;
     this.options = options;
     this.transfer = new LeaderTransfer(deps);
+    const { clock, logger, memberId, isAlone, members } = deps;
+    this.headStart = new ElectionHeadStart(
+      {
+        ...{ clock, logger, memberId, isAlone },
+        activeOthers: () => members.activeOthers(),
+        hasLeader: () => deps.leader() !== 0n,
+        advance: (ticks) =>
+          deps.withNode((node) => {
+            for (let i = 0; i < ticks; i++) node.tick();
+          }),
+      },
+      options,
+    );
   }
 
   start(): void {
     this.checkLeader(0);
+    this.headStart.start();
   }
 
   stop(): void {
     this.leaderCheck?.cancel();
+    this.headStart.stop();
     this.deps.expiry.demote();
   }
 

@@ -24,7 +24,6 @@ import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
 import type { Proposals } from '../rpc/proposals.ts';
 import { ClusterVersions } from '../versions/cluster-versions.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
-import { ElectionHeadStart } from './election-head-start.ts';
 import { EntryMachine } from './entry-machine.ts';
 import { KnownMembers } from './known-members.ts';
 import { LeaderLeases } from './leader-leases.ts';
@@ -73,7 +72,6 @@ export class Member implements MemberContext, HttpSource {
   private readonly replica: Replica<ApplyResult>;
   private readonly snapshotter: Snapshotter;
   private readonly versions: ClusterVersions;
-  private readonly headStart: ElectionHeadStart;
   private readonly header: HeaderBytes;
   private readonly network: PeerNetwork;
   private readonly leases: LeaderLeases;
@@ -117,7 +115,6 @@ export class Member implements MemberContext, HttpSource {
     this.door = this.makeDoor();
     this.network = deps.connect(this.door);
     this.versions = this.makeVersions();
-    this.headStart = this.makeHeadStart();
     registerMemberMetrics(deps.metrics, this, () => state.backend, replica);
   }
 
@@ -274,8 +271,9 @@ export class Member implements MemberContext, HttpSource {
         leader: () => replica.leader,
         isLeader: () => replica.isLeader,
         isOnlyVoter: () => this.cluster.voters.length === 1,
+        isAlone: () => replica.configuration.voters.length + replica.configuration.learners.length === 1,
       },
-      { electionMs: config.electionMs, requestTimeoutMs },
+      { ...config, requestTimeoutMs },
     );
   }
 
@@ -317,23 +315,6 @@ export class Member implements MemberContext, HttpSource {
     );
   }
 
-  private makeHeadStart(): ElectionHeadStart {
-    const { deps, config, memberId, cluster, replica } = this;
-    return new ElectionHeadStart(
-      {
-        ...deps,
-        ...{ memberId, cluster },
-        activeSince: (id) => this.network.activeSince(id),
-        hasLeader: () => this.hasLeader(),
-        advance: (ticks) =>
-          replica.withNode((node) => {
-            for (let i = 0; i < ticks; i++) node.tick();
-          }),
-      },
-      config,
-    );
-  }
-
   private makeDoor(): PeerDoor {
     return new PeerDoor({
       ...this.deps,
@@ -360,7 +341,6 @@ export class Member implements MemberContext, HttpSource {
     this.replica.start();
     this.leadership.start();
     this.versions.start();
-    this.headStart.start();
     await this.versions.published;
     this.serving.set(true);
   }
@@ -391,7 +371,6 @@ export class Member implements MemberContext, HttpSource {
     this.serving.set(false);
     this.leadership.stop();
     this.members.stop();
-    this.headStart.stop();
     this.versions.stop();
     this.replica.stop();
     await this.network.stop();

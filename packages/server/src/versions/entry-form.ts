@@ -1,5 +1,4 @@
 import { compareVersions, type Member } from '@quorate/machine';
-import { etcdVersion } from '../version.ts';
 import type { VersionTable } from './member-versions.ts';
 
 /**
@@ -8,7 +7,7 @@ import type { VersionTable } from './member-versions.ts';
  */
 export type EntryForm = 'v2' | 'v3';
 
-/** The first release that knows the new form, and the first that does not know the old one any more is well above it. */
+/** The first release that knows the new form. 3.7, the first without the old one, is never in a cluster with one that needs it. */
 const firstWithV3 = '3.5.0';
 /** What a cluster's version is while not all members have told theirs. */
 const placeholderVersion = '3.0.0';
@@ -35,9 +34,4 @@ export function chooseForm(
   if (!isUnknown) return 'v3';
   // Somebody does not answer, who may be the one for whose sake the cluster has stayed at that version.
   return clusterVersion === undefined || clusterVersion === placeholderVersion ? undefined : 'v2';
-}
-
-/** Versions of all members, this one's own with them. */
-export function withOwn(versions: VersionTable, memberId: bigint, clusterVersion: string | undefined): VersionTable {
-  return new Map([...versions, [memberId, { server: etcdVersion, cluster: clusterVersion }]]);
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '@quorate/base';
 import { type Member, memberIdText } from '@quorate/machine';
 import type { PeerClient, PeerVersion } from '../peer/peer-client.ts';
+import { etcdVersion } from '../version.ts';
 
 export interface VersionPollDeps {
   readonly peerClient: Pick<PeerClient, 'version'>;
@@ -18,6 +19,11 @@ export async function pollVersions(
 ): Promise<VersionTable> {
   const asked = members.map(async (member) => [member.id, await pollVersion(deps, member, timeoutMs)] as const);
   return new Map(await Promise.all(asked));
+}
+
+/** Versions of all members, this one's own with them. */
+export function withOwn(versions: VersionTable, memberId: bigint, clusterVersion: string | undefined): VersionTable {
+  return new Map([...versions, [memberId, { server: etcdVersion, cluster: clusterVersion }]]);
 }
 
 async function pollVersion(

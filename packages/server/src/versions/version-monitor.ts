@@ -4,8 +4,8 @@ import { type Cluster, encodeV2Version, type Member } from '@quorate/machine';
 import type { PeerClient } from '../peer/peer-client.ts';
 import { type EntryProposals, RequestField } from '../rpc/proposals.ts';
 import { allRun, decideClusterVersion } from './cluster-version.ts';
-import { chooseForm, withOwn } from './entry-form.ts';
-import { pollVersions, type VersionTable } from './member-versions.ts';
+import { chooseForm } from './entry-form.ts';
+import { pollVersions, type VersionTable, withOwn } from './member-versions.ts';
 
 export interface VersionMonitorDeps {
   readonly clock: Clock;
