@@ -14,7 +14,7 @@ import { describeMessage } from './describe.ts';
 import { createMessage, MessageType } from './message.ts';
 import { quote } from './quote.ts';
 import { LOCAL_APPEND_THREAD } from './state.ts';
-import { bytesOf } from './testing/local-cluster.ts';
+import { bytesOf } from './testing/bytes-of.ts';
 import { Inflights } from './tracker/inflights.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { confChangeOfEntry } from './conf-change-codec.ts';
 import { MemoryStorage, RaftError, RaftNode, RawNode } from './index.ts';
-import { bytesOf } from './testing/local-cluster.ts';
+import { bytesOf } from './testing/bytes-of.ts';
 
 function makeNode(onLog: (text: string) => void = () => {}) {
   const storage = new MemoryStorage();

@@ -20,7 +20,8 @@ import {
   statusToJson,
   type TraceEvent,
 } from './index.ts';
-import { bytesOf, LocalCluster } from './testing/local-cluster.ts';
+import { bytesOf } from './testing/bytes-of.ts';
+import { LocalCluster } from './testing/local-cluster.ts';
 
 const base = { electionTick: 10, heartbeatTick: 1, maxInflightMsgs: 256, random: () => 0 };
 const code = (error: RaftError | undefined) => error?.code;
