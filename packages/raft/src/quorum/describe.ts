@@ -1,3 +1,4 @@
+import { hex } from '../hex.ts';
 import { type JointVoters, jointIds, sortedIds } from './joint.ts';
 import type { AckedIndex } from './majority.ts';
 
@@ -32,7 +33,7 @@ export function describeProgressBars(voters: JointVoters, acked: AckedIndex): st
   let text = `${' '.repeat(width)}    idx\n`;
   for (const { id, index, bar } of rows) {
     const head = index === undefined ? `?${' '.repeat(width)}` : `${'x'.repeat(bar)}>${' '.repeat(width - bar)}`;
-    text += `${head} ${describeIndex(index ?? 0).padStart(5)}    (id=${id})\n`;
+    text += `${head} ${describeIndex(index ?? 0).padStart(5)}    (id=${hex(id)})\n`;
   }
   return text;
 }
