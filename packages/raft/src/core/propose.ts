@@ -119,9 +119,9 @@ function checkConfChanges(
     if (change === undefined) continue;
     const reason = reasonAgainst(raft, leader, toConfChangeV2(change).changes.length === 0);
     if (reason !== undefined && !raft.settings.disableConfChangeValidation) {
-      const text = data.length === 0 ? '' : describeConfChange(change);
       raft.logger.info?.(
-        `${hex(raft.id)} ignoring conf change ${text} at config ${describeConfiguration(raft.tracker.config)}: ${reason}`,
+        `${hex(raft.id)} ignoring conf change ${describeConfChange(change)} at config ` +
+          `${describeConfiguration(raft.tracker.config)}: ${reason}`,
       );
       checked ??= [...entries];
       checked[i] = { type: EntryType.Normal };
