@@ -2,9 +2,9 @@ import { hex } from '../hex.ts';
 import { type JointVoters, jointIds, sortedIds } from './joint.ts';
 import type { AckedIndex } from './majority.ts';
 
-/** `(1 2 3)`, ascending. */
+/** `(1 2 3)`, ascending, in hexadecimal. */
 export function describeIds(ids: Iterable<bigint>): string {
-  return `(${sortedIds(ids).join(' ')})`;
+  return `(${sortedIds(ids).map(hex).join(' ')})`;
 }
 
 /** `(1 2 3)`, or `(1 2)&&(2 3)` when joint. */
