@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { describeFailures, isScenarioName, rewriteScenarioFile, runScenarioFile } from './suites.ts';
@@ -41,4 +41,9 @@ if (process.env.QUORATE_REWRITE === '1') {
   }
 }
 testFolder('own scenario', own);
+test('every own scenario is in the table of testdata/README.md', () => {
+  const readme = readFileSync(join(own, 'README.md'), 'utf8');
+  const missing = scenarioFiles(own).filter((name) => !readme.includes(basename(name, '.txt')));
+  assert.deepEqual(missing, []);
+});
 if (foreign !== undefined && existsSync(foreign)) testFolder('scenario', foreign);

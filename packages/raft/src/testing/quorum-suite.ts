@@ -11,13 +11,12 @@ export function quorumHandler(): ScenarioHandler {
   return (scenario) => {
     const isVote = scenario.command === 'vote';
     if (!isVote && scenario.command !== 'committed') throw new Error(`unknown command: ${scenario.command}`);
-    const valuesKey = isVote ? 'votes' : 'idx';
-    checkOptions(scenario, ['cfg', 'cfgj', valuesKey]);
+    checkOptions(scenario, ['cfg', 'cfgj', 'idx', 'votes']);
     const ids = listOf(scenario, 'cfg').map(idFrom);
     const joint = outgoingIds(scenario);
     const voters: JointVoters = { incoming: new Set(ids), outgoing: new Set(joint ?? []) };
     const inOrder = [...new Set([...ids, ...(joint ?? [])])];
-    const given = listOf(scenario, valuesKey).map(isVote ? parseVote : parseIndex);
+    const given = isVote ? listOf(scenario, 'votes').map(parseVote) : listOf(scenario, 'idx').map(parseIndex);
     if (given.length !== inOrder.length) {
       const names = jointIds(voters).map((id) => `${id}:{}`);
       return `error: mismatched input (explicit or _) for voters map[${names.join(' ')}]: [${given.join(' ')}]`;
