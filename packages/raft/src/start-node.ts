@@ -4,6 +4,7 @@ import { RaftError } from './errors.ts';
 import { type NodeOptions, type NodeScheduler, RaftNode } from './node.ts';
 import { RawNode } from './raw-node.ts';
 
+/** Options of the node; whether its storage writes are asynchronous stands in its {@link RaftConfig}. */
 export type StartOptions = Omit<NodeOptions, 'asyncStorageWrites'>;
 
 /**

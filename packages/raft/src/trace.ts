@@ -2,7 +2,12 @@ import { type ConfChangeSingle, ConfChangeType } from './conf-change.ts';
 import { type Message, MessageType, messageTypeName } from './message.ts';
 import type { HardState, StateType } from './state.ts';
 
-type TraceMessageKind = 'AppendEntriesRequest' | 'AppendEntriesResponse' | 'RequestVoteRequest' | 'RequestVoteResponse';
+/** What a message is to a model of raft: a heartbeat and a snapshot are appends, pre-votes are nothing. */
+export type TraceMessageKind =
+  | 'AppendEntriesRequest'
+  | 'AppendEntriesResponse'
+  | 'RequestVoteRequest'
+  | 'RequestVoteResponse';
 
 /** What happened: a change of role or log, a message sent or received, a step of a configuration change. */
 export type TraceEventName =
