@@ -12,7 +12,7 @@ import { isVoter } from '../../tracker/configuration.ts';
 import { describeProgress } from '../../tracker/progress.ts';
 import { bytesOf } from '../bytes-of.ts';
 import type { ScenarioCase } from '../datadriven.ts';
-import { flagOf, idFrom, listOf, numberFrom, optionOf, wordsOf } from '../directive.ts';
+import { flagOf, idFrom, numberFrom, optionOf, wordsOf } from '../directive.ts';
 import { addNodes, addNodesOptions } from './add-nodes.ts';
 import type { Environment, Recipient } from './environment.ts';
 
@@ -76,12 +76,15 @@ function proposeConfChange(env: Environment, scenario: ScenarioCase): void {
 }
 
 function deliverMessages(env: Environment, scenario: ScenarioCase): void {
-  const recipients: Recipient[] = idsOf(scenario).map((id) => ({ id, drop: false }));
-  for (const id of listOf(scenario, 'drop').map(idFrom)) {
-    if (recipients.some((other) => other.id === id && !other.drop)) {
-      throw new Error(`can't both deliver and drop msgs to ${id}`);
+  const recipients: Recipient[] = [];
+  // In the order in which they are given: what is dropped may come before what is delivered.
+  for (const { key, values } of scenario.args) {
+    if (values === undefined) recipients.push({ id: idFrom(key), drop: false });
+    if (key !== 'drop') continue;
+    for (const id of (values ?? []).map(idFrom)) {
+      if (recipients.some((other) => other.id === id)) throw new Error(`can't both deliver and drop msgs to ${id}`);
+      recipients.push({ id, drop: true });
     }
-    recipients.push({ id, drop: true });
   }
   const typeName = optionOf(scenario, 'type');
   const type = typeName === undefined ? undefined : typeNamed(typeName);
