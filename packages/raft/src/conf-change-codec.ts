@@ -14,8 +14,8 @@ import { RaftError } from './errors.ts';
 // ConfChangeV2      1: transition enum | 2: changes ConfChangeSingle, repeated | 3: context bytes
 // ConfChangeSingle  1: type enum | 2: node_id uint64
 //
-// Fields that have a value of their own are always written, zero included, as all releases up to 3.6 do; `context` only
-// when there is one. Unknown fields are skipped.
+// What etcd 3.7 sets is always written, zero included: all but `id` (releases up to 3.6 write that too) and `context`, which
+// are left out when there is none. It counts, since size limits are on bytes. Unknown fields are skipped.
 
 const WIRE_VARINT = 0;
 const WIRE_FIXED64 = 1;
@@ -42,7 +42,7 @@ function pushBytesField(out: number[], field: number, value: ArrayLike<number>):
 /** Protobuf bytes of the message `ConfChange`: the data of an entry of type `ConfChange`. */
 export function encodeConfChange(change: ConfChange): Uint8Array {
   const out: number[] = [];
-  pushNumberField(out, 1, change.id);
+  if (change.id !== 0n) pushNumberField(out, 1, change.id);
   pushNumberField(out, 2, BigInt(change.type));
   pushNumberField(out, 3, change.nodeId);
   if (change.context.length > 0) pushBytesField(out, 4, change.context);

@@ -6,23 +6,28 @@ import {
   createConfChange,
   createConfChangeV2,
   describeConfChange,
+  describeConfChanges,
   isLeaveJoint,
   jointTransition,
+  parseConfChanges,
 } from './conf-change.ts';
 import { decodeConfChange, decodeConfChangeV2, encodeConfChange, encodeConfChangeV2 } from './conf-change-codec.ts';
 import { describeMessage } from './describe.ts';
 import { createMessage, MessageType } from './message.ts';
 import { quote } from './quote.ts';
 import { LOCAL_APPEND_THREAD } from './state.ts';
-import { bytesOf } from './testing/local-cluster.ts';
+import { bytesOf } from './testing/bytes-of.ts';
 import { Inflights } from './tracker/inflights.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-test('encodes changes as protobuf, zeros included', () => {
+test('encodes changes as protobuf, zeros included but for the id', () => {
   const change = createConfChange({ id: 300n, type: ConfChangeType.AddNode, nodeId: 1n, context: bytesOf('x') });
   assert.equal(hex(encodeConfChange(change)), '08ac02100018012201' + '78');
   assert.deepEqual(decodeConfChange(encodeConfChange(change)), change);
+  const withoutId = createConfChange({ type: ConfChangeType.AddNode, nodeId: 1n });
+  assert.equal(hex(encodeConfChange(withoutId)), '10001801');
+  assert.deepEqual(decodeConfChange(encodeConfChange(withoutId)), withoutId);
   const changeV2 = createConfChangeV2({
     transition: ConfChangeTransition.JointExplicit,
     changes: [{ type: ConfChangeType.AddLearnerNode, nodeId: 0xffff_ffff_ffff_fffdn }],
@@ -43,6 +48,19 @@ test('decodes what is left out as zero and skips what is unknown', () => {
   for (const bytes of malformed) assert.throws(() => decodeConfChange(Uint8Array.from(bytes)), /malformed|unknown/);
 });
 
+test('reads changes as tokens and says which it can not read', () => {
+  const text = 'v1 l2 r3 u18446744073709551615';
+  assert.equal(describeConfChanges(parseConfChanges(` ${text.replaceAll(' ', '\n')} `)), text);
+  assert.deepEqual(parseConfChanges(''), []);
+  const refused: [string, RegExp][] = [
+    ['v', /^unknown token v$/],
+    ['x1', /^unknown input: x1$/],
+    ['v-1', /^strconv\.ParseUint: parsing "-1": invalid syntax$/],
+    ['v18446744073709551616', /^strconv\.ParseUint: parsing "18446744073709551616": value out of range$/],
+  ];
+  for (const [token, message] of refused) assert.throws(() => parseConfChanges(token), { message });
+});
+
 test('knows which changes are joint', () => {
   const changes = [{ type: ConfChangeType.AddNode, nodeId: 1n }];
   assert.equal(jointTransition(createConfChangeV2({ changes })), undefined);
@@ -54,6 +72,13 @@ test('knows which changes are joint', () => {
     describeConfChange(explicit),
     'transition:ConfChangeTransitionJointExplicit changes:{type:ConfChangeAddNode node_id:1}',
   );
+  assert.equal(
+    describeConfChange(
+      createConfChange({ id: 9n, type: ConfChangeType.RemoveNode, nodeId: 2n, context: bytesOf('é"') }),
+    ),
+    'transition:ConfChangeTransitionAuto changes:{type:ConfChangeRemoveNode node_id:2} context:"é\\""',
+  );
+  assert.equal(describeConfChange(createConfChangeV2({})), 'transition:ConfChangeTransitionAuto');
 });
 
 test('inflight windows grow, wrap and free by index', () => {

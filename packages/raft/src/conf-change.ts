@@ -1,5 +1,6 @@
 import { emptyBytes } from './entry.ts';
 import { RaftError } from './errors.ts';
+import { quote } from './quote.ts';
 
 /** What a change does to one node. Numbers of the protocol's `ConfChangeType`. */
 export const ConfChangeType = {
@@ -111,22 +112,29 @@ export function describeConfChanges(changes: readonly ConfChangeSingle[]): strin
   return changes.map((change) => `${changeLetters[change.type] ?? 'unknown'}${change.nodeId}`).join(' ');
 }
 
+function refuse(text: string): never {
+  throw new RaftError('raft/invalid-conf-change', text);
+}
+
 /**
- * Reads what {@link describeConfChanges} writes.
+ * Reads what {@link describeConfChanges} writes. Scenario files print the texts of its errors.
  * @throws {RaftError} raft/invalid-conf-change
  */
 export function parseConfChanges(text: string): ConfChangeSingle[] {
-  const tokens = text
-    .trim()
-    .split(/\s+/)
-    .filter((token) => token !== '');
+  const tokens = text.split(/\s+/).filter((token) => token !== '');
   return tokens.map((token) => {
-    if (token.length < 2) throw new RaftError('raft/invalid-conf-change', `unknown token ${token}`);
+    if (token.length < 2) refuse(`unknown token ${token}`);
     const type = changeLetters.indexOf(token.charAt(0) as (typeof changeLetters)[number]);
-    const id = token.slice(1);
-    if (type < 0 || !/^\d+$/.test(id)) throw new RaftError('raft/invalid-conf-change', `unknown input: ${token}`);
-    return { type: type as ConfChangeType, nodeId: BigInt(id) };
+    if (type < 0) refuse(`unknown input: ${token}`);
+    return { type: type as ConfChangeType, nodeId: parseNodeId(token.slice(1)) };
   });
+}
+
+function parseNodeId(text: string): bigint {
+  if (!/^\d+$/.test(text)) refuse(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const id = BigInt(text);
+  if (id >= 1n << 64n) refuse(`strconv.ParseUint: parsing "${text}": value out of range`);
+  return id;
 }
 
 const transitionNames = [
@@ -141,12 +149,10 @@ const changeTypeNames = [
   'ConfChangeAddLearnerNode',
 ] as const;
 
-/** A change in the text form of protobuf, as it stands in log lines: `type:ConfChangeAddNode node_id:4`. */
+/** A change as it stands in log lines, in the form of a `ConfChangeV2` whichever it has: `transition:… changes:{…}`. */
 export function describeConfChange(change: AnyConfChange): string {
-  const single = (part: ConfChangeSingle) => `type:${changeTypeNames[part.type]} node_id:${part.nodeId}`;
-  const parts = isConfChangeV2(change)
-    ? [`transition:${transitionNames[change.transition]}`, ...change.changes.map((part) => `changes:{${single(part)}}`)]
-    : [...(change.id === 0n ? [] : [`id:${change.id}`]), single(change)];
-  if (change.context.length > 0) parts.push(`context:${JSON.stringify(String.fromCharCode(...change.context))}`);
-  return parts.join(' ');
+  const { transition, changes, context } = toConfChangeV2(change);
+  const parts = changes.map(({ type, nodeId }) => ` changes:{type:${changeTypeNames[type]} node_id:${nodeId}}`);
+  if (context.length > 0) parts.push(` context:${quote(context)}`);
+  return `transition:${transitionNames[transition]}${parts.join('')}`;
 }

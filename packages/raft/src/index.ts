@@ -31,9 +31,17 @@ export * from './quorum/vote-result.ts';
 export type { RandomSource } from './random.ts';
 export { RawNode } from './raw-node.ts';
 export type { Ready } from './ready.ts';
+export * from './start-node.ts';
 export * from './state.ts';
 export { type BasicStatus, type Status, statusToJson } from './status.ts';
-export type * from './trace.ts';
+export {
+  type RaftTracer,
+  type TraceDetails,
+  type TraceEvent,
+  type TraceEventName,
+  type TraceMessageKind,
+  traceEventToJson,
+} from './trace.ts';
 export * from './tracker/configuration.ts';
 export * from './tracker/inflights.ts';
 export * from './tracker/progress.ts';

@@ -2,12 +2,30 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { confChangeOfEntry } from './conf-change-codec.ts';
-import { MemoryStorage, RaftError, RaftNode, RawNode } from './index.ts';
-import { bytesOf } from './testing/local-cluster.ts';
+import {
+  ConfChangeType,
+  createConfChange,
+  createConfState,
+  createEntry,
+  EntryType,
+  emptySnapshot,
+  MemoryStorage,
+  MessageType,
+  RaftError,
+  RaftNode,
+  RawNode,
+  type Ready,
+  restartNode,
+  startNode,
+} from './index.ts';
+import { bytesOf } from './testing/bytes-of.ts';
+
+const base = { electionTick: 3, heartbeatTick: 1, maxInflightMsgs: 8, random: () => 0 };
+const confState = createConfState({ voters: [1n, 2n] });
 
 function makeNode(onLog: (text: string) => void = () => {}) {
   const storage = new MemoryStorage();
-  const raw = new RawNode({ id: 1n, electionTick: 3, heartbeatTick: 1, storage, maxInflightMsgs: 8, random: () => 0 });
+  const raw = new RawNode({ ...base, id: 1n, storage });
   raw.bootstrap([{ id: 1n }]);
   const node = new RaftNode({ raw, scheduler: { defer: setImmediate }, logger: { info: onLog } });
   const applied: string[] = [];
@@ -65,4 +83,60 @@ test('a payload may be of another realm', async () => {
   clearInterval(timer);
   await done;
   assert.deepEqual(applied, ['!']);
+});
+
+/** A node of the configuration (1 2) whose work is put off until `run`. */
+function followerNode(onWarn: (text: string) => void = () => {}) {
+  const storage = new MemoryStorage();
+  storage.applySnapshot({ ...emptySnapshot, metadata: { ...emptySnapshot.metadata, confState } });
+  const deferred: (() => void)[] = [];
+  const scheduler = { defer: (callback: () => void) => void deferred.push(callback) };
+  const config = { ...base, id: 2n, storage, logger: { warn: onWarn } };
+  const run = () => {
+    for (const callback of deferred.splice(0)) callback();
+  };
+  return { node: restartNode(config, scheduler), config, scheduler, storage, run };
+}
+
+test('a node that took itself out of the configuration keeps proposals until it hears of another leader', async () => {
+  const { node, run } = followerNode();
+  assert.deepEqual([...node.status().config.incoming], [1n, 2n], 'from a snapshot with nothing but a ConfState');
+  node.step({ type: MessageType.MsgHeartbeat, from: 1n, to: 2n, term: 1 });
+  run();
+  await node.propose(bytesOf('forwarded'));
+  node.applyConfChange(createConfChange({ type: ConfChangeType.RemoveNode, nodeId: 2n }));
+  let outcome = 'waits';
+  const kept = node.propose(bytesOf('kept')).then(() => {
+    outcome = 'taken';
+  });
+  run();
+  await Promise.resolve();
+  assert.equal(outcome, 'waits');
+  node.step({ type: MessageType.MsgHeartbeat, from: 3n, to: 2n, term: 2 });
+  run();
+  await kept;
+  const ready = node.ready().next();
+  run();
+  const { messages }: Ready = (await ready).value;
+  const proposals = messages.filter(({ type }) => type === MessageType.MsgProp);
+  assert.deepEqual(
+    proposals.map(({ to, entries }) => [to, String.fromCharCode(...(entries[0]?.data ?? []))]),
+    [
+      [1n, 'forwarded'],
+      [3n, 'kept'],
+    ],
+  );
+});
+
+test('startNode needs peers and an empty storage, and says so', () => {
+  const warnings: string[] = [];
+  const { config, scheduler, storage } = followerNode((text) => warnings.push(text));
+  assert.throws(() => startNode(config, [], scheduler), /no peers given; use restartNode instead/);
+  storage.append([createEntry(1, 1, EntryType.Normal, bytesOf(''))]);
+  startNode(config, [{ id: 2n }], scheduler);
+  assert.deepEqual(warnings, ["error occurred during starting a new node: can't bootstrap a nonempty Storage"]);
+
+  const fresh = startNode({ ...config, storage: new MemoryStorage() }, [{ id: 2n }, { id: 5n }], scheduler);
+  assert.deepEqual([...fresh.status().config.incoming], [2n, 5n]);
+  assert.equal(fresh.status().hardState.commit, 2);
 });

@@ -7,6 +7,7 @@ import type { RawNode } from './raw-node.ts';
 import type { Ready } from './ready.ts';
 import { type ConfState, NONE } from './state.ts';
 import type { Status } from './status.ts';
+import { isVoter } from './tracker/configuration.ts';
 
 /** How the node puts off work: `setImmediate`, `queueMicrotask`, or a simulation's own. */
 export interface NodeScheduler {
@@ -65,6 +66,8 @@ export class RaftNode {
   private isAdvanceDue = false;
   private isStopped = false;
   private knownLeader = NONE;
+  /** It took itself out of the configuration, and no other leader was heard of since: nobody would take its proposals. */
+  private isRemoved = false;
 
   /** Starts at once; the first Ready waits for {@link ready}. */
   constructor(deps: NodeDeps, options: NodeOptions = {}) {
@@ -132,13 +135,18 @@ export class RaftNode {
     if (leader !== this.knownLeader) {
       const before = this.knownLeader;
       this.knownLeader = leader;
+      this.isRemoved = false;
       const head = `raft.node: ${hex(id)}`;
       const tail = `at term ${hardState.term}`;
       if (leader === NONE) this.logger.info?.(`${head} lost leader ${hex(before)} ${tail}`);
       else if (before === NONE) this.logger.info?.(`${head} elected leader ${hex(leader)} ${tail}`);
       else this.logger.info?.(`${head} changed leader from ${hex(before)} to ${hex(leader)} ${tail}`);
     }
-    if (leader !== NONE) this.releaseWaiting();
+    if (this.takesProposals()) this.releaseWaiting();
+  }
+
+  private takesProposals(): boolean {
+    return this.raw.basicStatus().softState.leader !== NONE && !this.isRemoved;
   }
 
   private releaseWaiting(): void {
@@ -171,8 +179,8 @@ export class RaftNode {
   }
 
   /**
-   * Proposes payloads, in order; waits for a leader if there is none, until `signal` aborts it. Resolves when raft has taken
-   * them, which is not yet that they are or ever will be committed.
+   * Proposes payloads, in order; waits while there is no leader, or this node is out of the configuration, until `signal`
+   * aborts it. Resolves when raft has taken them, which is not yet that they are or ever will be committed.
    * @throws {RaftError} raft/proposal-dropped, raft/stopped, raft/aborted, as a rejection
    */
   propose(payloads: Uint8Array | readonly Uint8Array[], signal?: AbortSignalLike): Promise<void> {
@@ -189,7 +197,7 @@ export class RaftNode {
   private attempt(attempt: () => RaftError | undefined, signal: AbortSignalLike | undefined): Promise<void> {
     if (this.isStopped) return Promise.reject(nodeStopped);
     if (signal?.aborted) return Promise.reject(aborted());
-    if (this.raw.basicStatus().softState.leader !== NONE) {
+    if (this.takesProposals()) {
       const failed = this.act(attempt);
       return failed === undefined ? Promise.resolve() : Promise.reject(failed);
     }
@@ -225,7 +233,15 @@ export class RaftNode {
 
   /** See {@link RawNode.applyConfChange}. @throws {RaftError} raft/stopped */
   applyConfChange(change: AnyConfChange): ConfState {
-    return this.act((raw) => raw.applyConfChange(change));
+    const wasMember = this.isMember();
+    const confState = this.act((raw) => raw.applyConfChange(change));
+    if (wasMember && !this.isMember()) this.isRemoved = true;
+    return confState;
+  }
+
+  private isMember(): boolean {
+    const { id, config } = this.raw.status();
+    return isVoter(config, id) || config.learners.has(id);
   }
 
   /** See {@link RawNode.readIndex}. @throws {RaftError} raft/stopped */

@@ -19,8 +19,10 @@ import {
   ReadOnlyOption,
   statusToJson,
   type TraceEvent,
+  traceEventToJson,
 } from './index.ts';
-import { bytesOf, LocalCluster } from './testing/local-cluster.ts';
+import { bytesOf } from './testing/bytes-of.ts';
+import { LocalCluster } from './testing/local-cluster.ts';
 
 const base = { electionTick: 10, heartbeatTick: 1, maxInflightMsgs: 256, random: () => 0 };
 const code = (error: RaftError | undefined) => error?.code;
@@ -169,6 +171,26 @@ test('a heartbeat response to an earlier read with the same context confirms not
   assert.equal(leader.reads.length, 1);
 });
 
+test('an answer to a later read confirms those before it, too', () => {
+  const cluster = new LocalCluster(5);
+  const leader = cluster.elect(1n);
+  cluster.filter = ({ type }) => type === MessageType.MsgHeartbeatResp;
+  const readAnsweredBy = (context: string, id: bigint) => {
+    leader.raw.readIndex(bytesOf(context));
+    cluster.settle();
+    for (const message of cluster.held.splice(0)) if (message.from === id) leader.raw.step(message);
+    cluster.settle();
+  };
+  readAnsweredBy('first', 2n);
+  assert.equal(leader.reads.length, 0, 'two of five');
+  readAnsweredBy('second', 3n);
+  assert.deepEqual(
+    leader.reads.map(({ requestContext }) => String.fromCharCode(...requestContext)),
+    ['first'],
+    'three of five have answered a heartbeat since the first read came, two since the second',
+  );
+});
+
 test('reads wait for the first commit of the term, and one confirmation releases all before it', () => {
   const cluster = new LocalCluster(3);
   cluster.filter = ({ type }) => type === MessageType.MsgApp;
@@ -278,8 +300,40 @@ test('a configuration change that is not one is refused, not obeyed', () => {
 test('tells a tracer what happens', () => {
   const events: TraceEvent[] = [];
   const cluster = new LocalCluster(1, { tracer: (event) => events.push(event) });
-  cluster.elect(1n);
-  const names = events.map(({ name }) => name).filter((name) => name.startsWith('Become') || name === 'Commit');
-  assert.deepEqual(names, ['BecomeFollower', 'BecomeCandidate', 'BecomeLeader', 'Commit']);
+  const { raw } = cluster.elect(1n);
+  assert.deepEqual(
+    events.map(({ name }) => name),
+    [
+      'InitState',
+      'ApplyConfChange',
+      'BecomeFollower',
+      'BecomeCandidate',
+      'SendRequestVoteResponse',
+      'Ready',
+      'ReceiveRequestVoteResponse',
+      'BecomeLeader',
+      'Replicate',
+      'SendAppendEntriesResponse',
+      'Ready',
+      'ReceiveAppendEntriesResponse',
+      'Commit',
+      'Ready',
+    ],
+  );
+  events.length = 0;
+  raw.proposeConfChange(createConfChange({ type: ConfChangeType.AddLearnerNode, nodeId: 2n }));
+  cluster.settle();
+  const json = (name: string) => events.filter((event) => event.name === name).map(traceEventToJson);
+  const head = (name: string, commit: number, log: number) =>
+    `{"name":"${name}","nid":"1","state":{"term":2,"vote":"1","commit":${commit}},"role":"StateLeader","log":${log},` +
+    '"conf":[["1"],[]]';
+  assert.deepEqual(json('ChangeConf'), [
+    `${head('ChangeConf', 2, 2)},"prop":{"cc":{"changes":[{"nid":"2","action":"AddLearner"}]}}}`,
+  ]);
+  assert.deepEqual(json('ApplyConfChange'), [`${head('ApplyConfChange', 3, 3)},"prop":{"cc":{"newconf":["1"]}}}`]);
+  assert.deepEqual(json('SendAppendEntriesRequest'), [
+    `${head('SendAppendEntriesRequest', 3, 3)},"msg":{"type":"MsgApp","term":2,"from":"1","to":"2","entries":1,` +
+      '"logTerm":2,"index":2,"commit":3,"vote":"0","reject":false,"rejectHint":0},"prop":{"match":3,"next":4}}',
+  ]);
   assert.equal(isEmptyHardState({ term: 0, vote: 0n, commit: 0 }), true);
 });

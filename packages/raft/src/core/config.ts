@@ -87,7 +87,7 @@ export interface RaftConfig {
    * itself, until another is elected (section 4.2.2 of the thesis).
    */
   readonly stepDownOnRemoval?: boolean;
-  /** Called with what happens inside, for checking against a model. Default: nobody. */
+  /** Called with what happens inside, for checking against a model; see {@link traceEventToJson}. Default: nobody. */
   readonly tracer?: RaftTracer;
 }
 

@@ -52,6 +52,10 @@ function hasUnappliedConfChange(raft: Raft): boolean {
 }
 
 function campaign(raft: Raft, campaignType: CampaignType): void {
+  if (!raft.isPromotable()) {
+    // Whoever calls has checked that; only a change that was applied since the pre-election could have made a difference.
+    raft.logger.warn?.(`${hex(raft.id)} is unpromotable; campaign() should have been called`);
+  }
   const isPreElection = campaignType === 'pre-election';
   if (isPreElection) raft.becomePreCandidate();
   else raft.becomeCandidate();

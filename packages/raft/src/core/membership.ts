@@ -17,9 +17,7 @@ export function applyConfChange(raft: Raft, change: ConfChangeV2): ConfState {
     raft.superseded = next;
     return toConfState(next.config);
   }
-  const confState = switchToMembership(raft, changeMembership(raft, raft.tracker, change));
-  raft.trace('ApplyConfChange', undefined, change);
-  return confState;
+  return switchToMembership(raft, changeMembership(raft, raft.tracker, change));
 }
 
 function changeMembership(raft: Raft, base: Membership, change: ConfChangeV2): Membership {
@@ -38,6 +36,7 @@ function changeMembership(raft: Raft, base: Membership, change: ConfChangeV2): M
 export function switchToMembership(raft: Raft, membership: Membership): ConfState {
   const { tracker, role } = raft;
   const { config, progress } = membership;
+  raft.trace('ApplyConfChange', { newVoters: toConfState(config).voters });
   tracker.switchTo(config, progress);
   raft.logger.info?.(`${hex(raft.id)} switched to configuration ${describeConfiguration(config)}`);
   const confState = toConfState(config);

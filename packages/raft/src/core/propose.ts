@@ -1,8 +1,9 @@
-import { assert, unreachable } from '../assert.ts';
-import { type AnyConfChange, describeConfChange, toConfChangeV2 } from '../conf-change.ts';
+import { unreachable } from '../assert.ts';
+import { type AnyConfChange, ConfChangeType, describeConfChange, toConfChangeV2 } from '../conf-change.ts';
 import { confChangeOfEntry } from '../conf-change-codec.ts';
 import { createEntry, type Entry, type EntryInit, EntryType, emptyBytes } from '../entry.ts';
 import { proposalDropped, RaftError } from '../errors.ts';
+import { fatal } from '../fatal.ts';
 import { hex } from '../hex.ts';
 import { completeEntries, draftMessage, MessageType } from '../message.ts';
 import { NONE, StateType } from '../state.ts';
@@ -48,7 +49,7 @@ function forwardProposal(raft: Raft, entries: readonly EntryInit[], from: bigint
 }
 
 function proposeAsLeader(raft: Raft, leader: LeaderRole, entries: readonly EntryInit[]): RaftError | undefined {
-  assert(entries.length > 0, 'stepped empty MsgProp');
+  if (entries.length === 0) fatal(raft.logger, `${hex(raft.id)} stepped empty MsgProp`);
   const refused = refuseProposals(raft, leader);
   if (refused !== undefined) return refused;
   const pendingBefore = leader.pendingConfIndex;
@@ -119,18 +120,23 @@ function checkConfChanges(
     if (change === undefined) continue;
     const reason = reasonAgainst(raft, leader, toConfChangeV2(change).changes.length === 0);
     if (reason !== undefined && !raft.settings.disableConfChangeValidation) {
-      const text = data.length === 0 ? '' : describeConfChange(change);
       raft.logger.info?.(
-        `${hex(raft.id)} ignoring conf change ${text} at config ${describeConfiguration(raft.tracker.config)}: ${reason}`,
+        `${hex(raft.id)} ignoring conf change ${describeConfChange(change)} at config ` +
+          `${describeConfiguration(raft.tracker.config)}: ${reason}`,
       );
       checked ??= [...entries];
       checked[i] = { type: EntryType.Normal };
       continue;
     }
     leader.pendingConfIndex = raft.log.lastIndex() + i + 1;
-    raft.trace('ProposeConfChange', undefined, toConfChangeV2(change));
+    traceConfChange(raft, change);
   }
   return checked ?? entries;
+}
+
+function traceConfChange(raft: Raft, change: AnyConfChange): void {
+  const changes = toConfChangeV2(change).changes.filter(({ type }) => type !== ConfChangeType.UpdateNode);
+  if (changes.length > 0) raft.trace('ChangeConf', { changes });
 }
 
 /** One change at a time, each applied before the next, and joint configurations entered and left in turn. */
@@ -184,8 +190,10 @@ function countUncommitted(raft: Raft, leader: LeaderRole, size: number): RaftErr
 
 /** The leader acknowledges its own entries like any other node, once they are durable. */
 function appendAndAcknowledge(raft: Raft, entries: readonly Entry[], lastIndex: number): void {
+  if (raft.settings.tracer !== undefined) {
+    for (const { type } of entries) if (type === EntryType.Normal) raft.trace('Replicate');
+  }
   raft.log.append(entries);
-  raft.trace('Replicate');
   const own = draftMessage(MessageType.MsgAppResp, raft.id);
   own.index = lastIndex;
   raft.send(own);

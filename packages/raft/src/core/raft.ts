@@ -19,8 +19,8 @@ import {
   type SoftState,
   StateType,
 } from '../state.ts';
-import type { TraceEvent } from '../trace.ts';
-import { describeConfiguration, equalConfState, toConfState } from '../tracker/configuration.ts';
+import { type TraceDetails, type TraceEventName, traceMessageKind } from '../trace.ts';
+import { describeConfiguration, equalConfState } from '../tracker/configuration.ts';
 import { ProgressTracker } from '../tracker/progress-tracker.ts';
 import { checkQuorum } from './check-quorum.ts';
 import { type RaftConfig, resolveConfig, type Settings } from './config.ts';
@@ -70,13 +70,13 @@ export class Raft {
     this.logger = settings.logger;
     this.log = new RaftLog(settings.storage, settings.logger, settings.maxCommittedSizePerReady);
     this.tracker = new ProgressTracker(settings.maxInflightMsgs, settings.maxInflightBytes);
+    this.trace('InitState');
     const { hardState, confState } = settings.storage.initialState();
     this.restoreConfState(confState);
     if (!isEmptyHardState(hardState)) this.loadHardState(hardState);
     if (settings.applied > 0) this.log.appliedTo(settings.applied, 0);
     this.becomeFollower(this.term, NONE);
     this.logStart();
-    this.trace('InitState');
   }
 
   private logStart(): void {
@@ -147,15 +147,15 @@ export class Raft {
       case MessageType.MsgPreVote:
       case MessageType.MsgPreVoteResp:
         // They carry the term of the campaign, which is not the own one in pre-elections.
-        assert(message.term !== 0, 'term should be set when sending a vote message');
+        if (message.term === 0) fatal(this.logger, `term should be set when sending ${messageTypeName(type)}`);
         break;
       case MessageType.MsgProp:
       case MessageType.MsgReadIndex:
         // Forwarded to the leader: it is to take them whatever the term.
-        assert(message.term === 0, 'term should not be set when forwarding');
+        this.checkWithoutTerm(message);
         break;
       default:
-        assert(message.term === 0, 'term should not be set when sending');
+        this.checkWithoutTerm(message);
         message.term = this.term;
     }
     if (type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp || type === MessageType.MsgPreVoteResp) {
@@ -167,7 +167,12 @@ export class Raft {
       }
       this.messages.push(message);
     }
-    this.trace('Send', message);
+    this.traceMessage('Send', message);
+  }
+
+  private checkWithoutTerm({ type, term }: MessageDraft): void {
+    if (term === 0) return;
+    fatal(this.logger, `term should not be set when sending ${messageTypeName(type)} (was ${term})`);
   }
 
   // Time.
@@ -236,7 +241,6 @@ export class Raft {
     this.role = preCandidate;
     this.lead = NONE;
     this.logger.info?.(`${hex(this.id)} became pre-candidate at term ${this.term}`);
-    this.trace('BecomePreCandidate');
   }
 
   becomeCandidate(): void {
@@ -266,17 +270,17 @@ export class Raft {
     assert(own !== undefined, 'a leader is in its configuration');
     own.becomeReplicate();
     own.recentActive = true;
+    this.trace('BecomeLeader');
     // The first entry of a term commits those of the terms before (section 5.4.2).
     const dropped = appendOwnEntries(this, leader, [{ type: EntryType.Normal }]);
     if (dropped !== undefined) fatal(this.logger, 'empty entry was dropped');
     this.logger.info?.(`${hex(this.id)} became leader at term ${this.term}`);
-    this.trace('BecomeLeader');
   }
 
   // Messages in.
 
   step(message: Message): RaftError | undefined {
-    this.trace('Receive', message);
+    this.traceMessage('Receive', message);
     return step(this, message);
   }
 
@@ -289,7 +293,7 @@ export class Raft {
   /** Commits what a quorum of this term's leader now holds. */
   maybeCommit(): boolean {
     const advanced = this.log.maybeCommit(this.term, this.tracker.committed());
-    if (advanced) this.trace('Commit');
+    this.trace('Commit');
     return advanced;
   }
 
@@ -327,18 +331,31 @@ export class Raft {
     role.uncommittedBytes = Math.max(0, role.uncommittedBytes - payload);
   }
 
-  trace(name: TraceEvent['name'], message?: Message, confChange?: TraceEvent['confChange']): void {
+  trace(name: TraceEventName, details?: TraceDetails): void {
     const { tracer } = this.settings;
     if (tracer === undefined) return;
+    const { incoming, outgoing } = this.tracker.config;
     tracer({
       name,
       nodeId: this.id,
       state: this.role.state,
       hardState: this.hardState(),
       lastIndex: this.log.lastIndex(),
-      confState: toConfState(this.tracker.config),
+      voters: sortedIds(incoming),
+      votersOutgoing: sortedIds(outgoing),
+      ...details,
+    });
+  }
+
+  private traceMessage(what: 'Send' | 'Receive', message: Message): void {
+    if (this.settings.tracer === undefined) return;
+    const kind = traceMessageKind(message.type);
+    if (kind === undefined) return;
+    const own = this.tracker.progress.get(message.from);
+    const withProgress = what === 'Send' && message.type === MessageType.MsgApp && own !== undefined;
+    this.trace(`${what}${kind}`, {
       message,
-      confChange,
+      ...(withProgress ? { progress: { match: own.match, next: own.next } } : {}),
     });
   }
 }

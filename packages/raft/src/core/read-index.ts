@@ -1,8 +1,6 @@
 import type { Entry } from '../entry.ts';
 import { hex } from '../hex.ts';
 import { draftMessage, type Message, MessageType } from '../message.ts';
-import { jointVoteResult } from '../quorum/joint.ts';
-import { VoteResult } from '../quorum/vote-result.ts';
 import { NONE } from '../state.ts';
 import { ReadOnlyOption } from './config.ts';
 import type { Raft } from './raft.ts';
@@ -54,11 +52,8 @@ export function releasePostponedReads(raft: Raft, leader: LeaderRole): void {
 
 /** A node answered a heartbeat that was to confirm reads. */
 export function confirmReads(raft: Raft, leader: LeaderRole, from: bigint, context: Uint8Array): void {
-  const acks = leader.reads.acknowledge(from, context);
-  if (acks === undefined) return;
-  const result = jointVoteResult(raft.tracker.config, (id) => (acks.has(id) ? true : undefined));
-  if (result !== VoteResult.Won) return;
-  for (const { request, index } of leader.reads.release(context)) answerRead(raft, request, index);
+  const confirmed = leader.reads.acknowledge(from, context, raft.tracker.config);
+  for (const { request, index } of confirmed) answerRead(raft, request, index);
 }
 
 function answerRead(raft: Raft, request: Message, index: number): void {

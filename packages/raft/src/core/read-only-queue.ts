@@ -1,12 +1,11 @@
 import { emptyBytes } from '../entry.ts';
 import type { Message } from '../message.ts';
+import { type JointVoters, jointCommittedIndex } from '../quorum/joint.ts';
 
 interface PendingRead {
   readonly request: Message;
   /** Commit index when the request came: what it may be answered with. */
   readonly index: number;
-  /** Who answered a heartbeat that was sent after the request came. */
-  readonly acks: Set<bigint>;
 }
 
 /** Reads that wait for confirmation; more are dropped, and tried again by who asked. */
@@ -16,11 +15,17 @@ export const PENDING_READS_MAX = 100_000;
  * Safe read requests of one leadership, oldest first (section 6.4 of Ongaro's thesis). Each gets a token that is never
  * used again; the heartbeats that are to confirm it carry it, and come back with it. The request's own context would not
  * do: a request may be repeated with the same context, and a late answer to the first would confirm the second.
+ *
+ * Who answers a heartbeat confirms all that came before that heartbeat. So an answer counts for its token and all below, and
+ * what a quorum answered is, as with log entries, the highest token that enough voters have reached.
  */
 export class ReadOnlyQueue {
   private pending: PendingRead[] = [];
   /** Token of `pending[0]`; the others follow. Terms tell tokens of different leaderships apart. */
   private firstToken = 1;
+  /** The highest token that each node answered. */
+  private readonly answered = new Map<bigint, number>();
+  private readonly answeredBy = (id: bigint): number | undefined => this.answered.get(id);
 
   get count(): number {
     return this.pending.length;
@@ -29,28 +34,31 @@ export class ReadOnlyQueue {
   /** Takes a request in; false when there are too many. */
   add(request: Message, index: number, self: bigint): boolean {
     if (this.pending.length >= PENDING_READS_MAX) return false;
-    this.pending.push({ request, index, acks: new Set([self]) });
+    this.pending.push({ request, index });
+    this.answered.set(self, this.lastToken());
     return true;
   }
 
-  /** Heartbeat context of the newest request; empty when there is none. It confirms all before it as well. */
+  private lastToken(): number {
+    return this.firstToken + this.pending.length - 1;
+  }
+
+  /** Heartbeat context of the newest request; empty when there is none. */
   lastContext(): Uint8Array {
-    return this.pending.length === 0 ? emptyBytes : encodeToken(this.firstToken + this.pending.length - 1);
+    return this.pending.length === 0 ? emptyBytes : encodeToken(this.lastToken());
   }
 
-  /** Notes an answer; returns all who answered for that request, undefined when it is not (or no longer) waiting. */
-  acknowledge(from: bigint, context: Uint8Array): ReadonlySet<bigint> | undefined {
-    const acks = this.pending[decodeToken(context) - this.firstToken]?.acks;
-    acks?.add(from);
-    return acks;
-  }
-
-  /** Takes out that request and all older ones. */
-  release(context: Uint8Array): readonly PendingRead[] {
-    const count = decodeToken(context) - this.firstToken + 1;
-    const released = this.pending.slice(0, count);
-    this.pending = this.pending.slice(count);
-    this.firstToken += count;
+  /** Notes an answer to a heartbeat with that context, and takes out the reads that are now confirmed. */
+  acknowledge(from: bigint, context: Uint8Array, voters: JointVoters): readonly PendingRead[] {
+    // Nobody can have answered what was not sent yet.
+    const token = Math.min(decodeToken(context), this.lastToken());
+    this.answered.set(from, Math.max(this.answered.get(from) ?? 0, token));
+    const confirmed = jointCommittedIndex(voters, this.answeredBy);
+    const released = this.pending.slice(0, Math.max(0, confirmed - this.firstToken + 1));
+    if (released.length > 0) {
+      this.pending = this.pending.slice(released.length);
+      this.firstToken += released.length;
+    }
     return released;
   }
 }

@@ -67,6 +67,22 @@ test('memory storage names what it does not have', () => {
   assert.equal(storage.lastIndex(), 3, 'what is compacted is skipped');
 });
 
+test('a new storage takes a snapshot of index 0 for its ConfState, one with a snapshot takes newer ones only', () => {
+  const storage = new MemoryStorage();
+  const snapshot = (index: number, voter: bigint) => ({
+    data: emptyBytes,
+    metadata: { index, term: 1, confState: { ...emptyConfState, voters: [voter] } },
+  });
+  storage.applySnapshot(snapshot(0, 1n));
+  assert.deepEqual(storage.initialState().confState.voters, [1n]);
+  assert.equal(storage.firstIndex(), 1);
+  storage.applySnapshot(snapshot(4, 2n));
+  for (const index of [0, 3, 4]) {
+    assert.throws(() => storage.applySnapshot(snapshot(index, 3n)), hasCode('raft/snapshot-out-of-date'));
+  }
+  assert.deepEqual(storage.initialState().confState.voters, [2n]);
+});
+
 function logWith(stored: number, unstable: number): RaftLog {
   const storage = new MemoryStorage();
   storage.append(Array.from({ length: stored }, (_, i) => entry(i + 1, 1, 10)));
@@ -134,6 +150,17 @@ test('arrays that were handed out do not change with the log', () => {
   log.unstable.stableTo(2, 7);
   assert.equal(log.unstable.count, 1);
   assert.equal(log.term(3), 7);
+});
+
+test('bounds outside of the unstable log are fatal, and logged', () => {
+  const lines: string[] = [];
+  const storage = new MemoryStorage();
+  storage.append([entry(1, 1), entry(2, 1)]);
+  const log = new RaftLog(storage, { fatal: (text) => lines.push(text) }, Number.POSITIVE_INFINITY);
+  log.append([entry(3, 1)]);
+  assert.throws(() => log.unstable.slice(4, 3), /invalid unstable\.slice 4 > 3/);
+  assert.throws(() => log.unstable.slice(2, 3), /unstable\.slice\[2,3\) out of bound \[3,4\]/);
+  assert.equal(lines.length, 2);
 });
 
 test('a restored snapshot hides what was before', () => {

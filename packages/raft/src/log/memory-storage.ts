@@ -80,11 +80,13 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Puts a snapshot in place of everything but the hard state: `Ready.snapshot`, or where a node starts.
+   * Puts a snapshot in place of everything but the hard state: `Ready.snapshot`, or where a node starts. One of index 0 gives
+   * a new storage its ConfState, and nothing else.
    * @throws {RaftError} raft/snapshot-out-of-date
    */
   applySnapshot(snapshot: Snapshot): void {
-    if (this.latest.metadata.index >= snapshot.metadata.index) throw snapshotOutOfDate();
+    const { index } = this.latest.metadata;
+    if (index !== 0 && index >= snapshot.metadata.index) throw snapshotOutOfDate();
     this.latest = snapshot;
     this.log = [];
     this.head = 0;

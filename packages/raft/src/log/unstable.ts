@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts';
 import { countWithinSize, type Entry } from '../entry.ts';
+import { fatal } from '../fatal.ts';
 import type { RaftLogger } from '../logger.ts';
 import type { Snapshot } from '../state.ts';
 
@@ -147,8 +148,10 @@ export class Unstable {
 
   /** A copy of the entries in [lo, hi). */
   slice(lo: number, hi: number): Entry[] {
-    assert(lo <= hi, 'unstable.slice: bounds are in order');
-    assert(this.offset <= lo && hi <= this.end, 'unstable.slice: bounds are in the unstable log');
+    if (lo > hi) fatal(this.logger, `invalid unstable.slice ${lo} > ${hi}`);
+    if (lo < this.offset || hi > this.end) {
+      fatal(this.logger, `unstable.slice[${lo},${hi}) out of bound [${this.offset},${this.end}]`);
+    }
     const shift = this.head - this.offset;
     return this.log.slice(lo + shift, hi + shift);
   }

@@ -1,9 +1,10 @@
+import { hex } from '../hex.ts';
 import { type JointVoters, jointIds, sortedIds } from './joint.ts';
 import type { AckedIndex } from './majority.ts';
 
-/** `(1 2 3)`, ascending. */
+/** `(1 2 3)`, ascending, in hexadecimal. */
 export function describeIds(ids: Iterable<bigint>): string {
-  return `(${sortedIds(ids).join(' ')})`;
+  return `(${sortedIds(ids).map(hex).join(' ')})`;
 }
 
 /** `(1 2 3)`, or `(1 2)&&(2 3)` when joint. */
@@ -32,7 +33,7 @@ export function describeProgressBars(voters: JointVoters, acked: AckedIndex): st
   let text = `${' '.repeat(width)}    idx\n`;
   for (const { id, index, bar } of rows) {
     const head = index === undefined ? `?${' '.repeat(width)}` : `${'x'.repeat(bar)}>${' '.repeat(width - bar)}`;
-    text += `${head} ${describeIndex(index ?? 0).padStart(5)}    (id=${id})\n`;
+    text += `${head} ${describeIndex(index ?? 0).padStart(5)}    (id=${hex(id)})\n`;
   }
   return text;
 }

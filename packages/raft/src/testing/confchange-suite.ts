@@ -4,10 +4,11 @@ import { sortedIds } from '../quorum/joint.ts';
 import { describeConfiguration, emptyConfiguration } from '../tracker/configuration.ts';
 import { Inflights } from '../tracker/inflights.ts';
 import { describeProgress } from '../tracker/progress.ts';
-import { flagOf, type ScenarioCase } from './datadriven.ts';
+import type { ScenarioCase, ScenarioHandler } from './datadriven.ts';
+import { checkOptions, flagOf, wordsOf } from './directive.ts';
 
 /** Handler of `confchange/` scenarios: a chain of changes on one membership that starts empty. */
-export function confChangeHandler(): (scenario: ScenarioCase) => string {
+export function confChangeHandler(): ScenarioHandler {
   let membership: Membership = { config: emptyConfiguration, progress: new Map() };
   let lastIndex = 0;
   return (scenario) => {
@@ -25,6 +26,8 @@ export function confChangeHandler(): (scenario: ScenarioCase) => string {
 }
 
 function change(membership: Membership, lastIndex: number, scenario: ScenarioCase): Membership {
+  checkOptions(scenario, scenario.command === 'enter-joint' ? ['autoleave'] : []);
+  if (wordsOf(scenario).length > 0) throw new Error(`unknown argument ${wordsOf(scenario).join(' ')}`);
   const changes = parseConfChanges(scenario.input);
   const changer = new Changer(membership, lastIndex, () => new Inflights(10));
   switch (scenario.command) {

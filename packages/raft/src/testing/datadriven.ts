@@ -1,15 +1,11 @@
-/** One argument of a directive: `key`, `key=value` or `key=(v1,v2)`. */
-export interface DirectiveArgument {
-  readonly key: string;
-  readonly values: readonly string[];
-}
+import { parseDirective, type ScenarioArgument } from './directive.ts';
 
 /** One case of a scenario file. */
 export interface ScenarioCase {
   /** Line of the directive, from 1. */
   readonly line: number;
   readonly command: string;
-  readonly args: readonly DirectiveArgument[];
+  readonly args: readonly ScenarioArgument[];
   readonly input: string;
   /** Ends with a newline unless it is empty. */
   readonly expected: string;
@@ -25,6 +21,14 @@ export interface CaseFailure {
   readonly actual: string;
 }
 
+export interface ScenarioRun {
+  readonly cases: number;
+  readonly failures: readonly CaseFailure[];
+}
+
+/** Answers the cases of one file, in order. What it throws is the answer too. */
+export type ScenarioHandler = (scenario: ScenarioCase) => string;
+
 /**
  * Reads a scenario file:
  *
@@ -36,42 +40,43 @@ export interface CaseFailure {
  *     <blank line>
  *
  * Output with blank lines stands between two `----` lines and two `----` lines. A directive line that ends in `\` goes on.
+ * Lines may end in CRLF. `subtest` lines, which group cases for some readers, count as comments.
  * @throws {Error} naming the line that is malformed.
  */
 export function parseScenario(text: string): { cases: ScenarioCase[]; trailing: string } {
-  const lines = text.split('\n');
+  const lines = text.split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
   const cases: ScenarioCase[] = [];
   let leading = '';
   for (let i = 0; i < lines.length; ) {
     const first = lines[i] as string;
-    if (first.trim() === '' || first.startsWith('#')) {
+    if (/^\s*(?:#|$|subtest(?:\s|$))/.test(first)) {
       leading += `${first}\n`;
       i++;
       continue;
     }
     const line = i + 1;
-    let directive = '';
-    let joined = '';
-    let more = true;
-    while (more && i < lines.length) {
-      const part = lines[i++] as string;
-      directive += `${part}\n`;
-      more = part.endsWith('\\');
-      joined += more ? `${part.slice(0, -1)} ` : part;
-    }
-    const inputLines: string[] = [];
-    while (i < lines.length && lines[i] !== '----') inputLines.push(lines[i++] as string);
-    if (i === lines.length) throw new Error(`line ${line}: no ---- behind the directive`);
-    i++;
-    for (const inputLine of inputLines) directive += `${inputLine}\n`;
-    const output = readOutput(lines, i, line);
+    const { joined, next } = joinContinued(lines, i);
+    const separator = lines.indexOf('----', next);
+    if (separator < 0) throw new Error(`line ${line}: no ---- behind the directive`);
+    const input = lines.slice(next, separator).join('\n').trim();
+    const directive = `${lines.slice(i, separator).join('\n')}\n`;
+    const output = readOutput(lines, separator + 1, line);
     i = output.next;
-    const { command, args } = parseDirective(joined, line);
-    cases.push({ line, command, args, input: inputLines.join('\n'), expected: output.expected, leading, directive });
+    cases.push({ line, ...parseDirective(joined, line), input, expected: output.expected, leading, directive });
     leading = '';
   }
   return { cases, trailing: leading };
+}
+
+/** The directive that begins at a line, with the lines it goes on in. */
+function joinContinued(lines: readonly string[], start: number): { joined: string; next: number } {
+  let joined = (lines[start] as string).trim();
+  let next = start + 1;
+  while (joined.endsWith('\\') && next < lines.length) {
+    joined = `${joined.slice(0, -1)} ${(lines[next++] as string).trim()}`;
+  }
+  return { joined, next };
 }
 
 function readOutput(lines: readonly string[], start: number, line: number): { expected: string; next: number } {
@@ -88,66 +93,39 @@ function readOutput(lines: readonly string[], start: number, line: number): { ex
   }
 }
 
-function parseDirective(text: string, line: number): { command: string; args: DirectiveArgument[] } {
-  const tokens = text.match(/[^\s=(]+(?:=(?:\([^)]*\)|[^\s(]*))?|\S+/g) ?? [];
-  const [command, ...rest] = tokens;
-  if (command === undefined || !/^[\w-]+$/.test(command)) throw new Error(`line ${line}: no command in: ${text}`);
-  const args = rest.map((token) => {
-    const at = token.indexOf('=');
-    if (at < 0) return { key: token, values: [] };
-    const value = token.slice(at + 1);
-    if (!value.startsWith('(')) return { key: token.slice(0, at), values: [value] };
-    const inner = value.slice(1, -1).trim();
-    const values = inner === '' ? [] : inner.split(/[\s,]+/).filter((part) => part !== '');
-    return { key: token.slice(0, at), values };
-  });
-  return { command, args };
-}
-
 /** Runs all cases in order; each answer is compared as it is, but for a missing newline at its end. */
-export function runScenario(text: string, handle: (scenario: ScenarioCase) => string): CaseFailure[] {
+export function runScenario(text: string, handle: ScenarioHandler): ScenarioRun {
+  const { cases } = parseScenario(text);
   const failures: CaseFailure[] = [];
-  for (const scenario of parseScenario(text).cases) {
-    const actual = withNewline(handle(scenario));
-    if (actual !== scenario.expected) {
-      failures.push({
-        line: scenario.line,
-        directive: scenario.directive.trimEnd(),
-        expected: scenario.expected,
-        actual,
-      });
-    }
+  for (const scenario of cases) {
+    const actual = answer(scenario, handle);
+    if (actual === scenario.expected) continue;
+    const { line, directive, expected } = scenario;
+    failures.push({ line, directive: directive.trimEnd(), expected, actual });
   }
-  return failures;
+  return { cases: cases.length, failures };
 }
 
 /** The file with the answers there are now in place of the expected ones. */
-export function rewriteScenario(text: string, handle: (scenario: ScenarioCase) => string): string {
+export function rewriteScenario(text: string, handle: ScenarioHandler): string {
   const { cases, trailing } = parseScenario(text);
   let rewritten = '';
   for (const scenario of cases) {
-    const actual = withNewline(handle(scenario));
-    const hasBlank = /^\s*$/m.test(actual.slice(0, -1)) && actual !== '';
+    const actual = answer(scenario, handle);
+    // A blank line must stand between cases, since that is what ends an output.
+    if (rewritten !== '' && !/^[^\S\n]*\n/.test(scenario.leading)) rewritten += '\n';
     rewritten += `${scenario.leading}${scenario.directive}----\n`;
-    rewritten += hasBlank ? `----\n${actual}----\n----\n` : actual;
+    rewritten += /^\s*\n/m.test(actual) ? `----\n${actual}----\n----\n` : actual;
   }
   return rewritten + trailing;
 }
 
-function withNewline(text: string): string {
+function answer(scenario: ScenarioCase, handle: ScenarioHandler): string {
+  let text: string;
+  try {
+    text = handle(scenario);
+  } catch (error) {
+    text = `error: ${error instanceof Error ? error.message : String(error)}`;
+  }
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
-}
-
-/** Value of a flag or `key=value` argument; undefined when it is not there. */
-export function argumentOf(scenario: ScenarioCase, key: string): DirectiveArgument | undefined {
-  return scenario.args.find((arg) => arg.key === key);
-}
-
-/** Whether `key` or `key=true` is given. @throws {Error} on another value. */
-export function flagOf(scenario: ScenarioCase, key: string): boolean {
-  const arg = argumentOf(scenario, key);
-  if (arg === undefined) return false;
-  const [value = 'true'] = arg.values;
-  if (value !== 'true' && value !== 'false') throw new Error(`${key} must be true or false, not ${value}`);
-  return value === 'true';
 }

@@ -92,7 +92,3 @@ export class LocalCluster {
     return this.node(id);
   }
 }
-
-export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}

@@ -1,23 +1,22 @@
 import { describeIndex, describeProgressBars } from '../quorum/describe.ts';
 import { type JointVoters, jointCommittedIndex, jointIds, jointVoteResult } from '../quorum/joint.ts';
 import { type AckedIndex, majorityCommittedIndex, majorityVoteResult } from '../quorum/majority.ts';
-import { argumentOf, type ScenarioCase } from './datadriven.ts';
+import type { ScenarioCase, ScenarioHandler } from './datadriven.ts';
+import { checkOptions, idFrom, listOf, numberFrom } from './directive.ts';
 
 const nobody: ReadonlySet<bigint> = new Set();
 
 /** Handler of `quorum/` scenarios. */
-export function quorumHandler(): (scenario: ScenarioCase) => string {
+export function quorumHandler(): ScenarioHandler {
   return (scenario) => {
-    const ids = (argumentOf(scenario, 'cfg')?.values ?? []).map(BigInt);
-    const joint = argumentOf(scenario, 'cfgj');
-    const outgoingIds = joint === undefined || joint.values[0] === 'zero' ? [] : joint.values.map(BigInt);
-    const voters: JointVoters = { incoming: new Set(ids), outgoing: new Set(outgoingIds) };
-    const inOrder = [...new Set([...ids, ...outgoingIds])];
     const isVote = scenario.command === 'vote';
-    if (!isVote && scenario.command !== 'committed') return 'unknown command';
-    const given = (argumentOf(scenario, isVote ? 'votes' : 'idx')?.values ?? []).map((value) =>
-      parseValue(value, isVote),
-    );
+    if (!isVote && scenario.command !== 'committed') throw new Error(`unknown command: ${scenario.command}`);
+    checkOptions(scenario, ['cfg', 'cfgj', 'idx', 'votes']);
+    const ids = listOf(scenario, 'cfg').map(idFrom);
+    const joint = outgoingIds(scenario);
+    const voters: JointVoters = { incoming: new Set(ids), outgoing: new Set(joint ?? []) };
+    const inOrder = [...new Set([...ids, ...(joint ?? [])])];
+    const given = isVote ? listOf(scenario, 'votes').map(parseVote) : listOf(scenario, 'idx').map(parseIndex);
     if (given.length !== inOrder.length) {
       const names = jointIds(voters).map((id) => `${id}:{}`);
       return `error: mismatched input (explicit or _) for voters map[${names.join(' ')}]: [${given.join(' ')}]`;
@@ -29,12 +28,25 @@ export function quorumHandler(): (scenario: ScenarioCase) => string {
   };
 }
 
-function parseValue(text: string, isVote: boolean): number {
+/** Voters of the other half; none for `cfgj=zero`, undefined when there is no such half. */
+function outgoingIds(scenario: ScenarioCase): bigint[] | undefined {
+  if (!scenario.args.some(({ key }) => key === 'cfgj')) return undefined;
+  const values = listOf(scenario, 'cfgj');
+  return values.length === 1 && values[0] === 'zero' ? [] : values.map(idFrom);
+}
+
+function parseIndex(text: string): number {
   if (text === '_') return 0;
-  if (!isVote) return Number(text);
+  const index = numberFrom(text, 'an index');
+  if (index === 0) throw new Error('cannot use 0 as idx');
+  return index;
+}
+
+function parseVote(text: string): number {
+  if (text === '_') return 0;
   if (text === 'y') return 2;
   if (text === 'n') return 1;
-  throw new Error(`unknown vote ${text}`);
+  throw new Error(`unknown vote: ${text}`);
 }
 
 function committed(voters: JointVoters, isJoint: boolean, acked: AckedIndex): string {

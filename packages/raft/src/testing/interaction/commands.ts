@@ -5,88 +5,50 @@ import {
   createConfChangeV2,
   parseConfChanges,
 } from '../../conf-change.ts';
-import { ReadOnlyOption } from '../../core/config.ts';
 import { describeEntries, describeMessage } from '../../describe.ts';
 import type { RaftError } from '../../errors.ts';
 import { createMessage, MessageType, messageTypeFromName } from '../../message.ts';
-import { createConfState, emptySnapshot, type Snapshot } from '../../state.ts';
 import { isVoter } from '../../tracker/configuration.ts';
 import { describeProgress } from '../../tracker/progress.ts';
-import { argumentOf, type DirectiveArgument, flagOf, type ScenarioCase } from '../datadriven.ts';
+import { bytesOf } from '../bytes-of.ts';
+import type { ScenarioCase } from '../datadriven.ts';
+import { flagOf, idFrom, numberFrom, optionOf, wordsOf } from '../directive.ts';
+import { addNodes, addNodesOptions } from './add-nodes.ts';
 import type { Environment, Recipient } from './environment.ts';
 
-export type Command = (env: Environment, scenario: ScenarioCase) => void;
-
-function idOf(text: string | undefined): bigint {
-  if (text === undefined || !/^\d+$/.test(text)) throw new Error(`not a node: ${text}`);
-  return BigInt(text);
+export interface Command {
+  /** How many bare words it takes, at least and at most; by default none. */
+  readonly words?: readonly [min: number, max: number];
+  /** Which `key=value` it takes. */
+  readonly options?: readonly string[];
+  /** May throw; the text of the error is then printed. */
+  readonly run: (env: Environment, scenario: ScenarioCase) => void;
 }
 
-/** Ids among the arguments. */
+const any = [0, Number.POSITIVE_INFINITY] as const;
+const one = [1, 1] as const;
+const two = [2, 2] as const;
+
 function idsOf(scenario: ScenarioCase): bigint[] {
-  return scenario.args.filter((arg) => arg.values.length === 0 && /^\d+$/.test(arg.key)).map((arg) => idOf(arg.key));
+  return wordsOf(scenario).map(idFrom);
 }
 
 function firstId(scenario: ScenarioCase): bigint {
-  return idOf(scenario.args[0]?.key);
-}
-
-function textOf(scenario: ScenarioCase, key: string): string | undefined {
-  return argumentOf(scenario, key)?.values[0];
-}
-
-function numberOf(scenario: ScenarioCase, key: string, fallback: number): number {
-  const text = textOf(scenario, key);
-  return text === undefined ? fallback : Number(text);
+  return idFrom(wordsOf(scenario)[0]);
 }
 
 function check(failed: RaftError | undefined): void {
   if (failed !== undefined) throw failed;
 }
 
-function addNodes(env: Environment, scenario: ScenarioCase): void {
-  const readOnly = textOf(scenario, 'read-only') ?? ReadOnlyOption.Safe;
-  if (readOnly !== ReadOnlyOption.Safe && readOnly !== ReadOnlyOption.LeaseBased) {
-    throw new Error(`invalid read-only option "${readOnly}"`);
-  }
-  const snapshot = initialSnapshot(scenario);
-  const committedSize = numberOf(scenario, 'max-committed-size-per-ready', 0);
-  env.add(
-    Number(scenario.args[0]?.key),
-    {
-      electionTick: 3,
-      heartbeatTick: 1,
-      maxInflightMsgs: numberOf(scenario, 'inflight', 0x7fff_ffff),
-      ...(committedSize === 0 ? {} : { maxCommittedSizePerReady: committedSize }),
-      asyncStorageWrites: flagOf(scenario, 'async-storage-writes'),
-      preVote: flagOf(scenario, 'prevote'),
-      checkQuorum: flagOf(scenario, 'checkquorum'),
-      disableConfChangeValidation: flagOf(scenario, 'disable-conf-change-validation'),
-      stepDownOnRemoval: flagOf(scenario, 'step-down-on-removal'),
-      readOnlyOption: readOnly,
-      applied: snapshot.metadata.index,
-    },
-    snapshot,
-  );
-}
-
-function initialSnapshot(scenario: ScenarioCase): Snapshot {
-  const ids = (key: string) => (argumentOf(scenario, key)?.values ?? []).map(idOf);
-  const index = numberOf(scenario, 'index', 0);
-  const content = textOf(scenario, 'content') ?? '';
-  const voters = ids('voters');
-  const learners = ids('learners');
-  if (index === 0 && content === '' && voters.length === 0 && learners.length === 0) return emptySnapshot;
-  if (index <= 1) throw new Error('index must be specified as > 1 due to bootstrap');
-  return {
-    data: Uint8Array.from(content, (char) => char.charCodeAt(0)),
-    metadata: { confState: createConfState({ voters, learners }), index, term: 1 },
-  };
-}
-
 function tick(env: Environment, scenario: ScenarioCase, kind: 'electionTick' | 'heartbeatTick'): void {
   const node = env.node(firstId(scenario));
   for (let i = 0; i < node.config[kind]; i++) node.raw.tick();
+}
+
+function propose(env: Environment, scenario: ScenarioCase): void {
+  const data = bytesOf(wordsOf(scenario)[1] as string);
+  check(env.node(firstId(scenario)).raw.propose(data));
 }
 
 const transitions: Readonly<Record<string, ConfChangeTransition>> = {
@@ -96,8 +58,8 @@ const transitions: Readonly<Record<string, ConfChangeTransition>> = {
 };
 
 function proposeConfChange(env: Environment, scenario: ScenarioCase): void {
-  const name = textOf(scenario, 'transition') ?? 'auto';
-  const transition = transitions[name];
+  const name = optionOf(scenario, 'transition') ?? 'auto';
+  const transition = Object.hasOwn(transitions, name) ? transitions[name] : undefined;
   if (transition === undefined) throw new Error(`unknown transition ${name}`);
   const changes = parseConfChanges(scenario.input);
   let change: AnyConfChange;
@@ -115,23 +77,21 @@ function proposeConfChange(env: Environment, scenario: ScenarioCase): void {
 
 function deliverMessages(env: Environment, scenario: ScenarioCase): void {
   const recipients: Recipient[] = [];
-  let type: MessageType | undefined;
-  for (const arg of scenario.args) {
-    if (arg.values.length === 0) recipients.push({ id: idOf(arg.key), drop: false });
-    if (arg.key === 'drop') for (const id of arg.values) recipients.push(dropped(recipients, id));
-    if (arg.key === 'type') type = typeNamed(arg);
+  // In the order in which they are given: what is dropped may come before what is delivered.
+  for (const { key, values } of scenario.args) {
+    if (values === undefined) recipients.push({ id: idFrom(key), drop: false });
+    if (key !== 'drop') continue;
+    for (const id of (values ?? []).map(idFrom)) {
+      if (recipients.some((other) => other.id === id)) throw new Error(`can't both deliver and drop msgs to ${id}`);
+      recipients.push({ id, drop: true });
+    }
   }
+  const typeName = optionOf(scenario, 'type');
+  const type = typeName === undefined ? undefined : typeNamed(typeName);
   if (env.deliver(recipients, type) === 0) env.output.write('no messages\n');
 }
 
-function dropped(recipients: readonly Recipient[], text: string): Recipient {
-  const id = idOf(text);
-  if (recipients.some((other) => other.id === id)) throw new Error(`can't both deliver and drop msgs to ${id}`);
-  return { id, drop: true };
-}
-
-function typeNamed(arg: DirectiveArgument): MessageType {
-  const name = arg.values[0] ?? '';
+function typeNamed(name: string): MessageType {
   const type = messageTypeFromName(name);
   if (type === undefined) throw new Error(`unknown message type ${name}`);
   return type;
@@ -152,7 +112,7 @@ function forEach(env: Environment, scenario: ScenarioCase, header: string, body:
 
 function stabilize(env: Environment, scenario: ScenarioCase): void {
   const before = env.output.levelName;
-  const level = textOf(scenario, 'log-level');
+  const level = optionOf(scenario, 'log-level');
   if (level !== undefined) env.output.setLevel(level);
   try {
     const ids = idsOf(scenario);
@@ -172,18 +132,36 @@ function raftLog(env: Environment, id: bigint): void {
 
 function compact(env: Environment, scenario: ScenarioCase): void {
   const id = firstId(scenario);
-  env.node(id).storage.compact(Number(scenario.args[1]?.key));
+  env.node(id).storage.compact(numberFrom(wordsOf(scenario)[1], 'the index'));
   raftLog(env, id);
 }
 
 function sendSnapshot(env: Environment, scenario: ScenarioCase): void {
-  const from = firstId(scenario);
-  const to = idOf(scenario.args[1]?.key);
+  const [from, to] = idsOf(scenario) as [bigint, bigint];
   const { raw, storage } = env.node(from);
   const { term } = raw.basicStatus().hardState;
   const message = createMessage({ type: MessageType.MsgSnap, term, from, to, snapshot: storage.snapshot() });
   env.messages.push(message);
   env.output.write(describeMessage(message));
+}
+
+function reportUnreachable(env: Environment, scenario: ScenarioCase): void {
+  const [on, unreachable, ...more] = idsOf(scenario);
+  if (on === undefined || unreachable === undefined || more.length > 0) {
+    throw new Error('must specify exactly two node indexes: node on which to report, and reported node');
+  }
+  env.node(on).raw.reportUnreachable(env.node(unreachable).config.id);
+}
+
+function setRandomizedElectionTimeout(env: Environment, scenario: ScenarioCase): void {
+  const timeout = numberFrom(optionOf(scenario, 'timeout'), 'timeout');
+  if (timeout === 0) throw new Error('timeout must not be 0');
+  env.node(firstId(scenario)).raw.setRandomizedElectionTimeout(timeout);
+}
+
+function transferLeadership(env: Environment, scenario: ScenarioCase): void {
+  const from = env.node(idFrom(optionOf(scenario, 'from')));
+  from.raw.transferLeader(env.node(idFrom(optionOf(scenario, 'to'))).config.id);
 }
 
 function raftState(env: Environment): void {
@@ -194,37 +172,41 @@ function raftState(env: Environment): void {
   }
 }
 
-/** What each directive does; all may throw, and the text of the error is then printed. */
+/** All directives. */
 export const commands: Readonly<Record<string, Command>> = {
-  _breakpoint: () => {},
-  'add-nodes': addNodes,
-  campaign: (env, scenario) => env.node(firstId(scenario)).raw.campaign(),
-  compact,
-  'deliver-msgs': deliverMessages,
-  'forget-leader': (env, scenario) => env.node(firstId(scenario)).raw.forgetLeader(),
-  'log-level': (env, scenario) => env.output.setLevel(scenario.args[0]?.key ?? ''),
-  'process-append-thread': (env, scenario) =>
-    forEach(env, scenario, 'processing append thread', (id) => env.processAppendThread(id)),
-  'process-apply-thread': (env, scenario) =>
-    forEach(env, scenario, 'processing apply thread', (id) => env.processApplyThread(id)),
-  'process-ready': (env, scenario) => forEach(env, scenario, 'handling Ready', (id) => env.processReady(id)),
-  propose: (env, scenario) => {
-    const data = scenario.args[1]?.key ?? '';
-    check(env.node(firstId(scenario)).raw.propose(Uint8Array.from(data, (char) => char.charCodeAt(0))));
+  _breakpoint: { words: any, run: () => {} },
+  'add-nodes': { words: one, options: addNodesOptions, run: addNodes },
+  campaign: { words: one, run: (env, scenario) => env.node(firstId(scenario)).raw.campaign() },
+  compact: { words: two, run: compact },
+  'deliver-msgs': { words: any, options: ['drop', 'type'], run: deliverMessages },
+  'forget-leader': { words: one, run: (env, scenario) => env.node(firstId(scenario)).raw.forgetLeader() },
+  'log-level': { words: one, run: (env, scenario) => env.output.setLevel(wordsOf(scenario)[0] as string) },
+  'process-append-thread': {
+    words: any,
+    run: (env, scenario) => forEach(env, scenario, 'processing append thread', (id) => env.processAppendThread(id)),
   },
-  'propose-conf-change': proposeConfChange,
-  'raft-log': (env, scenario) => raftLog(env, firstId(scenario)),
-  'raft-state': raftState,
-  'report-unreachable': (env, scenario) =>
-    env.node(firstId(scenario)).raw.reportUnreachable(idOf(scenario.args[1]?.key)),
-  'send-snapshot': sendSnapshot,
-  'set-randomized-election-timeout': (env, scenario) =>
-    env.node(firstId(scenario)).raw.setRandomizedElectionTimeout(numberOf(scenario, 'timeout', 0)),
-  stabilize,
-  status: (env, scenario) =>
-    env.output.write(describeProgress(env.node(firstId(scenario)).raw.status().progress.values())),
-  'tick-election': (env, scenario) => tick(env, scenario, 'electionTick'),
-  'tick-heartbeat': (env, scenario) => tick(env, scenario, 'heartbeatTick'),
-  'transfer-leadership': (env, scenario) =>
-    env.node(idOf(textOf(scenario, 'from'))).raw.transferLeader(idOf(textOf(scenario, 'to'))),
+  'process-apply-thread': {
+    words: any,
+    run: (env, scenario) => forEach(env, scenario, 'processing apply thread', (id) => env.processApplyThread(id)),
+  },
+  'process-ready': {
+    words: any,
+    run: (env, scenario) => forEach(env, scenario, 'handling Ready', (id) => env.processReady(id)),
+  },
+  propose: { words: two, run: propose },
+  'propose-conf-change': { words: one, options: ['v1', 'transition'], run: proposeConfChange },
+  'raft-log': { words: one, run: (env, scenario) => raftLog(env, firstId(scenario)) },
+  'raft-state': { run: raftState },
+  'report-unreachable': { words: any, run: reportUnreachable },
+  'send-snapshot': { words: two, run: sendSnapshot },
+  'set-randomized-election-timeout': { words: one, options: ['timeout'], run: setRandomizedElectionTimeout },
+  stabilize: { words: any, options: ['log-level'], run: stabilize },
+  status: {
+    words: one,
+    run: (env, scenario) =>
+      env.output.write(describeProgress(env.node(firstId(scenario)).raw.status().progress.values())),
+  },
+  'tick-election': { words: one, run: (env, scenario) => tick(env, scenario, 'electionTick') },
+  'tick-heartbeat': { words: one, run: (env, scenario) => tick(env, scenario, 'heartbeatTick') },
+  'transfer-leadership': { options: ['from', 'to'], run: transferLeadership },
 };

@@ -27,7 +27,7 @@ export class EnvironmentNode {
   readonly storage: MemoryStorage;
   readonly appendWork: Message[] = [];
   readonly applyWork: Message[] = [];
-  /** Snapshots after each applied entry. */
+  /** Snapshots after each applied entry. One that was received is none of them: the format wants it so. */
   private readonly history: Snapshot[];
 
   constructor(config: Omit<RaftConfig, 'storage'>, initial: Snapshot) {
@@ -48,7 +48,6 @@ export class EnvironmentNode {
     if (snapshot !== undefined && !isEmptySnapshot(snapshot)) {
       if (entries.length > 0) throw new Error("can't apply snapshot and entries at the same time");
       this.storage.applySnapshot(snapshot);
-      this.history.push(snapshot);
       return;
     }
     this.storage.append(entries);
