@@ -154,7 +154,7 @@ export class RawNode {
     if (isLocalMessage(type) && !fromThread) return stepLocalMessage;
     if (type === MessageType.MsgProp && init.term === undefined) return this.stepProposal(init);
     const message = createMessage(init);
-    if (isResponseMessage(type) && !fromThread && !this.raft.tracker.progress.has(message.from)) {
+    if (isResponseMessage(type) && !fromThread && this.raft.tracker.find(message.from) === undefined) {
       return stepPeerNotFound;
     }
     return validateMessage(message) ?? this.raft.step(message);

@@ -64,7 +64,7 @@ function proposeAsLeader(raft: Raft, leader: LeaderRole, entries: readonly Entry
 
 function refuseProposals(raft: Raft, leader: LeaderRole): RaftError | undefined {
   // Removed from the configuration while leader: what it would append might never be committed.
-  if (!raft.tracker.progress.has(raft.id)) return proposalDropped;
+  if (raft.tracker.find(raft.id) === undefined) return proposalDropped;
   if (leader.transferee === NONE) return undefined;
   raft.logger.debug?.(
     `${hex(raft.id)} [term ${raft.term}] transfer leadership to ${hex(leader.transferee)} is in progress; dropping proposal`,
