@@ -88,13 +88,12 @@ export function proposePayloads(raft: Raft, payloads: readonly Uint8Array[]): Ra
   for (let i = 0; i < payloads.length; i++) size += (payloads[i] as Uint8Array).length;
   const dropped = countUncommitted(raft, role, size);
   if (dropped !== undefined) return dropped;
-  let index = raft.log.lastIndex();
   const { term } = raft;
-  const entries: Entry[] = [];
-  for (let i = 0; i < payloads.length; i++) {
-    entries.push(createEntry(term, ++index, EntryType.Normal, payloads[i] as Uint8Array));
-  }
-  appendAndAcknowledge(raft, entries, index);
+  const first = raft.log.lastIndex() + 1;
+  appendAndAcknowledge(
+    raft,
+    payloads.map((data, i) => createEntry(term, first + i, EntryType.Normal, data)),
+  );
   broadcastAppend(raft);
   return undefined;
 }
@@ -155,14 +154,12 @@ export function appendOwnEntries(
   for (let i = 0; i < proposed.length; i++) size += (proposed[i] as EntryInit).data?.length ?? 0;
   const dropped = countUncommitted(raft, leader, size);
   if (dropped !== undefined) return dropped;
-  let index = raft.log.lastIndex();
   const { term } = raft;
-  const entries: Entry[] = [];
-  for (let i = 0; i < proposed.length; i++) {
-    const { type, data } = proposed[i] as EntryInit;
-    entries.push(createEntry(term, ++index, type ?? EntryType.Normal, data ?? emptyBytes));
-  }
-  appendAndAcknowledge(raft, entries, index);
+  const first = raft.log.lastIndex() + 1;
+  appendAndAcknowledge(
+    raft,
+    proposed.map(({ type = EntryType.Normal, data = emptyBytes }, i) => createEntry(term, first + i, type, data)),
+  );
   return undefined;
 }
 
@@ -183,8 +180,8 @@ function countUncommitted(raft: Raft, leader: LeaderRole, size: number): RaftErr
 }
 
 /** The leader acknowledges its own entries like any other node, once they are durable. */
-function appendAndAcknowledge(raft: Raft, entries: readonly Entry[], lastIndex: number): void {
-  raft.log.append(entries);
+function appendAndAcknowledge(raft: Raft, entries: readonly Entry[]): void {
+  const lastIndex = raft.log.append(entries);
   raft.trace('Replicate');
   const own = draftMessage(MessageType.MsgAppResp, raft.id);
   own.index = lastIndex;
