@@ -133,6 +133,29 @@ export function createMessage(init: MessageInit): Message {
   };
 }
 
+/** The message itself if nothing is missing, else a completed copy. */
+export function completeMessage(init: MessageInit): Message {
+  return isCompleteMessage(init) ? init : createMessage(init);
+}
+
+function isCompleteMessage(init: MessageInit): init is Message {
+  return (
+    init.to !== undefined &&
+    init.from !== undefined &&
+    init.term !== undefined &&
+    init.logTerm !== undefined &&
+    init.index !== undefined &&
+    init.entries !== undefined &&
+    init.commit !== undefined &&
+    init.vote !== undefined &&
+    init.reject !== undefined &&
+    init.rejectHint !== undefined &&
+    init.context !== undefined &&
+    init.responses !== undefined &&
+    init.entries.every(isCompleteEntry)
+  );
+}
+
 /** A message while it is being made, by a decoder for example. */
 export type MessageDraft = { -readonly [Field in keyof Message]: Message[Field] };
 
@@ -156,15 +179,13 @@ export function draftMessage(type: MessageType, to: bigint): MessageDraft {
   };
 }
 
-function isComplete(entry: EntryInit): entry is Entry {
+function isCompleteEntry(entry: EntryInit): entry is Entry {
   return entry.term !== undefined && entry.index !== undefined && entry.type !== undefined && entry.data !== undefined;
 }
 
 /** The entries themselves if all are complete, else completed copies. */
 export function completeEntries(entries: readonly EntryInit[]): readonly Entry[] {
-  let complete = true;
-  for (let i = 0; i < entries.length && complete; i++) complete = isComplete(entries[i] as EntryInit);
-  if (complete) return entries as readonly Entry[];
+  if (entries.every(isCompleteEntry)) return entries;
   return entries.map((entry) =>
     createEntry(entry.term ?? 0, entry.index ?? 0, entry.type ?? EntryType.Normal, entry.data ?? emptyBytes),
   );
