@@ -1,5 +1,5 @@
 // Nodes of one Raft group in one process: stored in memory, messages handed over as they are.
-import { createConfState, MemoryStorage, RawNode } from '../dist/index.js';
+import { createConfState, emptyBytes, MemoryStorage, RawNode } from '../dist/index.js';
 
 /** What a proposal carries. All share it: the library never copies it, so there is nothing to measure in making more. */
 export const payload = new Uint8Array(256);
@@ -23,7 +23,7 @@ export class Node {
   constructor(id, voters, options = {}) {
     this.storage = new MemoryStorage();
     this.storage.applySnapshot({
-      data: new Uint8Array(0),
+      data: emptyBytes,
       metadata: { confState: createConfState({ voters }), index: 1, term: 1 },
     });
     this.raw = new RawNode({ ...settings, ...options, id, storage: this.storage });

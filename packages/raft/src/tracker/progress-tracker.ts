@@ -34,7 +34,8 @@ export class ProgressTracker {
   /** The voters among them, of both halves of the configuration. */
   private incoming: readonly Progress[] = [];
   private outgoing: readonly Progress[] = [];
-  private readonly votes = new Map<bigint, boolean>();
+  /** Only while there is an election: of many groups few have one. */
+  private votes: Map<bigint, boolean> | undefined = undefined;
   private readonly inflightMessagesMax: number;
   private readonly inflightBytesMax: number;
 
@@ -58,9 +59,10 @@ export class ProgressTracker {
   switchTo(config: Configuration, progress: ProgressMap): void {
     this.config = config;
     this.progress = progress;
-    this.ordered = sortedIds(progress.keys()).map((id) => progress.get(id) as Progress);
-    this.incoming = this.ordered.filter(({ id }) => config.incoming.has(id));
-    this.outgoing = this.ordered.filter(({ id }) => config.outgoing.has(id));
+    const progressOf = (id: bigint) => progress.get(id) as Progress;
+    this.ordered = sortedIds(progress.keys()).map(progressOf);
+    this.incoming = [...config.incoming].map(progressOf);
+    this.outgoing = [...config.outgoing].map(progressOf);
   }
 
   /** The progress of a node, undefined when it is not in the configuration. */
@@ -89,11 +91,12 @@ export class ProgressTracker {
 
   /** Begins a new election. */
   resetVotes(): void {
-    this.votes.clear();
+    this.votes = undefined;
   }
 
   /** The first vote of a node counts. */
   recordVote(id: bigint, granted: boolean): void {
+    this.votes ??= new Map();
     if (!this.votes.has(id)) this.votes.set(id, granted);
   }
 
@@ -101,11 +104,11 @@ export class ProgressTracker {
   tallyVotes(): VoteTally {
     let granted = 0;
     let rejected = 0;
-    for (const [id, vote] of this.votes) {
+    for (const [id, vote] of this.votes ?? []) {
       if (!isVoter(this.config, id)) continue;
       if (vote) granted++;
       else rejected++;
     }
-    return { granted, rejected, result: jointVoteResult(this.config, (id) => this.votes.get(id)) };
+    return { granted, rejected, result: jointVoteResult(this.config, (id) => this.votes?.get(id)) };
   }
 }
