@@ -1,7 +1,7 @@
 // What is measured. `make` builds a state: `run` does `operations` operations and is timed, `prepare` goes before each run
 // and is not. The program in conformance/go/raftbench has the same cases under the same names, but for those with a
 // `goTest`: these do what a benchmark of the Go library itself does. `heap` cases say what one of `count` things weighs.
-import { createEntry, EntryType, MessageType, majorityCommittedIndex } from '../dist/index.js';
+import { createEntry, createMessage, EntryType, MessageType, majorityCommittedIndex } from '../dist/index.js';
 import { Cluster, drop, Node, payload } from './cluster.mjs';
 
 /** Keeps what is computed from being optimized away. */
@@ -56,16 +56,18 @@ function stepAppends() {
       while (follower.work(drop));
       follower.compact();
       const last = follower.storage.lastIndex();
-      messages = Array.from({ length: operations }, (_, i) => ({
-        type: MessageType.MsgApp,
-        from: 1n,
-        to: 2n,
-        term,
-        logTerm: term,
-        index: last + i,
-        entries: [createEntry(term, last + i + 1, EntryType.Normal, payload)],
-        commit: last + i,
-      }));
+      messages = Array.from({ length: operations }, (_, i) =>
+        createMessage({
+          type: MessageType.MsgApp,
+          from: 1n,
+          to: 2n,
+          term,
+          logTerm: term,
+          index: last + i,
+          entries: [createEntry(term, last + i + 1, EntryType.Normal, payload)],
+          commit: last + i,
+        }),
+      );
     },
     run() {
       for (const message of messages) sink.value = follower.raw.step(message);
@@ -90,7 +92,9 @@ function stepAcknowledgements() {
       leader.work(drop);
       messages = [];
       for (let index = last + 1; index <= last + entries; index++) {
-        for (const from of [2n, 3n]) messages.push({ type: MessageType.MsgAppResp, from, to: 1n, term, index });
+        for (const from of [2n, 3n]) {
+          messages.push(createMessage({ type: MessageType.MsgAppResp, from, to: 1n, term, index }));
+        }
       }
     },
     run() {

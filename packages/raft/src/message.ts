@@ -112,7 +112,7 @@ const noResponses: readonly Message[] = Object.freeze([]);
 
 /**
  * Fills in what is missing. Entries are taken as they are unless they are incomplete; a completed entry is a new object.
- * All messages come from here, so that they share one hidden class.
+ * It has its fields in the order of {@link draftMessage}, so that all messages share one hidden class.
  */
 export function createMessage(init: MessageInit): Message {
   return {

@@ -150,8 +150,8 @@ export class RawNode {
   }
 
   /**
-   * Takes a message from another node, or a response from a storage thread. Entries are kept without a copy. A message that
-   * is late, repeated or of an old term is taken and ignored.
+   * Takes a message from another node, or a response from a storage thread, and keeps it without a copy. One that is late,
+   * repeated or of an old term is taken and ignored.
    * @returns raft/step-local-message, raft/step-peer-not-found, raft/invalid-message, raft/proposal-dropped,
    * raft/invalid-conf-change; all mean that the message had no effect, and none that the node is broken
    * @throws {InvariantError} when the message contradicts what is committed: the node must stop
