@@ -152,7 +152,7 @@ function isCompleteMessage(init: MessageInit): init is Message {
     init.rejectHint !== undefined &&
     init.context !== undefined &&
     init.responses !== undefined &&
-    init.entries.every(isCompleteEntry)
+    areComplete(init.entries)
   );
 }
 
@@ -179,13 +179,17 @@ export function draftMessage(type: MessageType, to: bigint): MessageDraft {
   };
 }
 
-function isCompleteEntry(entry: EntryInit): entry is Entry {
-  return entry.term !== undefined && entry.index !== undefined && entry.type !== undefined && entry.data !== undefined;
+function areComplete(entries: readonly EntryInit[]): entries is readonly Entry[] {
+  for (let i = 0; i < entries.length; i++) {
+    const { term, index, type, data } = entries[i] as EntryInit;
+    if (term === undefined || index === undefined || type === undefined || data === undefined) return false;
+  }
+  return true;
 }
 
 /** The entries themselves if all are complete, else completed copies. */
 export function completeEntries(entries: readonly EntryInit[]): readonly Entry[] {
-  if (entries.every(isCompleteEntry)) return entries;
+  if (areComplete(entries)) return entries;
   return entries.map((entry) =>
     createEntry(entry.term ?? 0, entry.index ?? 0, entry.type ?? EntryType.Normal, entry.data ?? emptyBytes),
   );
