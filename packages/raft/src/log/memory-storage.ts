@@ -136,13 +136,13 @@ export class MemoryStorage implements Storage {
    * skipped.
    */
   append(entries: readonly Entry[]): void {
-    const first = entries[0];
-    if (first === undefined) return;
-    const skipped = Math.max(0, this.offset + 1 - first.index);
+    if (entries.length === 0) return;
+    const first = (entries[0] as Entry).index;
+    const skipped = Math.max(0, this.offset + 1 - first);
     if (skipped >= entries.length) return;
-    const at = first.index + skipped;
+    const at = first + skipped;
     if (at > this.lastIndex() + 1) {
-      throw new InvariantError(`missing log entry [last: ${this.lastIndex()}, append at: ${first.index}]`);
+      throw new InvariantError(`missing log entry [last: ${this.lastIndex()}, append at: ${first}]`);
     }
     const keep = this.head + at - this.offset - 1;
     if (keep < this.log.length) this.log.length = keep;
