@@ -71,12 +71,12 @@ function line(cells) {
 }
 
 function print({ name, meaning, measure, ours, go, ratio }) {
-  const perSecond = measure === 'bytes' ? undefined : 1e9 / ours[measure];
+  const timeOf = (figures) => (measure === 'bytes' ? undefined : figures?.[measure]);
+  const time = timeOf(ours);
   console.log(
     line([
-      ...[name, meaning, showTime(ours[measure === 'bytes' ? 'none' : measure]), showCount(perSecond)],
-      ...[showCount(ours.bytes), showTime(go?.[measure === 'bytes' ? 'none' : measure]), showCount(go?.bytes)],
-      ratio === undefined ? '-' : `${ratio.toFixed(2)}x`,
+      ...[name, meaning, showTime(time), showCount(time && 1e9 / time), showCount(ours.bytes)],
+      ...[showTime(timeOf(go)), showCount(go?.bytes), ratio === undefined ? '-' : `${ratio.toFixed(2)}x`],
     ]),
   );
 }
