@@ -1,7 +1,8 @@
 // Builds the reference programs (etcd, etcdctl, etcdutl, bbolt, h2spec) from the versions pinned in conformance/go/go.mod
-// into conformance/.bin/. A binary is fresh when it is newer than go.mod and go.sum; --force builds all again.
+// into conformance/.bin/. Names as arguments choose among all there are. A binary is fresh when it is newer than go.mod,
+// go.sum and, if its sources are here, these; --force builds again.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,6 +14,13 @@ const programs = [
   { name: 'h2spec', package: 'github.com/summerwind/h2spec/cmd/h2spec' },
 ];
 
+/** What only `npm run bench:raft` wants: built when it is named. `test` marks a package's own benchmarks. */
+const benchmarks = [
+  { name: 'raftbench', package: './raftbench' },
+  { name: 'raft.test', package: 'go.etcd.io/raft/v3', test: true },
+  { name: 'quorum.test', package: 'go.etcd.io/raft/v3/quorum', test: true },
+];
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const moduleDir = join(root, 'go');
 const binDir = join(root, '.bin');
@@ -21,17 +29,25 @@ function modifiedAt(path) {
   return statSync(path).mtimeMs;
 }
 
-function isFresh(path) {
+function sourcesOf(program) {
+  const own = program.package.startsWith('./') ? join(moduleDir, program.package) : undefined;
+  const files = own === undefined ? [] : readdirSync(own).map((name) => join(own, name));
+  return [join(moduleDir, 'go.mod'), join(moduleDir, 'go.sum'), ...files];
+}
+
+function isFresh(program) {
+  const path = join(binDir, program.name);
   if (!existsSync(path)) return false;
   const built = modifiedAt(path);
-  return built >= modifiedAt(join(moduleDir, 'go.mod')) && built >= modifiedAt(join(moduleDir, 'go.sum'));
+  return sourcesOf(program).every((source) => built >= modifiedAt(source));
 }
 
 function build(program) {
   const target = join(binDir, program.name);
   // Built beside the target and renamed, so that an interrupted build never looks fresh.
   const partial = `${target}.part`;
-  const run = spawnSync('go', ['build', '-trimpath', '-o', partial, program.package], {
+  const command = program.test ? ['test', '-c'] : ['build'];
+  const run = spawnSync('go', [...command, '-trimpath', '-o', partial, program.package], {
     cwd: moduleDir,
     stdio: 'inherit',
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
@@ -43,7 +59,10 @@ function build(program) {
 
 function main() {
   const force = process.argv.includes('--force');
-  const stale = programs.filter((program) => force || !isFresh(join(binDir, program.name)));
+  const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+  const wanted =
+    names.length === 0 ? programs : [...programs, ...benchmarks].filter(({ name }) => names.includes(name));
+  const stale = wanted.filter((program) => force || !isFresh(program));
   if (stale.length === 0) {
     console.log('conformance/.bin is fresh');
     return 0;

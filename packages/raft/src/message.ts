@@ -112,7 +112,7 @@ const noResponses: readonly Message[] = Object.freeze([]);
 
 /**
  * Fills in what is missing. Entries are taken as they are unless they are incomplete; a completed entry is a new object.
- * All messages come from here, so that they share one hidden class.
+ * It has its fields in the order of {@link draftMessage}, so that all messages share one hidden class.
  */
 export function createMessage(init: MessageInit): Message {
   return {
@@ -131,6 +131,29 @@ export function createMessage(init: MessageInit): Message {
     context: init.context ?? emptyBytes,
     responses: init.responses ?? noResponses,
   };
+}
+
+/** The message itself if nothing is missing, else a completed copy. */
+export function completeMessage(init: MessageInit): Message {
+  return isCompleteMessage(init) ? init : createMessage(init);
+}
+
+function isCompleteMessage(init: MessageInit): init is Message {
+  return (
+    init.to !== undefined &&
+    init.from !== undefined &&
+    init.term !== undefined &&
+    init.logTerm !== undefined &&
+    init.index !== undefined &&
+    init.entries !== undefined &&
+    init.commit !== undefined &&
+    init.vote !== undefined &&
+    init.reject !== undefined &&
+    init.rejectHint !== undefined &&
+    init.context !== undefined &&
+    init.responses !== undefined &&
+    areComplete(init.entries)
+  );
 }
 
 /** A message while it is being made, by a decoder for example. */
@@ -156,15 +179,17 @@ export function draftMessage(type: MessageType, to: bigint): MessageDraft {
   };
 }
 
-function isComplete(entry: EntryInit): entry is Entry {
-  return entry.term !== undefined && entry.index !== undefined && entry.type !== undefined && entry.data !== undefined;
+function areComplete(entries: readonly EntryInit[]): entries is readonly Entry[] {
+  for (let i = 0; i < entries.length; i++) {
+    const { term, index, type, data } = entries[i] as EntryInit;
+    if (term === undefined || index === undefined || type === undefined || data === undefined) return false;
+  }
+  return true;
 }
 
 /** The entries themselves if all are complete, else completed copies. */
 export function completeEntries(entries: readonly EntryInit[]): readonly Entry[] {
-  let complete = true;
-  for (let i = 0; i < entries.length && complete; i++) complete = isComplete(entries[i] as EntryInit);
-  if (complete) return entries as readonly Entry[];
+  if (areComplete(entries)) return entries;
   return entries.map((entry) =>
     createEntry(entry.term ?? 0, entry.index ?? 0, entry.type ?? EntryType.Normal, entry.data ?? emptyBytes),
   );

@@ -17,6 +17,7 @@ import { type Entry, type EntryInit, EntryType, entriesSize } from './entry.ts';
 import { proposalDropped, type RaftError, stepLocalMessage, stepPeerNotFound } from './errors.ts';
 import { fatal } from './fatal.ts';
 import {
+  completeMessage,
   createMessage,
   isLocalMessage,
   isResponseMessage,
@@ -28,7 +29,6 @@ import type { Ready } from './ready.ts';
 import {
   type ConfState,
   emptyHardState,
-  equalHardState,
   type HardState,
   isEmptyHardState,
   isLocalTarget,
@@ -40,6 +40,14 @@ import type { Progress } from './tracker/progress.ts';
 
 const noReadStates: readonly ReadState[] = Object.freeze([]);
 
+/** What raft tells itself once an accepted Ready is done. */
+interface AdvancePlan {
+  /** Those to the node itself are; the others went out with the Ready. */
+  readonly acknowledgements: readonly Message[];
+  readonly appended: Message | undefined;
+  readonly applied: Message | undefined;
+}
+
 /**
  * A Raft node as a plain state machine: messages, ticks and proposals go in, a {@link Ready} comes out. It never waits,
  * keeps no time and does no I/O. Methods that may be refused return a {@link RaftError}, or undefined when all is well.
@@ -49,8 +57,8 @@ export class RawNode {
   private readonly asyncStorageWrites: boolean;
   private previousSoftState: SoftState;
   private previousHardState: HardState;
-  /** What raft tells itself once the accepted Ready is done. */
-  private readonly stepsOnAdvance: Message[] = [];
+  /** Set while an accepted Ready is not done. */
+  private plan: AdvancePlan | undefined = undefined;
 
   /**
    * A follower with what the storage holds. Nothing happens until it is told of ticks or messages.
@@ -142,19 +150,19 @@ export class RawNode {
   }
 
   /**
-   * Takes a message from another node, or a response from a storage thread. Entries are kept without a copy. A message that
-   * is late, repeated or of an old term is taken and ignored.
+   * Takes a message from another node, or a response from a storage thread, and keeps it without a copy. One that is late,
+   * repeated or of an old term is taken and ignored.
    * @returns raft/step-local-message, raft/step-peer-not-found, raft/invalid-message, raft/proposal-dropped,
    * raft/invalid-conf-change; all mean that the message had no effect, and none that the node is broken
    * @throws {InvariantError} when the message contradicts what is committed: the node must stop
    */
   step(init: MessageInit): RaftError | undefined {
     const { type } = init;
-    const fromThread = init.from !== undefined && isLocalTarget(init.from);
-    if (isLocalMessage(type) && !fromThread) return stepLocalMessage;
     if (type === MessageType.MsgProp && init.term === undefined) return this.stepProposal(init);
-    const message = createMessage(init);
-    if (isResponseMessage(type) && !fromThread && !this.raft.tracker.progress.has(message.from)) {
+    const message = completeMessage(init);
+    const { from } = message;
+    if (isLocalMessage(type) && !isLocalTarget(from)) return stepLocalMessage;
+    if (isResponseMessage(type) && this.raft.tracker.find(from) === undefined && !isLocalTarget(from)) {
       return stepPeerNotFound;
     }
     return validateMessage(message) ?? this.raft.step(message);
@@ -233,20 +241,20 @@ export class RawNode {
   /** What {@link ready} would return, with nothing changed. */
   readyWithoutAccept(): Ready {
     const { raft } = this;
-    const hardState = this.changedHardState();
-    const entries = raft.log.unstable.nextEntries();
+    const { unstable } = raft.log;
+    const entries = unstable.nextEntries();
     const parts = {
       softState: this.changedSoftState(),
-      hardState,
+      hardState: this.changedHardState(),
       readStates: raft.readStates.length === 0 ? noReadStates : raft.readStates,
       entries,
-      snapshot: raft.log.unstable.nextSnapshot(),
+      snapshot: unstable.nextSnapshot(),
       committedEntries: raft.log.nextCommitted(!this.asyncStorageWrites),
       messages: raft.messages as readonly Message[],
       mustSync:
         entries.length > 0 || raft.term !== this.previousHardState.term || raft.vote !== this.previousHardState.vote,
     };
-    parts.messages = this.asyncStorageWrites ? this.withStorageWork(parts) : this.withDependentMessages();
+    parts.messages = this.asyncStorageWrites ? this.withStorageWork(parts) : this.messagesForOthers();
     return parts;
   }
 
@@ -259,11 +267,13 @@ export class RawNode {
     return messages;
   }
 
-  /** All messages for others: those that depend on storage too, as it comes before sending. */
-  private withDependentMessages(): readonly Message[] {
+  /** Those that depend on storage too, as it comes before sending. */
+  private messagesForOthers(): readonly Message[] {
     const { messages, messagesAfterAppend, id } = this.raft;
-    if (messagesAfterAppend.every((message) => message.to === id)) return messages;
-    return [...messages, ...messagesAfterAppend.filter((message) => message.to !== id)];
+    const own = countTo(id, messagesAfterAppend);
+    if (own === messagesAfterAppend.length) return messages;
+    const dependent = own === 0 ? messagesAfterAppend : without(id, messagesAfterAppend);
+    return messages.length === 0 ? dependent : messages.concat(dependent);
   }
 
   /**
@@ -291,13 +301,14 @@ export class RawNode {
   }
 
   private planAdvance(ready: Ready): void {
-    const { raft, stepsOnAdvance } = this;
-    if (stepsOnAdvance.length > 0) fatal(raft.logger, 'two accepted Ready structs without call to Advance');
-    for (const message of raft.messagesAfterAppend) if (message.to === raft.id) stepsOnAdvance.push(message);
+    const { raft } = this;
+    if (this.plan !== undefined) fatal(raft.logger, 'two accepted Ready structs without call to Advance');
+    const { messagesAfterAppend: acknowledgements, id } = raft;
     const appended = storageAppendResponse(raft, ready);
-    if (appended !== undefined) stepsOnAdvance.push(appended);
     const applied = storageApplyResponse(raft, ready);
-    if (applied !== undefined) stepsOnAdvance.push(applied);
+    if (appended !== undefined || applied !== undefined || countTo(id, acknowledgements) > 0) {
+      this.plan = { acknowledgements, appended, applied };
+    }
   }
 
   /**
@@ -306,9 +317,12 @@ export class RawNode {
    */
   advance(_ready?: Ready): void {
     if (this.asyncStorageWrites) fatal(this.raft.logger, 'Advance must not be called when using AsyncStorageWrites');
-    const { stepsOnAdvance, raft } = this;
-    for (let i = 0; i < stepsOnAdvance.length; i++) raft.step(stepsOnAdvance[i] as Message);
-    stepsOnAdvance.length = 0;
+    const { raft, plan } = this;
+    if (plan === undefined) return;
+    this.plan = undefined;
+    for (const message of plan.acknowledgements) if (message.to === raft.id) raft.step(message);
+    if (plan.appended !== undefined) raft.step(plan.appended);
+    if (plan.applied !== undefined) raft.step(plan.applied);
   }
 
   private changedSoftState(): SoftState | undefined {
@@ -322,7 +336,7 @@ export class RawNode {
       return undefined;
     }
     const now = raft.hardState();
-    return equalHardState(now, previous) || isEmptyHardState(now) ? undefined : now;
+    return isEmptyHardState(now) ? undefined : now;
   }
 
   // What is known.
@@ -351,4 +365,14 @@ export class RawNode {
   setRandomizedElectionTimeout(ticks: number): void {
     this.raft.randomizedElectionTimeout = ticks;
   }
+}
+
+function countTo(id: bigint, messages: readonly Message[]): number {
+  let count = 0;
+  for (const message of messages) if (message.to === id) count++;
+  return count;
+}
+
+function without(id: bigint, messages: readonly Message[]): Message[] {
+  return messages.filter((message) => message.to !== id);
 }

@@ -41,7 +41,9 @@ export function statusOf(raft: Raft): Status {
   if (raft.role.state === StateType.Leader) {
     for (const one of raft.tracker.ordered) progress.set(one.id, one.clone());
   }
-  return { ...basicStatusOf(raft), config: raft.tracker.config, progress };
+  // Field by field: spreading an object into a new one takes longer than all the rest.
+  const { id, hardState, softState, applied, leadTransferee } = basicStatusOf(raft);
+  return { id, hardState, softState, applied, leadTransferee, config: raft.tracker.config, progress };
 }
 
 /** The status as JSON, in the form that etcd's debug endpoint has: ids in hexadecimal. */

@@ -186,7 +186,25 @@ function symmetricDifference(a: ReadonlySet<bigint>, b: ReadonlySet<bigint>): nu
   return count;
 }
 
-function finish(draft: Draft): Membership {
-  verifyConfiguration(draft);
-  return draft;
+function finish({ config, progress }: Draft): Membership {
+  const { incoming, outgoing, learners, learnersNext, autoLeave } = config;
+  const finished = {
+    config: {
+      incoming,
+      outgoing: nobodyIfEmpty(outgoing),
+      learners: nobodyIfEmpty(learners),
+      learnersNext: nobodyIfEmpty(learnersNext),
+      autoLeave,
+    },
+    progress,
+  };
+  verifyConfiguration(finished);
+  return finished;
+}
+
+/** All empty sets of all configurations are this one: most are empty most of the time, and there may be many groups. */
+const nobody: ReadonlySet<bigint> = new Set();
+
+function nobodyIfEmpty(ids: ReadonlySet<bigint>): ReadonlySet<bigint> {
+  return ids.size === 0 ? nobody : ids;
 }

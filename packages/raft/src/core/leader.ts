@@ -33,7 +33,7 @@ export function stepLeader(raft: Raft, leader: LeaderRole, message: Message): Ra
     case MessageType.MsgForgetLeader:
       return undefined;
     default: {
-      const from = raft.tracker.progress.get(message.from);
+      const from = raft.tracker.find(message.from);
       if (from === undefined) {
         raft.logger.debug?.(`${hex(raft.id)} no progress available for ${hex(message.from)}`);
       } else {

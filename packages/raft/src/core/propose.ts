@@ -65,7 +65,7 @@ function proposeAsLeader(raft: Raft, leader: LeaderRole, entries: readonly Entry
 
 function refuseProposals(raft: Raft, leader: LeaderRole): RaftError | undefined {
   // Removed from the configuration while leader: what it would append might never be committed.
-  if (!raft.tracker.progress.has(raft.id)) return proposalDropped;
+  if (raft.tracker.find(raft.id) === undefined) return proposalDropped;
   if (leader.transferee === NONE) return undefined;
   raft.logger.debug?.(
     `${hex(raft.id)} [term ${raft.term}] transfer leadership to ${hex(leader.transferee)} is in progress; dropping proposal`,
@@ -89,13 +89,12 @@ export function proposePayloads(raft: Raft, payloads: readonly Uint8Array[]): Ra
   for (let i = 0; i < payloads.length; i++) size += (payloads[i] as Uint8Array).length;
   const dropped = countUncommitted(raft, role, size);
   if (dropped !== undefined) return dropped;
-  let index = raft.log.lastIndex();
   const { term } = raft;
-  const entries: Entry[] = [];
-  for (let i = 0; i < payloads.length; i++) {
-    entries.push(createEntry(term, ++index, EntryType.Normal, payloads[i] as Uint8Array));
-  }
-  appendAndAcknowledge(raft, entries, index);
+  const first = raft.log.lastIndex() + 1;
+  appendAndAcknowledge(
+    raft,
+    payloads.map((data, i) => createEntry(term, first + i, EntryType.Normal, data)),
+  );
   broadcastAppend(raft);
   return undefined;
 }
@@ -161,14 +160,12 @@ export function appendOwnEntries(
   for (let i = 0; i < proposed.length; i++) size += (proposed[i] as EntryInit).data?.length ?? 0;
   const dropped = countUncommitted(raft, leader, size);
   if (dropped !== undefined) return dropped;
-  let index = raft.log.lastIndex();
   const { term } = raft;
-  const entries: Entry[] = [];
-  for (let i = 0; i < proposed.length; i++) {
-    const { type, data } = proposed[i] as EntryInit;
-    entries.push(createEntry(term, ++index, type ?? EntryType.Normal, data ?? emptyBytes));
-  }
-  appendAndAcknowledge(raft, entries, index);
+  const first = raft.log.lastIndex() + 1;
+  appendAndAcknowledge(
+    raft,
+    proposed.map(({ type = EntryType.Normal, data = emptyBytes }, i) => createEntry(term, first + i, type, data)),
+  );
   return undefined;
 }
 
@@ -189,11 +186,11 @@ function countUncommitted(raft: Raft, leader: LeaderRole, size: number): RaftErr
 }
 
 /** The leader acknowledges its own entries like any other node, once they are durable. */
-function appendAndAcknowledge(raft: Raft, entries: readonly Entry[], lastIndex: number): void {
+function appendAndAcknowledge(raft: Raft, entries: readonly Entry[]): void {
+  const lastIndex = raft.log.append(entries);
   if (raft.settings.tracer !== undefined) {
     for (const { type } of entries) if (type === EntryType.Normal) raft.trace('Replicate');
   }
-  raft.log.append(entries);
   const own = draftMessage(MessageType.MsgAppResp, raft.id);
   own.index = lastIndex;
   raft.send(own);

@@ -131,7 +131,7 @@ export class Raft {
 
   /** Whether it may become leader: a voter of its own configuration that is not in the middle of a snapshot. */
   isPromotable(): boolean {
-    const own = this.tracker.progress.get(this.id);
+    const own = this.tracker.find(this.id);
     return own !== undefined && !own.isLearner && !this.log.hasPendingSnapshot();
   }
 
@@ -266,7 +266,7 @@ export class Raft {
     };
     this.role = leader;
     this.lead = this.id;
-    const own = this.tracker.progress.get(this.id);
+    const own = this.tracker.find(this.id);
     assert(own !== undefined, 'a leader is in its configuration');
     own.becomeReplicate();
     own.recentActive = true;

@@ -1,4 +1,4 @@
-import { assert } from '../assert.ts';
+import { assert, InvariantError } from '../assert.ts';
 import { countWithinSize, type Entry } from '../entry.ts';
 import { entryUnavailable, logCompacted, snapshotOutOfDate } from '../errors.ts';
 import {
@@ -44,7 +44,9 @@ export class MemoryStorage implements Storage {
    */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
     if (lo <= this.offset) throw logCompacted();
-    assert(hi <= this.lastIndex() + 1, `entries' hi(${hi}) is out of bound lastindex(${this.lastIndex()})`);
+    if (hi > this.lastIndex() + 1) {
+      throw new InvariantError(`entries' hi(${hi}) is out of bound lastindex(${this.lastIndex()})`);
+    }
     if (this.log.length === this.head) throw entryUnavailable();
     const shift = this.head - this.offset - 1;
     const stored = this.log as readonly Entry[];
@@ -136,12 +138,14 @@ export class MemoryStorage implements Storage {
    * skipped.
    */
   append(entries: readonly Entry[]): void {
-    const first = entries[0];
-    if (first === undefined) return;
-    const skipped = Math.max(0, this.offset + 1 - first.index);
+    if (entries.length === 0) return;
+    const first = (entries[0] as Entry).index;
+    const skipped = Math.max(0, this.offset + 1 - first);
     if (skipped >= entries.length) return;
-    const at = first.index + skipped;
-    assert(at <= this.lastIndex() + 1, `missing log entry [last: ${this.lastIndex()}, append at: ${first.index}]`);
+    const at = first + skipped;
+    if (at > this.lastIndex() + 1) {
+      throw new InvariantError(`missing log entry [last: ${this.lastIndex()}, append at: ${first}]`);
+    }
     const keep = this.head + at - this.offset - 1;
     if (keep < this.log.length) this.log.length = keep;
     for (let i = skipped; i < entries.length; i++) this.log.push(entries[i]);

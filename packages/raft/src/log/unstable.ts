@@ -2,6 +2,7 @@ import { assert } from '../assert.ts';
 import { countWithinSize, type Entry } from '../entry.ts';
 import { fatal } from '../fatal.ts';
 import type { RaftLogger } from '../logger.ts';
+import { noEntries } from '../message.ts';
 import type { Snapshot } from '../state.ts';
 
 /** Stable entries are let go of in bulk, when they are this many and more than those that remain. */
@@ -60,8 +61,8 @@ export class Unstable {
   }
 
   /** Entries not yet handed out. */
-  nextEntries(): Entry[] {
-    return this.slice(this.offsetInProgress, this.end);
+  nextEntries(): readonly Entry[] {
+    return this.hasNextEntries() ? this.slice(this.offsetInProgress, this.end) : noEntries;
   }
 
   hasNextEntries(): boolean {
@@ -143,7 +144,9 @@ export class Unstable {
       assert(from === this.end, 'entries are appended without a gap');
     }
     const { log } = this;
-    for (let i = start; i < entries.length; i++) log.push(entries[i] as Entry);
+    // A copy has the size it needs, an array that grows takes more.
+    if (log.length === 0) this.log = entries.slice(start);
+    else for (let i = start; i < entries.length; i++) log.push(entries[i] as Entry);
   }
 
   /** A copy of the entries in [lo, hi). */

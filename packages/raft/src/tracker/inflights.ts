@@ -1,5 +1,8 @@
 import { assert } from '../assert.ts';
 
+/** Of all windows that were never used, as those of followers: a first message replaces it, and nothing writes into it. */
+const noNumbers: number[] = [];
+
 /**
  * Window of append messages that were sent to a follower and not yet acknowledged: the last index and the payload bytes of
  * each, in a ring that grows up to the limit as it is needed (pipelining, section 10.2.2 of the thesis).
@@ -8,8 +11,8 @@ export class Inflights {
   private head = 0;
   private used = 0;
   private bytesInFlight = 0;
-  private indexes: number[] = [];
-  private sizes: number[] = [];
+  private indexes = noNumbers;
+  private sizes = noNumbers;
   /** Limit on messages. */
   readonly messagesMax: number;
   /** Limit on bytes, Infinity for none. A message that crosses it still goes out. */
@@ -71,8 +74,8 @@ export class Inflights {
     copy.head = this.head;
     copy.used = this.used;
     copy.bytesInFlight = this.bytesInFlight;
-    copy.indexes = [...this.indexes];
-    copy.sizes = [...this.sizes];
+    copy.indexes = this.indexes.slice();
+    copy.sizes = this.sizes.slice();
     return copy;
   }
 

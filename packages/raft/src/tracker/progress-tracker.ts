@@ -1,4 +1,5 @@
-import { jointCommittedIndex, jointVoteResult, sortedIds } from '../quorum/joint.ts';
+import { jointVoteResult, sortedIds } from '../quorum/joint.ts';
+import { majorityCommittedIndex } from '../quorum/majority.ts';
 import type { VoteResult } from '../quorum/vote-result.ts';
 import { type Configuration, emptyConfiguration, isVoter } from './configuration.ts';
 import { Inflights } from './inflights.ts';
@@ -17,6 +18,11 @@ export interface VoteTally {
   readonly result: VoteResult;
 }
 
+/** Up to so many nodes one is found sooner by looking at all of them than by hashing its id. */
+const SCAN_MAX = 9;
+
+const matchOf = (progress: Progress): number => progress.match;
+
 /** The configuration, what is known of each of its nodes, and the votes of a running election. */
 export class ProgressTracker {
   /** The configuration in force. */
@@ -25,10 +31,13 @@ export class ProgressTracker {
   progress: ProgressMap = new Map();
   /** All of {@link progress}, ascending by id: the order of everything that is sent to all. */
   ordered: readonly Progress[] = [];
-  private readonly votes = new Map<bigint, boolean>();
+  /** The voters among them, of both halves of the configuration. */
+  private incoming: readonly Progress[] = [];
+  private outgoing: readonly Progress[] = [];
+  /** Only while there is an election: of many groups few have one. */
+  private votes: Map<bigint, boolean> | undefined = undefined;
   private readonly inflightMessagesMax: number;
   private readonly inflightBytesMax: number;
-  private readonly matchOf = (id: bigint): number | undefined => this.progress.get(id)?.match;
 
   /** A tracker that knows nobody; its windows will have these limits, in messages and payload bytes. */
   constructor(inflightMessagesMax: number, inflightBytesMax: number) {
@@ -50,7 +59,18 @@ export class ProgressTracker {
   switchTo(config: Configuration, progress: ProgressMap): void {
     this.config = config;
     this.progress = progress;
-    this.ordered = sortedIds(progress.keys()).map((id) => progress.get(id) as Progress);
+    const progressOf = (id: bigint) => progress.get(id) as Progress;
+    this.ordered = sortedIds(progress.keys()).map(progressOf);
+    this.incoming = [...config.incoming].map(progressOf);
+    this.outgoing = [...config.outgoing].map(progressOf);
+  }
+
+  /** The progress of a node, undefined when it is not in the configuration. */
+  find(id: bigint): Progress | undefined {
+    const { ordered } = this;
+    if (ordered.length > SCAN_MAX) return this.progress.get(id);
+    for (const progress of ordered) if (progress.id === id) return progress;
+    return undefined;
   }
 
   /** One voter and no other half: whatever it holds is committed. */
@@ -60,7 +80,8 @@ export class ProgressTracker {
 
   /** The highest index that the voters' acknowledgements commit. */
   committed(): number {
-    return jointCommittedIndex(this.config, this.matchOf);
+    const incoming = majorityCommittedIndex(this.incoming, matchOf);
+    return Math.min(incoming, majorityCommittedIndex(this.outgoing, matchOf));
   }
 
   /** Whether the voters with `recentActive` are a quorum. */
@@ -70,11 +91,12 @@ export class ProgressTracker {
 
   /** Begins a new election. */
   resetVotes(): void {
-    this.votes.clear();
+    this.votes = undefined;
   }
 
   /** The first vote of a node counts. */
   recordVote(id: bigint, granted: boolean): void {
+    this.votes ??= new Map();
     if (!this.votes.has(id)) this.votes.set(id, granted);
   }
 
@@ -82,11 +104,11 @@ export class ProgressTracker {
   tallyVotes(): VoteTally {
     let granted = 0;
     let rejected = 0;
-    for (const [id, vote] of this.votes) {
+    for (const [id, vote] of this.votes ?? []) {
       if (!isVoter(this.config, id)) continue;
       if (vote) granted++;
       else rejected++;
     }
-    return { granted, rejected, result: jointVoteResult(this.config, (id) => this.votes.get(id)) };
+    return { granted, rejected, result: jointVoteResult(this.config, (id) => this.votes?.get(id)) };
   }
 }
