@@ -24,8 +24,8 @@ import type { PeerTls } from './peer-tls.ts';
 const clock = new NodeClock();
 const built = fileURLToPath(new URL('../../../../../conformance/.bin/etcd37', import.meta.url));
 const programs = {
-  '3.4': process.env.ETCD34 ?? '/usr/bin/etcd',
-  '3.7': process.env.ETCD37 ?? built,
+  '3.4': process.env.QUORATE_ETCD ?? '/usr/bin/etcd',
+  '3.7': process.env.QUORATE_ETCD37 ?? built,
 } as const;
 type Version = keyof typeof programs;
 const noOpenssl = spawnSync('openssl', ['version']).error === undefined ? false : 'openssl is not installed';
