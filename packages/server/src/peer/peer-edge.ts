@@ -32,7 +32,7 @@ export interface PeerExchange {
 export interface PeerStreamEvents {
   /** First; what follows is its body. */
   answered(status: number, header: (name: string) => string | undefined): void;
-  /** Good for the time of the call. */
+  /** The bytes are the receiver's own from now on. */
   data(chunk: Uint8Array): void;
   /** Last, once; with an error unless the body came to its proper end. Not after a cancel. */
   ended(error: Error | undefined): void;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,14 +19,16 @@ import { RaftMember } from '../testing/raft-member.ts';
 import { type ListeningPeerTransport, makePeerTransport } from '../transport/peer-transport.ts';
 import { NodePeerDialer } from './node-peer-dialer.ts';
 import { listenPeers, type PeerListener } from './peer-listener.ts';
+import type { PeerTls } from './peer-tls.ts';
 
 const clock = new NodeClock();
 const built = fileURLToPath(new URL('../../../../../conformance/.bin/etcd37', import.meta.url));
 const programs = {
-  '3.4': process.env.ETCD34 ?? '/usr/bin/etcd',
-  '3.7': process.env.ETCD37 ?? built,
+  '3.4': process.env.QUORATE_ETCD ?? '/usr/bin/etcd',
+  '3.7': process.env.QUORATE_ETCD37 ?? built,
 } as const;
 type Version = keyof typeof programs;
+const noOpenssl = spawnSync('openssl', ['version']).error === undefined ? false : 'openssl is not installed';
 
 const root = mkdtempSync(join(tmpdir(), 'quorate-peers-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -47,6 +49,51 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
   }
 }
 
+interface Certificates {
+  readonly tls: PeerTls;
+  readonly flags: readonly string[];
+}
+
+interface PairOptions {
+  readonly dialerOf?: (dialer: PeerDialer) => PeerDialer;
+  readonly certificates?: Certificates;
+}
+
+function peerUrls([, etcdPort, ourPort]: readonly [number, number, number], certificates: Certificates | undefined) {
+  const scheme = certificates === undefined ? 'http' : 'https';
+  return { a: `${scheme}://127.0.0.1:${etcdPort}`, b: `${scheme}://127.0.0.1:${ourPort}` };
+}
+
+function secured(certificates: Certificates | undefined): { readonly tls?: PeerTls } {
+  return certificates === undefined ? {} : { tls: certificates.tls };
+}
+
+/** One certificate, signed by itself and trusted by both, for both ways. */
+function makeCertificates(): Certificates {
+  const [cert, key] = [join(root, 'peer.crt'), join(root, 'peer.key')];
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+      ...['-keyout', key, '-out', cert, '-subj', '/CN=peer', '-addext', 'subjectAltName=IP:127.0.0.1'],
+    ],
+    { stdio: 'ignore' },
+  );
+  const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+  return {
+    tls: { keyPair: () => pair, ca: pair.cert, clientCertAuth: true },
+    flags: [
+      '--peer-cert-file',
+      cert,
+      '--peer-key-file',
+      key,
+      '--peer-trusted-ca-file',
+      cert,
+      '--peer-client-cert-auth',
+    ],
+  };
+}
+
 /** Member "a" is a real etcd, member "b" our transport with a raft node behind it. */
 class MixedPair {
   readonly member: RaftMember;
@@ -64,16 +111,17 @@ class MixedPair {
     listener: PeerListener;
     ports: readonly [number, number, number];
     dialerOf: (dialer: PeerDialer) => PeerDialer;
+    certificates: Certificates | undefined;
   }) {
-    const { bootstrap, listener, ports } = parts;
-    const [clientPort, etcdPort, ourPort] = ports;
-    const urls = { a: `http://127.0.0.1:${etcdPort}`, b: `http://127.0.0.1:${ourPort}` };
+    const { bootstrap, certificates, listener, ports } = parts;
+    const [clientPort] = ports;
+    const urls = peerUrls(ports, certificates);
     const idOf = (name: string) => bootstrap.members.find((member) => member.name === name)?.id as bigint;
     this.etcdId = idOf('a');
     this.clientUrl = `http://127.0.0.1:${clientPort}`;
     this.listener = listener;
     this.member = new RaftMember({ memberId: idOf('b'), bootstrap, clock, random: new NodeRandom() });
-    this.dialer = new NodePeerDialer({ dialTimeoutMs: 2000 });
+    this.dialer = new NodePeerDialer({ dialTimeoutMs: 2000, ...secured(certificates) });
     this.transport = makePeerTransport(
       { clock, logger: silentLogger, metrics: noMetrics, dialer: parts.dialerOf(this.dialer) },
       { serverVersion: parts.version === '3.4' ? '3.4.23' : '3.7.1', peerUrls: [urls.b] },
@@ -87,21 +135,24 @@ class MixedPair {
       ...['--listen-client-urls', this.clientUrl, '--advertise-client-urls', this.clientUrl],
       ...['--listen-peer-urls', urls.a, '--initial-advertise-peer-urls', urls.a],
       ...['--initial-cluster', `a=${urls.a},b=${urls.b}`, '--initial-cluster-token', 'tok'],
+      ...(certificates === undefined ? [] : certificates.flags),
     ]);
     this.child.stderr?.on('data', (chunk) => {
       this.log += chunk;
     });
   }
 
-  static async start(version: Version, dialerOf = (dialer: PeerDialer): PeerDialer => dialer): Promise<MixedPair> {
+  static async start(version: Version, options: PairOptions = {}): Promise<MixedPair> {
+    const { certificates, dialerOf = (dialer: PeerDialer) => dialer } = options;
     const ports = (await freePorts(3)) as [number, number, number];
-    const listener = await listenPeers([`http://127.0.0.1:${ports[2]}`], { logger: silentLogger });
+    const urls = peerUrls(ports, certificates);
+    const listener = await listenPeers([urls.b], { logger: silentLogger, ...secured(certificates) });
     const initial = [
-      { name: 'a', peerUrls: [`http://127.0.0.1:${ports[1]}`] },
-      { name: 'b', peerUrls: [`http://127.0.0.1:${ports[2]}`] },
+      { name: 'a', peerUrls: [urls.a] },
+      { name: 'b', peerUrls: [urls.b] },
     ];
     const bootstrap = makeBootstrap((bytes) => createHash('sha1').update(bytes).digest(), initial, 'tok');
-    return new MixedPair({ version, bootstrap, listener, ports, dialerOf });
+    return new MixedPair({ version, bootstrap, listener, ports, dialerOf, certificates });
   }
 
   async stop(): Promise<void> {
@@ -186,9 +237,9 @@ function putKey(entry: Entry): string {
 async function withPair(
   version: Version,
   run: (pair: MixedPair) => Promise<void>,
-  dialerOf?: (dialer: PeerDialer) => PeerDialer,
+  options: PairOptions = {},
 ): Promise<void> {
-  const pair = await MixedPair.start(version, dialerOf);
+  const pair = await MixedPair.start(version, options);
   try {
     await run(pair);
   } catch (error) {
@@ -251,7 +302,25 @@ for (const version of Object.keys(programs) as Version[]) {
           await pair.put('k', 'v');
           await until('the put is applied here', () => pair.appliedKeys().includes('k'));
         },
-        withoutStreams,
+        { dialerOf: withoutStreams },
+      );
+    });
+
+    test(`over TLS, each with the other's certificate${noOpenssl === false ? '' : ` (${noOpenssl})`}`, {
+      skip: noOpenssl,
+    }, async () => {
+      await withPair(
+        version,
+        async (pair) => {
+          await pair.electsEtcd();
+          await pair.put('etcd-leads', 'x');
+          await until('the put is applied here', () => pair.appliedKeys().includes('etcd-leads'));
+          await pair.takesLeadership();
+          await pair.put('we-lead', 'y');
+          assert.equal(await pair.get('we-lead'), 'y');
+          assert.ok(!pair.logged('rejected connection'));
+        },
+        { certificates: makeCertificates() },
       );
     });
 

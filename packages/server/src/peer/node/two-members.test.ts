@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, test } from 'node:test';
@@ -207,6 +207,30 @@ describe('over loopback', { timeout: 60_000 }, () => {
     await until('both notice', () => forth.sockets.size >= 4 && back.sockets.size >= 4);
     await arrives(ends, append(4));
     await until('b is active', () => one.transport.activeSince(b) !== undefined);
+  });
+
+  test('a pooled connection that is closed just when it is used again is no failure', async () => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections++;
+      let requests = 0;
+      socket.on('error', () => {});
+      socket.on('data', () => {
+        if (++requests === 1) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+        else socket.resetAndDestroy();
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const dialer = new NodePeerDialer({ dialTimeoutMs: 1000 });
+    closers.push(
+      () => dialer.close(),
+      () => void server.close(),
+    );
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (let i = 1; i <= 3; i++) {
+      const reply = await dialer.request({ method: 'GET', url, path: '/', headers: {} }).reply;
+      assert.deepEqual([reply.status, Buffer.from(reply.body).toString(), connections], [200, 'ok', i]);
+    }
   });
 
   test('over unix sockets', async () => {

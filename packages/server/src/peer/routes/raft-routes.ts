@@ -26,7 +26,7 @@ export class RaftRoutes {
   /** GET /raft/stream/KIND/FROM */
   stream(request: IncomingPeerRequest): PeerAnswer {
     if (request.method !== 'GET') return methodNotAllowed('GET');
-    const { local, logger, source } = this.context;
+    const { local, source, warnings } = this.context;
     const headers = { ...this.clusterHeader(), [PeerHeader.serverVersion]: local.serverVersion };
     const refused = this.refuseSender(request, headers);
     if (refused !== undefined) return refused;
@@ -36,13 +36,15 @@ export class RaftRoutes {
     const from = idFromText(fromText);
     if (from === undefined) return plainError(404, 'invalid from', headers);
     if (source.isRemoved(from)) {
-      logger.warn('rejected stream from remote peer because it was removed', { 'remote-peer-id-from': from });
+      warnings.warn(fromText, 'rejected stream from remote peer because it was removed', {
+        'remote-peer-id-from': from,
+      });
       return plainError(410, 'removed member', headers);
     }
     if (!this.host.isPeer(from)) {
       const urls = request.header('x-peerurls') ?? '';
       if (urls !== '') this.host.addRemote(from, urls.split(','));
-      logger.warn('failed to find remote peer in cluster', { 'remote-peer-id-from': from });
+      warnings.warn(fromText, 'failed to find remote peer in cluster', { 'remote-peer-id-from': from });
       return plainError(404, 'error sender not found', headers);
     }
     if (request.header('x-raft-to') !== idText(local.memberId)) return plainError(412, 'to field mismatch', headers);
@@ -56,12 +58,12 @@ export class RaftRoutes {
     const refused = this.refuseSender(request, headers);
     if (refused !== undefined) return refused;
     this.noteSender(request);
-    const { clock, limits, logger, metrics, source } = this.context;
+    const { clock, limits, metrics, source, warnings } = this.context;
     let body: Uint8Array;
     try {
       body = await readWhole(withStallLimit(clock, request.body, limits.stallMs), messageBytesMax);
     } catch (error) {
-      logger.warn('failed to read Raft message', { remote: request.remote, error: reasonOf(error) });
+      warnings.warn('', 'failed to read Raft message', { remote: request.remote, error: reasonOf(error) });
       metrics.receivedFailures(request.remote).add(1);
       return { ...plainError(400, 'error reading raft message', headers), isLast: true };
     }
@@ -69,14 +71,15 @@ export class RaftRoutes {
     try {
       message = decodeMessage(body);
     } catch (error) {
-      logger.warn('failed to unmarshal Raft message', { remote: request.remote, error: reasonOf(error) });
+      warnings.warn('', 'failed to unmarshal Raft message', { remote: request.remote, error: reasonOf(error) });
       metrics.receivedFailures(request.remote).add(1);
       return plainError(400, 'error unmarshalling raft message', headers);
     }
     metrics.receivedBytes(message.from).add(body.length);
     const refusal = this.host.refusal(message);
     if (refusal !== undefined) {
-      logger.warn('failed to process Raft message', { 'remote-peer-id': message.from, error: refusal });
+      const fields = { 'remote-peer-id': message.from, error: refusal };
+      warnings.warn(idText(message.from), 'failed to process Raft message', fields);
       // Never 403, as etcd means to: a sender that is told so by mistake would stop for good.
       return { ...plainError(500, 'error processing raft message', headers), isLast: true };
     }
@@ -172,7 +175,9 @@ export class RaftRoutes {
     const check = checkSender((name) => request.header(name), this.context.local);
     if (check === 'ok') return undefined;
     if (check === 'malformed') return { kind: 'abort' };
-    this.context.logger.warn('request was refused', { remote: request.remote, path: request.path, error: check });
+    const host = request.remote.replace(/:\d*$/, '');
+    const fields = { remote: request.remote, path: request.path, error: check };
+    this.context.warnings.warn(`${host} ${check}`, 'request was refused', fields);
     return plainError(412, check, headers);
   }
 

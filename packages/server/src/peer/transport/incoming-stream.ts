@@ -1,4 +1,4 @@
-import type { Timer } from '@quorate/base';
+import { type Counter, concatBytes, hasCode, type Timer } from '@quorate/base';
 import type { Message } from '@quorate/raft';
 import type { StreamDecoder } from '../codec/stream-codec.ts';
 import { errorText, reasonOf } from '../protocol/answers.ts';
@@ -31,11 +31,10 @@ export class IncomingStream {
   private readonly onMessage: (message: Message) => void;
   private state: State = { name: 'idle' };
   private call: { cancel(): void } | undefined;
+  private receivedBytes: Counter | undefined;
   private stallTimer: Timer | undefined;
   private dialedAtMs = Number.NEGATIVE_INFINITY;
   private heardAtMs = 0;
-  /** The last refusal that was logged: it comes ten times a second. */
-  private loggedRefusal = '';
 
   constructor(
     context: PeerContext,
@@ -97,7 +96,6 @@ export class IncomingStream {
       return;
     }
     this.state = { name: 'reading', decoder: newDecoder(this.kind, this.id, local.memberId) };
-    this.loggedRefusal = '';
     this.activity.activate();
     logger.info('established TCP streaming connection with remote peer', this.fields());
   }
@@ -108,13 +106,15 @@ export class IncomingStream {
     this.heardAtMs = clock.nowMs();
     if (state.name === 'refused') {
       const room = refusalBytesMax - state.text.length;
-      state.text = Uint8Array.of(...state.text, ...chunk.subarray(0, room));
+      state.text = concatBytes([state.text, chunk.subarray(0, room)]);
     }
     if (state.name !== 'reading') return;
-    metrics.receivedBytes(this.id).add(chunk.length);
+    this.receivedBytes ??= metrics.receivedBytes(this.id);
+    this.receivedBytes.add(chunk.length);
     try {
       state.decoder.decode(chunk, this.onMessage);
     } catch (error) {
+      if (!hasCode(error, 'peer/bad-message')) throw error;
       metrics.receivedFailures(this.id).add(1);
       this.fail(reasonOf(error));
     }
@@ -150,7 +150,12 @@ export class IncomingStream {
     } else if (status === 412 && text === 'cluster ID mismatch') {
       this.logRefusal('request sent was ignored by remote peer due to cluster ID mismatch', { error: text });
     }
-    this.activity.deactivate('dial', streamName(this.kind), `status ${status}: ${text}`);
+    const { local } = this.context;
+    const reason =
+      status === 404
+        ? `peer ${idText(this.id)} failed to find local node ${idText(local.memberId)}`
+        : `status ${status}: ${text}`;
+    this.activity.deactivate('dial', streamName(this.kind), reason);
     this.pause();
   }
 
@@ -197,10 +202,7 @@ export class IncomingStream {
   }
 
   private logRefusal(message: string, facts: Readonly<Record<string, unknown>>): void {
-    const key = `${message} ${Object.values(facts).join(' ')}`;
-    if (key === this.loggedRefusal) return;
-    this.loggedRefusal = key;
-    this.context.logger.warn(message, { ...this.fields(), ...facts });
+    this.context.warnings.warn(`${this.id} ${this.kind}`, message, { ...this.fields(), ...facts });
   }
 
   private fields(error?: string): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import type { Timer } from '@quorate/base';
+import type { Counter, Timer } from '@quorate/base';
 import type { Message } from '@quorate/raft';
 import type { StreamEncoder } from '../codec/stream-codec.ts';
 import type { PeerSink, PeerSinkEvents } from '../peer-edge.ts';
@@ -30,6 +30,7 @@ export class OutgoingStream {
   private waiting: Message[] = [];
   /** Of `waiting`, those that are written. */
   private head = 0;
+  private sentBytes: Counter | undefined;
   private heartbeat: Timer | undefined;
 
   constructor(context: PeerContext, id: bigint, kind: StreamKind, activity: Activity) {
@@ -92,7 +93,7 @@ export class OutgoingStream {
   }
 
   private pump({ sink, encoder }: Connection): void {
-    const { limits, metrics } = this.context;
+    const { limits } = this.context;
     let bytes = 0;
     while (this.head < this.waiting.length && sink.queuedBytes < limits.streamBufferBytes) {
       const encoded = encoder.encode(this.waiting[this.head++] as Message);
@@ -106,7 +107,12 @@ export class OutgoingStream {
       this.waiting = this.waiting.slice(this.head);
       this.head = 0;
     }
-    if (bytes > 0) metrics.sentBytes(this.id).add(bytes);
+    if (bytes > 0) this.countSent(bytes);
+  }
+
+  private countSent(bytes: number): void {
+    this.sentBytes ??= this.context.metrics.sentBytes(this.id);
+    this.sentBytes.add(bytes);
   }
 
   private scheduleHeartbeat(): void {
@@ -118,13 +124,13 @@ export class OutgoingStream {
   private beat(): void {
     const { connection } = this;
     if (connection === undefined) return;
-    const { limits, metrics } = this.context;
+    const { limits } = this.context;
     const { sink, encoder } = connection;
     if (sink.queuedBytes === 0) {
       connection.stalls = 0;
       const bytes = encoder.encodeHeartbeat();
       sink.write(bytes);
-      metrics.sentBytes(this.id).add(bytes.length);
+      this.countSent(bytes.length);
     } else if (connection.hasFlushed) connection.stalls = 0;
     else if (++connection.stalls * limits.heartbeatMs >= limits.stallMs) {
       this.lose('write timeout');

@@ -81,7 +81,7 @@ export class PeerMetrics {
   }
 
   roundTripSeconds(id: bigint): Histogram {
-    const help = 'Round-Trip-Time histogram between peers.';
+    const help = 'Round-Trip-Time histogram between peers';
     return this.histogram('etcd_network_peer_round_trip_time_seconds', help, roundTripBounds, to(id));
   }
 

@@ -160,7 +160,7 @@ describe('which way a message goes', () => {
     const future = message(40 as MessageType);
     two.source.removed.add(0xdn);
     const removed = message(MessageType.MsgHeartbeat, { from: 0xdn });
-    for (const each of [forged, misled, local, future, removed]) stream.write(encodeSizedMessage(each));
+    for (const each of [forged, misled, local, future, removed, snapshot()]) stream.write(encodeSizedMessage(each));
     await clock.settle();
     assert.deepEqual(two.source.messages, []);
     stream.write(encodeSizedMessage(message(MessageType.MsgTimeoutNow)));
@@ -409,6 +409,15 @@ describe('snapshots', () => {
     assert.deepEqual(one.source.snapshotReports, ['11 failed', '11 failed']);
     assert.equal(value(one, 'etcd_network_snapshot_send_failures{To="b"}'), '2');
     assert.equal(value(two, 'etcd_network_snapshot_receive_failures{From="a"}'), '1');
+  });
+
+  test('one to a member that is not known as a peer has failed', async () => {
+    const one = node(a, urlA);
+    one.transport.addRemote(b, [urlB]);
+    one.transport.send([snapshot()]);
+    await clock.settle();
+    assert.deepEqual(one.source.snapshotReports, ['11 failed']);
+    assert.equal(network.requests.length, 0);
   });
 
   test('a second one has failed while the first is under way; a removed peer is told nothing', async () => {

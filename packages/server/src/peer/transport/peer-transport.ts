@@ -8,6 +8,7 @@ import { makePeerRoutes } from '../routes/peer-routes.ts';
 import { Peer, Remote } from './peer.ts';
 import type { PeerContext } from './peer-context.ts';
 import { PeerMetrics } from './peer-metrics.ts';
+import { QuietWarnings } from './quiet-warnings.ts';
 import { Reports } from './reports.ts';
 import { isForRaft, type StreamHost } from './stream-host.ts';
 import type { StreamKind } from './stream-kind.ts';
@@ -57,6 +58,7 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
     this.context = {
       clock: deps.clock,
       logger: deps.logger,
+      warnings: new QuietWarnings(deps.clock, deps.logger),
       dialer: deps.dialer,
       metrics: new PeerMetrics(deps.metrics, memberId),
       limits: { ...defaultPeerLimits, ...options.limits },
@@ -76,7 +78,7 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
       const message = messages[i] as Message;
       const { to } = message;
       if (to === 0n || to === local.memberId || isOvertaken(messages, i) || source.isRemoved(to)) continue;
-      const target = this.peers.get(to) ?? this.remotes.get(to);
+      const target = this.peers.get(to) ?? this.remoteFor(message);
       if (target !== undefined) target.send(message);
       else this.ignored(message, 'ignored message send request; unknown remote peer target');
     }
@@ -120,12 +122,12 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
   }
 
   addRemote(id: bigint, urls: readonly string[]): void {
-    const { limits, local, logger } = this.context;
+    const { limits, local, logger, warnings } = this.context;
     if (this.isStopped || id === 0n || id === local.memberId || this.peers.has(id) || this.remotes.has(id)) return;
     const checked = checkPeerUrls(urls);
     const fields = { 'remote-peer-id': id, 'remote-peer-urls': checked ?? urls };
-    if (checked === undefined) logger.warn('ignored a sender whose peer URLs cannot be used', fields);
-    else if (this.remotes.size >= limits.remotesMax) logger.warn('ignored a sender: there are too many', fields);
+    if (checked === undefined) warnings.warn('', 'ignored a sender whose peer URLs cannot be used', fields);
+    else if (this.remotes.size >= limits.remotesMax) warnings.warn('', 'ignored a sender: there are too many', fields);
     else {
       this.remotes.set(id, new Remote(this.context, id, checked));
       logger.info('added new remote peer', { 'local-member-id': local.memberId, ...fields });
@@ -161,6 +163,13 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
     const { local, source } = this.context;
     if (source.isRemoved(message.from)) return 'cannot process message from removed member';
     return message.to === local.memberId ? undefined : 'cannot process message to mismatch member';
+  }
+
+  /** A snapshot does not fit into a post: raft is told, else it would wait for the outcome. */
+  private remoteFor(message: Message): Remote | undefined {
+    if (message.type !== MessageType.MsgSnap) return this.remotes.get(message.to);
+    this.context.reports.reportSnapshot(message.to, 'failed');
+    return undefined;
   }
 
   private receive(message: Message): void {

@@ -10,9 +10,6 @@ import { SnapshotSender } from './snapshot-sender.ts';
 import type { StreamKind } from './stream-kind.ts';
 import { UrlPicker } from './url-picker.ts';
 
-/** Between two lines about dropped messages of one peer. */
-const dropLogMs = 1000;
-
 /** All that goes to and comes from one member of the cluster: two streams in each direction, posts, snapshots, probes. */
 export class Peer {
   readonly id: bigint;
@@ -24,7 +21,6 @@ export class Peer {
   private readonly pipeline: Pipeline;
   private readonly snapshots: SnapshotSender;
   private probers: readonly Prober[];
-  private dropLoggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: PeerContext, id: bigint, urls: readonly string[], onMessage: (message: Message) => void) {
     this.context = context;
@@ -88,14 +84,11 @@ export class Peer {
   }
 
   private drop(message: Message): void {
-    const { clock, local, logger, metrics, reports } = this.context;
+    const { local, metrics, reports, warnings } = this.context;
     metrics.sentFailures(this.id).add(1);
     reports.reportUnreachable(this.id);
     if (message.type === MessageType.MsgSnap) reports.reportSnapshot(this.id, 'failed');
-    const nowMs = clock.nowMs();
-    if (nowMs - this.dropLoggedAtMs < dropLogMs) return;
-    this.dropLoggedAtMs = nowMs;
-    logger.warn('dropped internal Raft message since sending buffer is full', {
+    warnings.warn(`${this.id}`, 'dropped internal Raft message since sending buffer is full', {
       'message-type': messageTypeName(message.type),
       'local-member-id': local.memberId,
       'remote-peer-id': this.id,

@@ -1,4 +1,4 @@
-import { type Message, MessageType } from '@quorate/raft';
+import type { Message } from '@quorate/raft';
 import { encodeMessage } from '../codec/message-codec.ts';
 import type { PeerExchange, PeerReply } from '../peer-edge.ts';
 import { errorText, reasonOf } from '../protocol/answers.ts';
@@ -51,31 +51,23 @@ export class Pipeline {
     const exchange = dialer.request({ method: 'POST', url, path: '/raft', headers, body });
     this.underWay.add(exchange);
     exchange.reply.then(
-      (reply) => this.ended(exchange, message, url, body.length, refusalOf(this.context, this.id, reply)),
-      (error: unknown) => this.ended(exchange, message, url, body.length, reasonOf(error)),
+      (reply) => this.ended(exchange, url, body.length, refusalOf(this.context, this.id, reply)),
+      (error: unknown) => this.ended(exchange, url, body.length, reasonOf(error)),
     );
   }
 
-  private ended(
-    exchange: PeerExchange,
-    message: Message,
-    url: string,
-    bytes: number,
-    failure: string | undefined,
-  ): void {
+  private ended(exchange: PeerExchange, url: string, bytes: number, failure: string | undefined): void {
     if (this.isStopped) return;
     this.underWay.delete(exchange);
     const { metrics, reports } = this.context;
     if (failure === undefined) {
       this.activity.activate();
       metrics.sentBytes(this.id).add(bytes);
-      if (message.type === MessageType.MsgSnap) reports.reportSnapshot(this.id, 'finished');
     } else {
       this.picker.failed(url);
       this.activity.deactivate('write', 'pipeline', failure);
       metrics.sentFailures(this.id).add(1);
       reports.reportUnreachable(this.id);
-      if (message.type === MessageType.MsgSnap) reports.reportSnapshot(this.id, 'failed');
     }
     const next = this.waiting.shift();
     if (next !== undefined) this.post(next);
@@ -92,7 +84,7 @@ export function refusalOf(context: PeerContext, id: bigint, reply: PeerReply): s
       context.toldRemoved();
       return 'the member has been permanently removed from the cluster';
     case 412:
-      context.logger.warn('request sent was ignored by peer', { 'remote-peer-id': id, error: text });
+      context.warnings.warn(`${id} ${text}`, 'request sent was ignored by peer', { 'remote-peer-id': id, error: text });
       return text;
     default:
       return `unexpected http status ${reply.status}: ${text}`;

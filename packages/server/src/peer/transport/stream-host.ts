@@ -12,7 +12,11 @@ export interface StreamHost {
   refusal(message: Message): string | undefined;
 }
 
-/** Not one that only a node itself may step, nor one of a release to come. */
+/**
+ * Not one that only a node itself may step, nor one of a release to come. A snapshot comes with its database alone: without it raft would
+ * take it for done.
+ */
 export function isForRaft(message: Message): boolean {
-  return !isLocalMessage(message.type) && message.type <= MessageType.MsgForgetLeader;
+  const { type } = message;
+  return !isLocalMessage(type) && type !== MessageType.MsgSnap && type <= MessageType.MsgForgetLeader;
 }
