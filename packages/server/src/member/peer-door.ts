@@ -69,12 +69,11 @@ export class PeerDoor implements PeerSource {
   }
 
   async receiveSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
-    const { snapshots, replica, logger, disk } = this.deps;
+    const { snapshots, replica, disk } = this.deps;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) throw new CodedError('peer/bad-snapshot', 'a snapshot message without snapshot');
-    const { index, term } = metadata;
-    logger.info('receiving database snapshot', { 'snapshot-index': index, 'remote-peer-id': message.from });
-    const bytes = await snapshots.saveDatabase(index, database);
+    const { index } = metadata;
+    await snapshots.saveDatabase(index, database);
     const path = (await snapshots.databasePath(index)) as string;
     const { consistentIndex } = await inspectDatabase(this.deps, path);
     if (consistentIndex !== index) {
@@ -82,13 +81,12 @@ export class PeerDoor implements PeerSource {
       const text = `the database of snapshot ${index} stands at entry ${consistentIndex}`;
       throw new CodedError('peer/bad-snapshot', text);
     }
-    logger.info('received and saved database snapshot', { 'snapshot-index': index, 'snapshot-term': term, bytes });
     if (!replica.receive(message)) throw new CodedError('peer/overloaded', 'too many messages wait');
   }
 
   /** The database as it is now, at the entry it stands at, with the membership as of that entry. */
   async openSnapshot(message: Message): Promise<OutgoingSnapshot> {
-    const { state, snapshotter, history, raftStorage, logger } = this.deps;
+    const { state, snapshotter, history, raftStorage } = this.deps;
     const keepsEntries = snapshotter.keepEntries();
     try {
       const image = await state.backend.snapshot();
@@ -100,7 +98,6 @@ export class PeerDoor implements PeerSource {
         throw new CodedError('peer/no-snapshot', `the membership at entry ${index} is not known any more`);
       }
       const snapshot = { data: encodeV2Store(moment.state), metadata: { index, term, confState: moment.confState } };
-      logger.info('sending database snapshot', { 'snapshot-index': index, 'remote-peer-id': message.to });
       return {
         message: { ...message, snapshot },
         sizeBytes: image.sizeBytes,
