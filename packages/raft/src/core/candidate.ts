@@ -28,7 +28,9 @@ export function stepCandidate(raft: Raft, message: Message): RaftError | undefin
       if (!isPreCandidate) handleVoteResponse(raft, message);
       return undefined;
     case MessageType.MsgPreVoteResp:
-      if (isPreCandidate) handleVoteResponse(raft, message);
+      // A grant is for the term that was asked for: a late one of the campaign before, which led to this term, says
+      // nothing about the next. A rejection bears the term of who rejects.
+      if (isPreCandidate && (message.reject || message.term === raft.term + 1)) handleVoteResponse(raft, message);
       return undefined;
     case MessageType.MsgTimeoutNow:
       raft.logger.debug?.(
