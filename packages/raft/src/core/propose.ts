@@ -1,5 +1,12 @@
 import { unreachable } from '../assert.ts';
-import { type AnyConfChange, ConfChangeType, describeConfChange, toConfChangeV2 } from '../conf-change.ts';
+import {
+  type AnyConfChange,
+  ConfChangeType,
+  type ConfChangeV2,
+  describeConfChange,
+  isLeaveJoint,
+  toConfChangeV2,
+} from '../conf-change.ts';
 import { confChangeOfEntry } from '../conf-change-codec.ts';
 import { createEntry, type Entry, type EntryInit, EntryType, emptyBytes } from '../entry.ts';
 import { proposalDropped, RaftError } from '../errors.ts';
@@ -117,7 +124,7 @@ function checkConfChanges(
       throw error;
     }
     if (change === undefined) continue;
-    const reason = reasonAgainst(raft, leader, toConfChangeV2(change).changes.length === 0);
+    const reason = reasonAgainst(raft, leader, toConfChangeV2(change));
     if (reason !== undefined && !raft.settings.disableConfChangeValidation) {
       raft.logger.info?.(
         `${hex(raft.id)} ignoring conf change ${describeConfChange(change)} at config ` +
@@ -139,14 +146,17 @@ function traceConfChange(raft: Raft, change: AnyConfChange): void {
 }
 
 /** One change at a time, each applied before the next, and joint configurations entered and left in turn. */
-function reasonAgainst(raft: Raft, leader: LeaderRole, wantsLeaveJoint: boolean): string | undefined {
+function reasonAgainst(raft: Raft, leader: LeaderRole, change: ConfChangeV2): string | undefined {
   const { applied } = raft.log;
+  const wantsLeaveJoint = change.changes.length === 0;
   if (leader.pendingConfIndex > applied) {
     return `possible unapplied conf change at index ${leader.pendingConfIndex} (applied to ${applied})`;
   }
   const alreadyJoint = isJoint(raft.tracker.config);
   if (alreadyJoint && !wantsLeaveJoint) return 'must transition out of joint config first';
   if (!alreadyJoint && wantsLeaveJoint) return 'not in joint state; refusing empty conf change';
+  // It would pass for the change that leaves, but be applied as one that enters.
+  if (wantsLeaveJoint && !isLeaveJoint(change)) return 'refusing empty conf change that asks for a joint config';
   return undefined;
 }
 
