@@ -31,7 +31,7 @@ export function handleAppendResponse(raft: Raft, leader: LeaderRole, from: Progr
   }
   if (from.id === leader.transferee && from.match === raft.log.lastIndex()) {
     raft.logger.info?.(`${hex(raft.id)} sent MsgTimeoutNow to ${hex(from.id)} after received MsgAppResp`);
-    sendTimeoutNow(raft, from.id);
+    sendTimeoutNow(raft, leader, from.id);
   }
 }
 

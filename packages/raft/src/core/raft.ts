@@ -258,6 +258,7 @@ export class Raft {
     const leader: LeaderRole = {
       state: StateType.Leader,
       transferee: NONE,
+      isLeaseVoid: false,
       // Scanning the log for a change that is not yet applied would be exact, but this is never too low.
       pendingConfIndex: this.log.lastIndex(),
       uncommittedBytes: 0,

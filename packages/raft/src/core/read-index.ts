@@ -27,7 +27,8 @@ function startRead(raft: Raft, leader: LeaderRole, request: Message): void {
   // The only voter needs nobody's confirmation, and with a lease there is one. (A leader that was removed may see a
   // configuration of one voter too, but that is another: it could lead by now.)
   const isAlone = raft.tracker.isSingleton() && raft.tracker.config.incoming.has(raft.id);
-  if (isAlone || raft.settings.readOnlyOption === ReadOnlyOption.LeaseBased) {
+  const hasLease = raft.settings.readOnlyOption === ReadOnlyOption.LeaseBased && !leader.isLeaseVoid;
+  if (isAlone || hasLease) {
     answerRead(raft, request, index);
     return;
   }

@@ -96,7 +96,8 @@ export function broadcastHeartbeatWith(raft: Raft, context: Uint8Array = emptyBy
   }
 }
 
-/** Tells a node that has the whole log to call an election at once. */
-export function sendTimeoutNow(raft: Raft, to: bigint): void {
+/** Tells a node that has the whole log to call an election at once, which may be at any later time, or never. */
+export function sendTimeoutNow(raft: Raft, leader: LeaderRole, to: bigint): void {
+  leader.isLeaseVoid = true;
   raft.send(draftMessage(MessageType.MsgTimeoutNow, to));
 }

@@ -19,6 +19,8 @@ export interface LeaderRole {
   readonly state: typeof StateType.Leader;
   /** To whom leadership is being transferred, 0 for nobody. Proposals are dropped meanwhile. */
   transferee: bigint;
+  /** Somebody was told to campaign, for which followers vote at once: this leader's lease may end without it knowing. */
+  isLeaseVoid: boolean;
   /**
    * No configuration change is proposed until this index is applied: that of the last one proposed, or of the end of the
    * log when the leadership began, as there may be one before it.

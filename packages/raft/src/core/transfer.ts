@@ -33,7 +33,7 @@ export function handleTransfer(raft: Raft, leader: LeaderRole, to: Progress): vo
   raft.electionElapsed = 0;
   leader.transferee = to.id;
   if (to.match === raft.log.lastIndex()) {
-    sendTimeoutNow(raft, to.id);
+    sendTimeoutNow(raft, leader, to.id);
     logger.info?.(
       `${self} sends MsgTimeoutNow to ${hex(to.id)} immediately as ${hex(to.id)} already has up-to-date log`,
     );
