@@ -27,4 +27,16 @@ export class SeededRandom {
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)] as T;
   }
+
+  /** One of them, each as likely as its weight. */
+  weighted<T extends string>(items: readonly T[], weights: Readonly<Record<T, number>>): T {
+    let total = 0;
+    for (const item of items) total += weights[item];
+    let dice = (this.nextUint32() / 0x1_0000_0000) * total;
+    for (const item of items) {
+      dice -= weights[item];
+      if (dice < 0) return item;
+    }
+    return items[0] as T;
+  }
 }

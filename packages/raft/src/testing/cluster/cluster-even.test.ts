@@ -1,0 +1,5 @@
+import { test } from 'node:test';
+import { runSeeds } from './seeds.ts';
+
+// See seeds.ts. Two files, so that two cores can share the seeds.
+test('random clusters stay safe and recover, even seeds', () => runSeeds(process.env, 0, 2));
