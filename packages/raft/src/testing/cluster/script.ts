@@ -1,4 +1,5 @@
 import { ReadOnlyOption } from '../../core/config.ts';
+import { emptyConfiguration } from '../../tracker/configuration.ts';
 import type { ClusterEvent } from './cluster-event.ts';
 import { LEADER_TICKS } from './lease-clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -58,10 +59,17 @@ export class ScriptWriter {
   split(leader: number): ScriptItem[] {
     const { random } = this;
     const { nodes } = this.cluster.setup;
-    const voters = [...(this.cluster.node(leader)?.raft?.tracker.config.incoming ?? [])].map(Number);
+    const { incoming, outgoing } = this.cluster.node(leader)?.raft?.tracker.config ?? emptyConfiguration;
+    const voters = [...incoming].map(Number);
     if (this.isLeaseBased && voters.length > 2 && random.chance(0.7)) return this.deaf(leader, voters);
     if (voters.length > 2 && random.chance(0.2)) return this.handOver(leader, voters);
-    const few = new Set([leader, ...voters.slice(0, (voters.length - 1) >> 1).filter(() => random.chance(0.4))]);
+    const ally = nodes.find((node) => node !== leader && (!voters.includes(node) || voters.length > 4));
+    if (outgoing.size === 0 && voters.length > 2 && ally !== undefined && random.chance(0.2)) {
+      return this.halves(leader, ally, voters);
+    }
+    // Less than a majority; or in a joint configuration one of the new half, which is not enough.
+    const count = outgoing.size > 0 && random.chance(0.5) ? (voters.length >> 1) + 1 : (voters.length - 1) >> 1;
+    const few = new Set([leader, ...voters.slice(0, count).filter(() => random.chance(0.4))]);
     const side = nodes.filter((node) => few.has(node));
     const others = nodes.filter((node) => !few.has(node));
     const oneWay = random.chance(0.3);
@@ -104,6 +112,28 @@ export class ScriptWriter {
       { kind: 'read', node: leader, again: false },
       { kind: 'work', node: leader },
     ];
+  }
+
+  /**
+   * The leader makes itself and an ally the new half of a joint configuration. The others, a majority of the old half, hold the
+   * change but do not know that it is committed when they are cut off: they elect one of them by the old configuration.
+   */
+  private halves(leader: number, ally: number, voters: readonly number[]): ScriptItem[] {
+    const others = voters.filter((node) => node !== leader && node !== ally);
+    const changes = [...others.map((node) => `r${node}`), `v${ally}`].join(' ');
+    const script: ScriptItem[] = [
+      exchange(this.cluster.setup.nodes, 60),
+      { kind: 'change', node: leader, how: 'explicit', changes },
+      { kind: 'work', node: leader },
+    ];
+    for (const other of others) {
+      script.push({ kind: 'deliver', from: leader, to: other, place: 0 }, { kind: 'work', node: other });
+      script.push({ kind: 'deliver', from: other, to: leader, place: 0 });
+    }
+    script.push({ kind: 'cut', from: others, to: [leader, ally], oneWay: false }, exchange([leader, ally], 60));
+    script.push(...this.election(others, leader), { kind: 'read', node: leader, again: false });
+    script.push(exchange([leader, ally], 20));
+    return script;
   }
 
   /** Mostly whoever has the most campaigns, and the others may vote; in lease-based clusters their time has to run out. */
