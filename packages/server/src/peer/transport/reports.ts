@@ -1,5 +1,5 @@
 import type { Clock } from '@quorate/base';
-import type { PeerSource } from '../peer-source.ts';
+import type { RaftPeerSource } from '../peer-source.ts';
 
 /**
  * What the transport found out about peers, told in a later turn: sending must not step into the raft node that is in the middle of
@@ -7,12 +7,12 @@ import type { PeerSource } from '../peer-source.ts';
  */
 export class Reports {
   private readonly clock: Clock;
-  private readonly source: PeerSource;
+  private readonly source: RaftPeerSource;
   private readonly unreachable = new Set<bigint>();
   private snapshots: { readonly id: bigint; readonly status: 'finished' | 'failed' }[] = [];
   private isScheduled = false;
 
-  constructor(clock: Clock, source: PeerSource) {
+  constructor(clock: Clock, source: RaftPeerSource) {
     this.clock = clock;
     this.source = source;
   }
