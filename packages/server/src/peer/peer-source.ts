@@ -67,6 +67,6 @@ export interface PeerTransport {
   addRemote(id: bigint, urls: readonly string[]): void;
   /** Since when (`Clock.nowMs`) the peer has been connected; undefined while it is not. */
   activeSince(id: bigint): number | undefined;
-  /** Stops dialling, closes all streams. */
+  /** Stops dialling, closes all streams; tells its source of nothing that it finds out from now on. */
   stop(): Promise<void>;
 }

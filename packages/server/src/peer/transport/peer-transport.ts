@@ -149,6 +149,7 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
 
   stop(): Promise<void> {
     this.isStopped = true;
+    this.context.reports.stop();
     for (const peer of this.peers.values()) peer.stop();
     for (const remote of this.remotes.values()) remote.stop();
     this.peers.clear();
@@ -202,7 +203,9 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
     this.context.logger.error('the member has been permanently removed from the cluster', {
       'local-member-id': this.context.local.memberId,
     });
-    this.context.clock.defer(() => this.context.source.removedByPeer());
+    this.context.clock.defer(() => {
+      if (!this.isStopped) this.context.source.removedByPeer();
+    });
   }
 }
 

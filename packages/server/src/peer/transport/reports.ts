@@ -11,6 +11,7 @@ export class Reports {
   private readonly unreachable = new Set<bigint>();
   private snapshots: { readonly id: bigint; readonly status: 'finished' | 'failed' }[] = [];
   private isScheduled = false;
+  private isStopped = false;
 
   constructor(clock: Clock, source: RaftPeerSource) {
     this.clock = clock;
@@ -27,6 +28,11 @@ export class Reports {
     this.schedule();
   }
 
+  /** Tells nothing any more: there may be no node behind the source. */
+  stop(): void {
+    this.isStopped = true;
+  }
+
   private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
@@ -35,6 +41,7 @@ export class Reports {
 
   private tell(): void {
     this.isScheduled = false;
+    if (this.isStopped) return;
     const unreachable = [...this.unreachable];
     const { snapshots } = this;
     this.unreachable.clear();
