@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const rooms = JSON.parse(readFileSync(join(root, 'rooms.json'), 'utf8')).packages;
+const folderOf = (packageName) => rooms[packageName].folder ?? join('packages', packageName);
 const nameOfPackage = (specifier) => {
   if (specifier === 'quorate' || specifier.startsWith('quorate/')) return 'server';
   return /^@quorate\/([a-z]+)/.exec(specifier)?.[1];
@@ -65,11 +66,12 @@ export function crossings(packageName, fileName, text, table = rooms) {
 test('every import follows the table of rooms and the core is pure', () => {
   const found = [];
   for (const packageName of Object.keys(rooms)) {
-    const base = join(root, 'packages', packageName);
+    const folder = folderOf(packageName);
+    const base = join(root, folder);
     for (const path of sources(join(base, 'src'))) {
       const fileName = relative(base, path);
       for (const crossing of crossings(packageName, fileName, readFileSync(path, 'utf8'))) {
-        found.push(`packages/${packageName}/${fileName}: ${crossing}`);
+        found.push(`${folder}/${fileName}: ${crossing}`);
       }
     }
   }
@@ -78,7 +80,7 @@ test('every import follows the table of rooms and the core is pure', () => {
 
 test('a package declares the dependencies its room allows and no other of ours', () => {
   for (const [packageName, room] of Object.entries(rooms)) {
-    const manifest = JSON.parse(readFileSync(join(root, 'packages', packageName, 'package.json'), 'utf8'));
+    const manifest = JSON.parse(readFileSync(join(root, folderOf(packageName), 'package.json'), 'utf8'));
     const ours = Object.keys(manifest.dependencies ?? {})
       .map(nameOfPackage)
       .filter(Boolean);

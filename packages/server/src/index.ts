@@ -10,7 +10,13 @@ export { listenPeers, type PeerListener, type PeerListenOptions } from './peer/n
 export type { KeyPair, PeerTls } from './peer/node/peer-tls.ts';
 export type { PeerClient } from './peer/peer-client.ts';
 export type { PeerDialer, PeerHandler } from './peer/peer-edge.ts';
-export type { OutgoingSnapshot, PeerSource, PeerTransport } from './peer/peer-source.ts';
+export type {
+  MemberPeerSource,
+  OutgoingSnapshot,
+  PeerSource,
+  PeerTransport,
+  RaftPeerSource,
+} from './peer/peer-source.ts';
 export {
   type ListeningPeerTransport,
   makePeerTransport,

@@ -51,7 +51,7 @@ export async function openPeerSide(
     connect: (source) => {
       const peerUrls = config.advertisePeerUrls.map(({ href }) => href);
       const options = { serverVersion: etcdVersion, peerUrls };
-      const transport = makePeerTransport({ clock, logger, metrics, dialer }, options, source);
+      const transport = makePeerTransport({ clock, logger, metrics, dialer }, options, source, source);
       serve = () => listener.serve(transport.handler);
       return transport;
     },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SeededRandom } from '@quorate/base';
 import { hashKeys } from '@quorate/machine';
 import { LocalCluster, put, read, until } from '../testing/local-cluster.ts';
 import type { Member } from './member.ts';
@@ -78,6 +79,35 @@ test('a follower behind the cut log gets the database while writes go on', {
     await cluster.restart(local);
     assert.equal(await read(local.member, 'after'), '1');
     assert.deepEqual(cluster.broken, []);
+  } finally {
+    await cluster.stop();
+  }
+});
+
+test("a follower that is killed right after it took the leader's snapshot starts again with it", {
+  timeout: 60_000,
+}, async () => {
+  const cluster = new LocalCluster(['a', 'b', 'c'], ['--snapshot-count=100', '--snapshot-catchup-entries=20']);
+  await cluster.start();
+  try {
+    const leader = cluster.leader() as Member;
+    const local = cluster.locals.find(({ member }) => member !== leader);
+    assert.ok(local !== undefined);
+    const follower = local.member;
+    await put(leader, 'before', '1');
+    await until(() => follower.revision() === leader.revision());
+    cluster.cutOff.add(follower.memberId);
+    for (let i = 0; i < 15; i++) await Promise.all(Array.from({ length: 100 }, (_, k) => put(leader, `k${k}`, `${i}`)));
+    cluster.cutOff.clear();
+    // Nothing is written any more: what comes with the snapshot has to be durable by itself.
+    await until(() => follower.revision() === leader.revision());
+    assert.ok(cluster.snapshotsSent > 0);
+    cluster.cutOff.add(follower.memberId);
+    local.disk.crash(new SeededRandom(1), 'process');
+    await follower.stop().catch(() => {});
+    cluster.cutOff.clear();
+    await cluster.restart(local);
+    assert.equal(await read(local.member, 'k99'), '14');
   } finally {
     await cluster.stop();
   }

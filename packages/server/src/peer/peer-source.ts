@@ -2,9 +2,12 @@ import type { Member } from '@quorate/machine';
 import type { Message } from '@quorate/raft';
 import type { PeerHash, PeerLease, PeerPromotion } from './peer-client.ts';
 
-/** A message as it goes to another member with the database behind it: the bytes at one moment, in order. */
+/**
+ * A message as it goes to another member with the database behind it: the bytes at one moment, in order. An application that has all of
+ * its snapshot in the message sends none.
+ */
 export interface OutgoingSnapshot {
-  /** MsgSnap with the membership tree in its data. */
+  /** MsgSnap; a member has the membership tree in its data. */
   readonly message: Message;
   /** Of the database. */
   readonly sizeBytes: number;
@@ -12,16 +15,11 @@ export interface OutgoingSnapshot {
   close(): void;
 }
 
-/** What the peer port asks of the member behind it: the receiver's side of peer protocol sections 1, 4 and 5. */
-export interface PeerSource {
+/** What the transport of raft messages asks of whatever application is behind it: the receiver's side of peer protocol sections 1 and 4. */
+export interface RaftPeerSource {
   readonly memberId: bigint;
   readonly clusterId: bigint;
-  /** All members, ascending by id. */
-  members(): readonly Member[];
   isRemoved(id: bigint): boolean;
-  /** As `3.7.0`; undefined before it is decided. */
-  clusterVersion(): string | undefined;
-  storageVersion(): string | undefined;
   /** A raft message from another member; may be dropped. */
   receive(message: Message): void;
   /**
@@ -36,7 +34,15 @@ export interface PeerSource {
   reportSnapshot(id: bigint, status: 'finished' | 'failed'): void;
   /** Another member said that this one is removed: it stops for good. */
   removedByPeer(): void;
+}
 
+/** What members of an etcd ask each other besides: section 5. An application that is none does without. */
+export interface MemberPeerSource {
+  /** All members, ascending by id. */
+  members(): readonly Member[];
+  /** As `3.7.0`; undefined before it is decided. */
+  clusterVersion(): string | undefined;
+  storageVersion(): string | undefined;
   /** The local member promotes; only a leader can. */
   promote(id: bigint, authorization: string): Promise<PeerPromotion>;
   isDowngradeEnabled(): Promise<boolean>;
@@ -46,6 +52,9 @@ export interface PeerSource {
   renewLease(id: bigint): Promise<number>;
   leaseTimeToLive(id: bigint, wantsKeys: boolean): Promise<PeerLease>;
 }
+
+/** All that the peer port asks of an etcd member. */
+export interface PeerSource extends RaftPeerSource, MemberPeerSource {}
 
 /** The way to the other members; the replica's PeerNetwork is part of it. */
 export interface PeerTransport {
@@ -58,6 +67,6 @@ export interface PeerTransport {
   addRemote(id: bigint, urls: readonly string[]): void;
   /** Since when (`Clock.nowMs`) the peer has been connected; undefined while it is not. */
   activeSince(id: bigint): number | undefined;
-  /** Stops dialling, closes all streams. */
+  /** Stops dialling, closes all streams; tells its source of nothing that it finds out from now on. */
   stop(): Promise<void>;
 }

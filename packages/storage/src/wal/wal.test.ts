@@ -225,6 +225,25 @@ test('snapshot records: reading from one, mismatch, not found, and the valid one
   assert.deepEqual(await verifyWal(deps, directory, zeroSnapshot), { term: 1, vote: 1n, commit: 9 });
 });
 
+test('the commit that covers a received snapshot is durable with the next sync, though no other commit is', async () => {
+  const disk = await newDisk();
+  const deps = depsOf(disk);
+  const wal = await Wal.create(deps, options, metadata);
+  wal.append({ term: 2, vote: 1n, commit: 3 }, range(1, 6));
+  await wal.sync();
+  await wal.saveSnapshot({ index: 50, term: 2 });
+  wal.append({ term: 2, vote: 1n, commit: 49 }, []);
+  assert.equal(wal.mustSync, false);
+  wal.append({ term: 2, vote: 1n, commit: 50 }, []);
+  assert.equal(wal.mustSync, true);
+  await wal.sync();
+  wal.append({ term: 2, vote: 1n, commit: 51 }, []);
+  assert.equal(wal.mustSync, false);
+  // As a process that is killed leaves it: what was not synced has not left its memory.
+  assert.deepEqual((await validSnapshotEntries(deps, directory)).at(-1)?.index, 50);
+  await wal.close();
+});
+
 test('release and purge keep the segment with the index and what follows', async () => {
   const disk = await newDisk();
   const deps = depsOf(disk);

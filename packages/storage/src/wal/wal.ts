@@ -58,6 +58,8 @@ export class Wal {
   /** Position in that segment of the slab's byte 0; negative when it began within the slab. */
   private slabPosition: number;
   private state: HardState;
+  /** Of the newest snapshot record written. */
+  private snapshotIndex = 0;
   private last: number;
   private needsSync = false;
   private failure: WalError | undefined;
@@ -177,7 +179,10 @@ export class Wal {
     return this.last;
   }
 
-  /** Whether something was appended since the last {@link sync} that must be durable: entries, a term, a vote, a snapshot. A commit alone need not be. */
+  /**
+   * Whether something was appended since the last {@link sync} that must be durable: entries, a term, a vote, a snapshot. A commit alone need
+   * not be, but for one that covers a snapshot recorded before it: until then the record counts for nothing.
+   */
   get mustSync(): boolean {
     return this.needsSync;
   }
@@ -202,11 +207,16 @@ export class Wal {
     if (count > 0) this.appendEntries(entries);
     if (hasState) {
       encoder.state(hardState);
-      if (hardState.term !== this.state.term || hardState.vote !== this.state.vote) this.needsSync = true;
+      if (this.mustNotForget(hardState)) this.needsSync = true;
       this.state = hardState;
     }
     if (this.slabPosition + encoder.slab.length >= this.segmentBytes) this.cut();
     this.encodeSeconds.observe((this.deps.clock.nowMs() - startMs) / 1000);
+  }
+
+  private mustNotForget({ term, vote, commit }: HardState): boolean {
+    const { state, snapshotIndex } = this;
+    return term !== state.term || vote !== state.vote || (commit >= snapshotIndex && state.commit < snapshotIndex);
   }
 
   private appendEntries(entries: readonly Entry[]): void {
@@ -235,13 +245,14 @@ export class Wal {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     this.encoder.record(RecordType.snapshot, encodeWalSnapshot(snapshot));
     this.last = Math.max(this.last, snapshot.index);
+    this.snapshotIndex = Math.max(this.snapshotIndex, snapshot.index);
     this.needsSync = true;
     return this.sync();
   }
 
   /**
    * Resolves when everything appended before the call that must be durable is. A hard state whose commit alone has changed
-   * stays in memory until the next write.
+   * stays in memory until the next write (see {@link mustSync}).
    * @throws WalError `wal/failed`, `wal/closed`
    */
   sync(): Promise<void> {

@@ -126,6 +126,7 @@ class MixedPair {
       { clock, logger: silentLogger, metrics: noMetrics, dialer: parts.dialerOf(this.dialer) },
       { serverVersion: parts.version === '3.4' ? '3.4.23' : '3.7.1', peerUrls: [urls.b] },
       this.member,
+      this.member,
     );
     listener.serve(this.transport.handler);
     this.transport.setPeer(this.etcdId, [urls.a]);

@@ -58,14 +58,13 @@ before(async () => {
   port = Number(new URL(listener.urls[0] as string).port);
 });
 
+const deps = { clock, logger: silentLogger, metrics: noMetrics, dialer };
+const options = { serverVersion: '3.7.1', peerUrls: ['http://127.0.0.1:1'], limits: { stallMs: 200 } };
+
 beforeEach(async () => {
   await transport?.stop();
   source = new RecordingSource(me, BigInt(`0x${cluster}`));
-  transport = makePeerTransport(
-    { clock, logger: silentLogger, metrics: noMetrics, dialer },
-    { serverVersion: '3.7.1', peerUrls: ['http://127.0.0.1:1'], limits: { stallMs: 200 } },
-    source,
-  );
+  transport = makePeerTransport(deps, options, source, source);
   transport.setPeer(peer, ['http://127.0.0.1:1']);
   listener.serve(transport.handler);
 });
@@ -128,6 +127,21 @@ describe('methods and paths', () => {
   for (const path of ['/', '/other', '/members/', '/raft/x', '/raft/', '/version/']) {
     test(`there is no ${path}`, () => expectAnswer({ path }, 404, plain, '404 page not found\n'));
   }
+
+  test('an application that is no etcd answers for raft alone', async () => {
+    listener.serve(makePeerTransport(deps, options, source).handler);
+    for (const path of [
+      '/members',
+      '/members/hashkv',
+      '/members/promote/5',
+      '/version',
+      '/leases',
+      '/downgrade/enabled',
+    ])
+      await expectAnswer({ path }, 404, plain, '404 page not found\n');
+    assert.equal((await ask({ path: '/raft/probing' })).status, 200);
+    await expectAnswer({ path: '/raft' }, 405, { ...plain, allow: 'POST' }, 'Method Not Allowed\n');
+  });
 
   test('a query is not looked at, and probes take any method', async () => {
     assert.equal((await ask({ path: '/members?x=1' })).status, 200);

@@ -55,6 +55,7 @@ async function end(source: RecordingSource, options: EndOptions = {}): Promise<E
     { clock, logger: silentLogger, metrics: noMetrics, dialer },
     { serverVersion: '3.7.1', peerUrls: [bound], limits },
     source,
+    source,
   );
   const made: End = { source, transport, listener, url: bound, served: 0 };
   listener.serve({

@@ -1,6 +1,7 @@
 import { CodedError, hasCode } from '@quorate/base';
 import { membersJson } from '@quorate/machine';
 import type { IncomingPeerRequest, PeerAnswer } from '../peer-edge.ts';
+import type { MemberPeerSource } from '../peer-source.ts';
 import {
   type Headers,
   internalError,
@@ -10,7 +11,7 @@ import {
   reasonOf,
   type WholeAnswer,
 } from '../protocol/answers.ts';
-import { hashJson, parseHashRequest, probeJson, versionJson } from '../protocol/documents.ts';
+import { hashJson, parseHashRequest, versionJson } from '../protocol/documents.ts';
 import { idText, PeerHeader } from '../protocol/headers.ts';
 import { decodeLeaseQuestion, decodeRenewal, encodeLeaseAnswer, encodeRenewed } from '../protocol/lease-codec.ts';
 import type { PeerContext } from '../transport/peer-context.ts';
@@ -22,28 +23,24 @@ const questionBytesMax = 64 * 1024;
 /** What members ask each other beside raft (peer protocol, sections 5 and 13). */
 export class MemberRoutes {
   private readonly context: PeerContext;
+  private readonly source: MemberPeerSource;
 
-  constructor(context: PeerContext) {
+  constructor(context: PeerContext, source: MemberPeerSource) {
     this.context = context;
+    this.source = source;
   }
 
   /** GET /members */
   members(request: IncomingPeerRequest): PeerAnswer {
     if (request.method !== 'GET') return methodNotAllowed('GET');
-    return jsonAnswer(`${membersJson(this.context.source.members())}\n`, this.clusterHeader());
+    return jsonAnswer(`${membersJson(this.source.members())}\n`, this.clusterHeader());
   }
 
   /** GET /version */
   version(request: IncomingPeerRequest): PeerAnswer {
     if (request.method !== 'GET') return methodNotAllowed('GET');
-    const { local, source } = this.context;
-    return jsonAnswer(versionJson(local.serverVersion, source.clusterVersion(), source.storageVersion()));
-  }
-
-  /** /raft/probing, with any method */
-  probing(): PeerAnswer {
-    const headers = { 'Content-Type': 'text/plain; charset=utf-8' };
-    return { kind: 'whole', status: 200, headers, body: `${probeJson(this.context.clock.wallMs())}\n` };
+    const { serverVersion } = this.context.local;
+    return jsonAnswer(versionJson(serverVersion, this.source.clusterVersion(), this.source.storageVersion()));
   }
 
   /** POST /members/promote/ID, the id in decimal */
@@ -54,7 +51,7 @@ export class MemberRoutes {
     const id = /^\d{1,20}$/.test(idText) ? BigInt(idText) : undefined;
     if (id === undefined || id > 0xffff_ffff_ffff_ffffn)
       return plainError(404, `member ${idText} not found in cluster`, headers);
-    const outcome = await this.context.source.promote(id, request.header('authorization') ?? '');
+    const outcome = await this.source.promote(id, request.header('authorization') ?? '');
     switch (outcome.kind) {
       case 'promoted':
         return jsonAnswer(`${membersJson(outcome.members)}\n`, headers);
@@ -76,14 +73,14 @@ export class MemberRoutes {
   async hash(request: IncomingPeerRequest): Promise<PeerAnswer> {
     if (request.method !== 'GET') return methodNotAllowed('GET');
     const asked = request.header('x-etcd-cluster-id');
-    if (asked !== undefined && asked !== '' && asked !== idText(this.context.source.clusterId))
+    if (asked !== undefined && asked !== '' && asked !== idText(this.context.local.clusterId))
       return plainError(412, 'cluster ID mismatch');
     const body = await this.question(request);
     if (!(body instanceof Uint8Array)) return body;
     const revision = parseHashRequest(body);
     if (revision === undefined) return plainError(400, 'error unmarshalling request');
     try {
-      return jsonAnswer(hashJson(await this.context.source.hashKeys(revision)), this.clusterHeader());
+      return jsonAnswer(hashJson(await this.source.hashKeys(revision)), this.clusterHeader());
     } catch (error) {
       if (error instanceof CodedError) return plainError(400, error.message);
       throw error;
@@ -95,7 +92,7 @@ export class MemberRoutes {
     if (request.method !== 'GET') return methodNotAllowed('GET');
     const headers = this.clusterHeader();
     try {
-      const isEnabled = await this.context.source.isDowngradeEnabled();
+      const isEnabled = await this.source.isDowngradeEnabled();
       return {
         kind: 'whole',
         status: 200,
@@ -115,7 +112,7 @@ export class MemberRoutes {
     const id = decodeRenewal(body);
     if (id === undefined) return plainError(400, 'error unmarshalling request');
     try {
-      return protobufAnswer(encodeRenewed(id, await this.context.source.renewLease(id)));
+      return protobufAnswer(encodeRenewed(id, await this.source.renewLease(id)));
     } catch (error) {
       return leaseRefusal(error, 400);
     }
@@ -130,7 +127,7 @@ export class MemberRoutes {
     if (question === undefined) return plainError(400, 'error unmarshalling request');
     const { id, wantsKeys } = question;
     try {
-      return protobufAnswer(encodeLeaseAnswer(id, await this.context.source.leaseTimeToLive(id, wantsKeys)));
+      return protobufAnswer(encodeLeaseAnswer(id, await this.source.leaseTimeToLive(id, wantsKeys)));
     } catch (error) {
       return leaseRefusal(error, 500);
     }
@@ -149,7 +146,7 @@ export class MemberRoutes {
   }
 
   private clusterHeader(): Headers {
-    return { [PeerHeader.clusterId]: idText(this.context.source.clusterId) };
+    return { [PeerHeader.clusterId]: idText(this.context.local.clusterId) };
   }
 }
 

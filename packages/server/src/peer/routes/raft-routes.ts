@@ -4,6 +4,7 @@ import { decodeMessage } from '../codec/message-codec.ts';
 import { messageBytesMax } from '../codec/message-stream-codec.ts';
 import type { IncomingPeerRequest, PeerAnswer } from '../peer-edge.ts';
 import { type Headers, methodNotAllowed, plainError, reasonOf } from '../protocol/answers.ts';
+import { probeJson } from '../protocol/documents.ts';
 import { checkSender, idFromText, idText, PeerHeader, senderOf } from '../protocol/headers.ts';
 import type { PeerContext } from '../transport/peer-context.ts';
 import { isForRaft, type StreamHost } from '../transport/stream-host.ts';
@@ -119,6 +120,12 @@ export class RaftRoutes {
         : fail(500, `failed to process raft message (${refusal})`);
     }
     return (await this.takeSnapshot(message, reader, fail)) ?? { kind: 'whole', status: 204, headers, body: '' };
+  }
+
+  /** /raft/probing, with any method */
+  probing(): PeerAnswer {
+    const headers = { 'Content-Type': 'text/plain; charset=utf-8' };
+    return { kind: 'whole', status: 200, headers, body: `${probeJson(this.context.clock.wallMs())}\n` };
   }
 
   private async readSnapshotMessage(reader: BodyReader): Promise<Message> {

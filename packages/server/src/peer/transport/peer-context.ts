@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '@quorate/base';
 import type { PeerDialer } from '../peer-edge.ts';
 import type { PeerLimits } from '../peer-limits.ts';
-import type { PeerSource } from '../peer-source.ts';
+import type { RaftPeerSource } from '../peer-source.ts';
 import type { LocalPeer } from '../protocol/headers.ts';
 import type { PeerMetrics } from './peer-metrics.ts';
 import type { QuietWarnings } from './quiet-warnings.ts';
@@ -15,7 +15,7 @@ export interface PeerContext {
   readonly metrics: PeerMetrics;
   readonly dialer: PeerDialer;
   readonly limits: PeerLimits;
-  readonly source: PeerSource;
+  readonly source: RaftPeerSource;
   readonly reports: Reports;
   readonly local: LocalPeer;
   /** Another member said that this one is removed. */

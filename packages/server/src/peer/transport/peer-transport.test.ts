@@ -292,6 +292,15 @@ describe('when the other does not keep up', () => {
     assert.deepEqual(two.source.messages, burst.slice(0, 5000 - dropped), 'what waited comes in order');
   });
 
+  test('nothing is told after a stop, when the node behind may be gone', async () => {
+    const [one] = await connected({ streamBufferBytes: 100 });
+    streamTo('msgapp').isStuck = true;
+    one.transport.send(Array.from({ length: 5000 }, (_, i) => append(i)));
+    await one.transport.stop();
+    await clock.settle();
+    assert.deepEqual(one.source.unreachable, []);
+  });
+
   test('bytes with the socket stay below the bound and one message', async () => {
     const [one] = await connected({ streamBufferBytes: 10_000 });
     const stream = streamTo('msgapp');

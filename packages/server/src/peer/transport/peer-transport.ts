@@ -3,7 +3,7 @@ import { checkPeerUrls } from '@quorate/machine';
 import { type Message, MessageType, messageTypeName } from '@quorate/raft';
 import type { PeerDialer, PeerHandler, PeerSink, PeerSinkEvents } from '../peer-edge.ts';
 import { defaultPeerLimits, type PeerLimits } from '../peer-limits.ts';
-import type { PeerSource, PeerTransport } from '../peer-source.ts';
+import type { MemberPeerSource, PeerTransport, RaftPeerSource } from '../peer-source.ts';
 import { makePeerRoutes } from '../routes/peer-routes.ts';
 import { Peer, Remote } from './peer.ts';
 import type { PeerContext } from './peer-context.ts';
@@ -34,13 +34,17 @@ export interface ListeningPeerTransport extends PeerTransport {
   readonly handler: PeerHandler;
 }
 
-/** The way to the other members by rafthttp (peer protocol, sections 1 to 5): both ends of everything that runs over the peer URLs. */
+/**
+ * The way to the other members by rafthttp (peer protocol, sections 1 to 5): both ends of everything that runs over the peer URLs.
+ * @param member answers etcd's further questions; without it their paths are not found
+ */
 export function makePeerTransport(
   deps: PeerTransportDeps,
   options: PeerTransportOptions,
-  source: PeerSource,
+  source: RaftPeerSource,
+  member?: MemberPeerSource,
 ): ListeningPeerTransport {
-  return new RaftHttp(deps, options, source);
+  return new RaftHttp(deps, options, source, member);
 }
 
 const detached: PeerSinkEvents = { flushed() {}, closed() {} };
@@ -53,7 +57,12 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
   private isStopped = false;
   private isTold = false;
 
-  constructor(deps: PeerTransportDeps, options: PeerTransportOptions, source: PeerSource) {
+  constructor(
+    deps: PeerTransportDeps,
+    options: PeerTransportOptions,
+    source: RaftPeerSource,
+    member: MemberPeerSource | undefined,
+  ) {
     const { memberId, clusterId } = source;
     this.context = {
       clock: deps.clock,
@@ -68,7 +77,7 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
       toldRemoved: () => this.toldRemoved(),
     };
     this.context.metrics.known(memberId).set(1);
-    this.handler = makePeerRoutes(this.context, this);
+    this.handler = makePeerRoutes(this.context, this, member);
   }
 
   send(messages: readonly Message[]): void {
@@ -140,6 +149,7 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
 
   stop(): Promise<void> {
     this.isStopped = true;
+    this.context.reports.stop();
     for (const peer of this.peers.values()) peer.stop();
     for (const remote of this.remotes.values()) remote.stop();
     this.peers.clear();
@@ -193,7 +203,9 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
     this.context.logger.error('the member has been permanently removed from the cluster', {
       'local-member-id': this.context.local.memberId,
     });
-    this.context.clock.defer(() => this.context.source.removedByPeer());
+    this.context.clock.defer(() => {
+      if (!this.isStopped) this.context.source.removedByPeer();
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '@quorate/base';
-import type { PeerSource } from '../peer-source.ts';
+import type { RaftPeerSource } from '../peer-source.ts';
 
 /**
  * What the transport found out about peers, told in a later turn: sending must not step into the raft node that is in the middle of
@@ -7,12 +7,13 @@ import type { PeerSource } from '../peer-source.ts';
  */
 export class Reports {
   private readonly clock: Clock;
-  private readonly source: PeerSource;
+  private readonly source: RaftPeerSource;
   private readonly unreachable = new Set<bigint>();
   private snapshots: { readonly id: bigint; readonly status: 'finished' | 'failed' }[] = [];
   private isScheduled = false;
+  private isStopped = false;
 
-  constructor(clock: Clock, source: PeerSource) {
+  constructor(clock: Clock, source: RaftPeerSource) {
     this.clock = clock;
     this.source = source;
   }
@@ -27,6 +28,11 @@ export class Reports {
     this.schedule();
   }
 
+  /** Tells nothing any more: there may be no node behind the source. */
+  stop(): void {
+    this.isStopped = true;
+  }
+
   private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
@@ -35,6 +41,7 @@ export class Reports {
 
   private tell(): void {
     this.isScheduled = false;
+    if (this.isStopped) return;
     const unreachable = [...this.unreachable];
     const { snapshots } = this;
     this.unreachable.clear();
