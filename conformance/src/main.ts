@@ -1,3 +1,4 @@
+import { runChaosSuite } from './cluster/chaos-suite.ts';
 import { runEtcd3Suite } from './etcd3-client.ts';
 import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
@@ -20,6 +21,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   auth: runAuthSuite,
   etcd3: runEtcd3Suite,
   kill: runKillSuite,
+  chaos: runChaosSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {
