@@ -1,4 +1,5 @@
 import { runChaosSuite } from './cluster/chaos-suite.ts';
+import { runPartitionSuite } from './cluster/partition-suite.ts';
 import { runEtcd3Suite } from './etcd3-client.ts';
 import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
@@ -22,6 +23,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   etcd3: runEtcd3Suite,
   kill: runKillSuite,
   chaos: runChaosSuite,
+  partition: runPartitionSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {

@@ -41,9 +41,16 @@ const EXPLAINED = [
   /^FAILED_PRECONDITION etcdserver: (rpc not supported for learner|not capable)$/,
 ];
 
-export function isExplained(answer: Answer & { ok: false }): boolean {
-  const text = `${answer.code} ${answer.details}`;
-  return EXPLAINED.some((pattern) => pattern.test(text));
+/** A failure as one line, without what differs each time. */
+export function failureText(answer: Answer & { ok: false }): string {
+  const details = answer.details.replace(/127\.0\.0\.1:\d+/g, 'ADDRESS').replace(/(exceeded) after .*/, '$1');
+  return `${answer.code} ${details}`;
+}
+
+export function recordFailure(ledger: Ledger, answer: Answer & { ok: false }): void {
+  const text = failureText(answer);
+  ledger.failures.set(text, (ledger.failures.get(text) ?? 0) + 1);
+  if (!EXPLAINED.some((pattern) => pattern.test(text))) ledger.unexplained.push(text);
 }
 
 /** A client with its own keys that goes from member to member when one fails, and never repeats a write. */
@@ -100,7 +107,7 @@ export class Writer {
     const { method, request } = toRequest(changes);
     const answer = await connection.unary(method, request, { timeoutMs: CALL_TIMEOUT_MS });
     if (!answer.ok) {
-      this.fail(answer);
+      recordFailure(this.ledger, answer);
       for (const { key } of changes) this.present.delete(key);
       return false;
     }
@@ -118,13 +125,6 @@ export class Writer {
       if (value === undefined) this.present.delete(key);
       else if (write.changes.length === 1) this.present.add(key);
     }
-  }
-
-  private fail(answer: Answer & { ok: false }): void {
-    const details = answer.details.replace(/127\.0\.0\.1:\d+/g, 'ADDRESS').replace(/(exceeded) after .*/, '$1');
-    const text = `${answer.code} ${details}`;
-    this.ledger.failures.set(text, (this.ledger.failures.get(text) ?? 0) + 1);
-    if (!isExplained(answer)) this.ledger.unexplained.push(text);
   }
 }
 
