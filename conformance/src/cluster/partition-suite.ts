@@ -31,7 +31,7 @@ const ELECTION_MS_MAX = 2 * ELECTION_TIMEOUT_MS;
 const SPLIT_ELECTION_MS_MAX = 2 * ELECTION_MS_MAX;
 /** A leader that is still heard has to notice first that it hears nobody: a time-out or two more. */
 const DEAF_LEADER_MS_MAX = 2 * ELECTION_MS_MAX + ELECTION_TIMEOUT_MS;
-const REJOIN_MS_MAX = 20_000;
+const REJOIN_MS_MAX = 30_000;
 
 class PartitionRun {
   private readonly report: Report;
