@@ -1,4 +1,5 @@
 import { runChaosSuite } from './cluster/chaos-suite.ts';
+import { runMixedSuite } from './cluster/mixed-suite.ts';
 import { runPartitionSuite } from './cluster/partition-suite.ts';
 import { runEtcd3Suite } from './etcd3-client.ts';
 import { runAuthSuite } from './grpc/auth-suite.ts';
@@ -24,6 +25,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   kill: runKillSuite,
   chaos: runChaosSuite,
   partition: runPartitionSuite,
+  mixed: runMixedSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {

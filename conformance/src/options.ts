@@ -20,6 +20,7 @@ export interface Options {
   /** Of the suites over clusters; 0 is their quick form. */
   readonly minutes: number;
   readonly openWith: readonly ServerKind[];
+  readonly mixWith: readonly ServerKind[];
 }
 
 export const usage = `usage: node conformance/dist/main.js [options]
@@ -34,6 +35,7 @@ export const usage = `usage: node conformance/dist/main.js [options]
   --rounds n               rounds of the kill suite (default 20)
   --minutes n              length of the chaos and partition suites; 0, the default, is the quick form of all over clusters
   --open-with a,b          servers that must open the data directory after a kill (default etcd34,etcd37)
+  --mix-with a,b           servers of the mixed suite beside the one under test (default etcd34,etcd37)
   --verbose                name each step that passed
   --keep                   keep scratch directories
   --help`;
@@ -74,6 +76,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       rounds: { type: 'string', default: '20' },
       minutes: { type: 'string', default: '0' },
       'open-with': { type: 'string', default: 'etcd34,etcd37' },
+      'mix-with': { type: 'string', default: 'etcd34,etcd37' },
       verbose: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -94,5 +97,6 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     rounds: wholeNumber(values.rounds, 'rounds'),
     minutes: wholeNumber(values.minutes, 'minutes'),
     openWith: listOf(values['open-with'], serverKinds, 'open-with'),
+    mixWith: listOf(values['mix-with'], serverKinds, 'mix-with'),
   };
 }

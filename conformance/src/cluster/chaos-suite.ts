@@ -6,7 +6,8 @@ import { removeScratchDir, scratchDir } from '../support/server.ts';
 import { errorText, waitUntil } from '../support/text.ts';
 import { checkData, checkMembers, verdict } from './checks.ts';
 import { Faults } from './faults.ts';
-import { Ledger, Writer } from './writer.ts';
+import { Ledger } from './ledger.ts';
+import { Writer } from './writer.ts';
 
 const SIZES = [3, 5];
 const WRITERS = 10;
@@ -54,7 +55,10 @@ class ChaosRound {
       await waitUntil(`${length.acknowledgedMin} acknowledged writes`, CATCH_UP_MS, enough);
     } catch (error) {
       const diary = this.faults.diary.join('\n');
-      this.report.fail(`${this.name}: all members come back`, `${errorText(error)}\n${diary}\n${this.cluster.logTails()}`);
+      this.report.fail(
+        `${this.name}: all members come back`,
+        `${errorText(error)}\n${diary}\n${this.cluster.logTails()}`,
+      );
       return;
     } finally {
       stopping = true;

@@ -4,7 +4,7 @@ import type { ClusterMember } from '../support/cluster-member.ts';
 import { unifiedDiff } from '../support/diff.ts';
 import type { Report } from '../support/report.ts';
 import { checkHistory, compareHistories, type KeyEvent, readHistory } from './history.ts';
-import type { Ledger } from './writer.ts';
+import type { Ledger } from './ledger.ts';
 
 export function verdict(report: Report, name: string, problems: readonly string[]): void {
   if (problems.length === 0) report.pass(name);
@@ -40,12 +40,13 @@ function compareState(history: readonly KeyEvent[], found: Dump): string[] {
     const other = found.state.get(key)?.value;
     if (other !== value) problems.push(`${key} is ${other}, and by its history ${value}`);
   }
-  if (found.state.size !== expected.size) problems.push(`${found.state.size} keys, and by their history ${expected.size}`);
+  if (found.state.size !== expected.size)
+    problems.push(`${found.state.size} keys, and by their history ${expected.size}`);
   return problems;
 }
 
-/** What every member has against what was acknowledged, and against each other. The writers must have stopped. */
-export async function checkData(report: Report, name: string, cluster: Cluster, ledger: Ledger): Promise<void> {
+/** What every member has against what was acknowledged, and against each other; the history. The writers must have stopped. */
+export async function checkData(report: Report, name: string, cluster: Cluster, ledger: Ledger): Promise<KeyEvent[]> {
   const [first, ...others] = cluster.members as [ClusterMember, ...ClusterMember[]];
   const history = await readHistory(first.connection);
   verdict(report, `${name}: no acknowledged write lost, no revision given twice`, checkHistory(history, ledger.writes));
@@ -57,4 +58,5 @@ export async function checkData(report: Report, name: string, cluster: Cluster, 
     verdict(report, `${name}: ${other.name} has what ${first.name} has`, problems);
   }
   verdict(report, `${name}: hashes of all members`, await cluster.compareHashes());
+  return history;
 }

@@ -3,7 +3,7 @@ import type { Cluster } from '../support/cluster.ts';
 import type { ClusterMember } from '../support/cluster-member.ts';
 import type { PeerNetwork } from '../support/peer-network.ts';
 import { waitUntil } from '../support/text.ts';
-import { failureText } from './writer.ts';
+import { failureText } from './ledger.ts';
 
 /** One way to break the network. */
 export interface Cut {

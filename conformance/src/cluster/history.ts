@@ -58,7 +58,9 @@ export async function readHistory(connection: Connection): Promise<KeyEvent[]> {
   }, READ_TIMEOUT_MS);
   call.cancel();
   if (!complete) {
-    throw new Error(`the history ends at revision ${events.at(-1)?.revision}, not ${target}: ${call.end?.details ?? ''}`);
+    throw new Error(
+      `the history ends at revision ${events.at(-1)?.revision}, not ${target}: ${call.end?.details ?? ''}`,
+    );
   }
   return events;
 }

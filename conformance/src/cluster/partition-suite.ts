@@ -19,8 +19,8 @@ import {
   timeToNewLeader,
   writeDoomed,
 } from './cut.ts';
+import { Ledger } from './ledger.ts';
 import { type ReadCounts, Registers, readRegisters, writeRegisters } from './registers.ts';
-import { Ledger } from './writer.ts';
 
 const MEMBERS = 3;
 const WRITERS = 4;
@@ -163,9 +163,7 @@ class PartitionRun {
 
   /** These may have been committed after all: their proposals, or entries, were on the way. */
   private allowLate(writes: readonly DoomedWrite[]): void {
-    for (const { key } of writes) {
-      this.ledger.writes.push({ client: 'doomed', changes: [{ key, value: 'doomed' }], above: 0, revision: undefined });
-    }
+    for (const { key } of writes) this.ledger.allow('doomed', [{ key, value: 'doomed' }]);
   }
 
   private async finish(name: string): Promise<void> {
@@ -178,7 +176,9 @@ class PartitionRun {
     const sorted = [...this.elections].sort((left, right) => left - right);
     const median = sorted[Math.floor((sorted.length - 1) / 2)];
     if (median !== undefined) {
-      report.note(`${name}: elections after a silent leader took ${sorted.join(', ')} ms (time-out ${ELECTION_TIMEOUT_MS} ms)`);
+      report.note(
+        `${name}: elections after a silent leader took ${sorted.join(', ')} ms (time-out ${ELECTION_TIMEOUT_MS} ms)`,
+      );
       const problems = median <= ELECTION_MS_MAX ? [] : [`the median is ${median} ms, above ${ELECTION_MS_MAX} ms`];
       verdict(report, `${name}: new leaders within two election time-outs`, problems);
     }

@@ -2,8 +2,7 @@ import { nextBelow, type Random } from '@quorate/base';
 import type { Message } from '../grpc/services.ts';
 import type { ClusterMember } from '../support/cluster-member.ts';
 import { sleep } from '../support/text.ts';
-import type { Write } from './history.ts';
-import { type Ledger, recordFailure } from './writer.ts';
+import type { Ledger } from './ledger.ts';
 
 /**
  * A key one client writes increasing numbers to, one at a time, until a write fails: it may still happen later, so the
@@ -57,7 +56,6 @@ export interface ReadCounts {
   stale: number;
 }
 
-const WRITE_TIMEOUT_MS = 3000;
 const READ_TIMEOUT_MS = 2500;
 const PAUSE_MS = 8;
 const PAUSE_AFTER_FAILURE_MS = 60;
@@ -78,19 +76,11 @@ export async function writeRegisters(
     const member = open[nextBelow(random, open.length)];
     if (member === undefined) throw new Error('no member to write to');
     const value = String(++register.sent);
-    const changes = [{ key: register.key, value }];
-    const write: Write = { client: name, changes, above: ledger.latestRevision, revision: undefined };
-    ledger.writes.push(write);
-    const request = { key: Buffer.from(register.key), value: Buffer.from(value) };
-    const answer = await member.call('KV.Put', request, WRITE_TIMEOUT_MS);
+    const answer = await ledger.send(member.connection, name, [{ key: register.key, value }]);
     if (answer.ok) {
       register.acknowledged = register.sent;
-      write.revision = Number((answer.message.header as Message).revision);
-      ledger.latestRevision = Math.max(ledger.latestRevision, write.revision);
-      ledger.acknowledged++;
       await sleep(nextBelow(random, PAUSE_MS));
     } else {
-      recordFailure(ledger, answer);
       register = registers.open(`r/${name}/${++generation}`);
       await sleep(nextBelow(random, PAUSE_AFTER_FAILURE_MS));
     }

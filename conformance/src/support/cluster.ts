@@ -160,13 +160,22 @@ export class Cluster {
       const known = this.members.find(({ id }) => id === entry.id);
       return `${known?.name ?? entry.name}=${entry.peerUrls[0]}`;
     });
-    const membership = { initialCluster: entries.join(','), initialClusterState: 'existing' as const, token: this.token };
+    const membership = {
+      initialCluster: entries.join(','),
+      initialClusterState: 'existing' as const,
+      token: this.token,
+    };
     member.launch(membership, this.argsOf(member));
   }
 
-  /** A new member in a new place, started and healthy. */
-  async grow(kind: ServerKind, options: { readonly learner?: boolean } = {}): Promise<ClusterMember> {
+  /** A new member in a new place, started and healthy. `made` is told of it before anything runs there. */
+  async grow(
+    kind: ServerKind,
+    options: { readonly learner?: boolean } = {},
+    made: (member: ClusterMember) => void = () => undefined,
+  ): Promise<ClusterMember> {
     const member = await this.makePlace(kind);
+    made(member);
     await this.announce(member, options.learner === true);
     await this.join(member);
     await this.waitHealthy([member]);
@@ -195,6 +204,15 @@ export class Cluster {
     member.wipe();
     await this.announce(member);
     await this.join(member);
+    await this.waitHealthy([member]);
+  }
+
+  /** Another server goes on in a member's place: the same directory, ports and ids. */
+  async swap(member: ClusterMember, kind: ServerKind): Promise<void> {
+    await member.stop();
+    member.kind = kind;
+    member.setExtraArgs(this.argsOf(member));
+    member.start();
     await this.waitHealthy([member]);
   }
 
