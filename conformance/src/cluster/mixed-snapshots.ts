@@ -10,14 +10,17 @@ import type { MixedPart } from './mixed-suite.ts';
 
 const SNAPSHOT_COUNT = 200;
 const CATCH_UP_ENTRIES = 50;
-/** 3.4 keeps five thousand entries behind its snapshot, and has no flag for that. */
-const ENTRIES_KEPT_34 = 5000;
+/**
+ * What a leader of each kind may still send from its log beyond the entries the flag asks for: 3.4 has no flag and keeps five
+ * thousand, Quorate cuts its log after every thousand.
+ */
+const ENTRIES_KEPT: Readonly<Record<ServerKind, number>> = { etcd34: 5000, etcd37: 0, quorate: 1000 };
 const SLACK_ENTRIES = 300;
 const AT_ONCE = 50;
 const BEHIND_TIMEOUT_MS = 120_000;
 
 function entriesToMiss(leader: ServerKind): number {
-  return (leader === 'etcd34' ? ENTRIES_KEPT_34 : CATCH_UP_ENTRIES) + SNAPSHOT_COUNT + SLACK_ENTRIES;
+  return ENTRIES_KEPT[leader] + CATCH_UP_ENTRIES + SNAPSHOT_COUNT + SLACK_ENTRIES;
 }
 
 async function writeMany(live: LiveCluster, leader: ClusterMember): Promise<void> {

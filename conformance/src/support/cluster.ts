@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Answer } from '../grpc/connection.ts';
 import type { Message } from '../grpc/services.ts';
@@ -14,7 +15,6 @@ export interface ClusterOptions {
   /** With it every member's peer URL is a proxy's. */
   readonly network?: PeerNetwork | undefined;
   readonly extraArgs?: (kind: ServerKind) => readonly string[];
-  readonly token?: string;
 }
 
 export interface ListedMember {
@@ -37,17 +37,30 @@ export function snapshotArgs(kind: ServerKind, count: number, catchUpEntries: nu
   return kind === 'etcd34' ? args : [...args, `--snapshot-catchup-entries=${catchUpEntries}`];
 }
 
+/** The id of a member of a new cluster, as a number of 16 hex digits. */
+function firstId(peerUrl: string, token: string): string {
+  return createHash('sha1').update(peerUrl).update(token).digest('hex').slice(0, 16);
+}
+
+/** A token with which the ids of the members ascend, and none begins with a zero: lists of members are sorted by id. */
+function tokenForAscendingIds(peerUrls: readonly string[]): string {
+  for (let tried = 0; ; tried++) {
+    const token = `token-${tried}`;
+    const ids = peerUrls.map((peerUrl) => firstId(peerUrl, token));
+    if (ids.every((id, index) => !id.startsWith('0') && id > (ids[index - 1] ?? ''))) return token;
+  }
+}
+
 /** Several members, of the same or of different kinds, each its own process with its own data directory. */
 export class Cluster {
   /** Those that belong to it, started or not, in the order they came. */
   readonly members: ClusterMember[] = [];
   private readonly options: ClusterOptions;
-  private readonly token: string;
+  private token = '';
   private readonly places: ClusterMember[] = [];
 
-  constructor(options: ClusterOptions) {
+  private constructor(options: ClusterOptions) {
     this.options = options;
-    this.token = options.token ?? `token-${Math.random().toString(36).slice(2)}`;
   }
 
   /** Starts a new cluster with a member of each kind named and waits until all are healthy. */
@@ -55,6 +68,7 @@ export class Cluster {
     const cluster = new Cluster(options);
     try {
       for (const kind of options.kinds) cluster.members.push(await cluster.makePlace(kind));
+      cluster.token = tokenForAscendingIds(cluster.members.map(({ peerUrl }) => peerUrl));
       cluster.launchNew();
       await cluster.waitHealthy();
       await cluster.learnIds();
@@ -112,9 +126,9 @@ export class Cluster {
     throw new Error('no member answers with the list of members');
   }
 
-  async learnIds(): Promise<void> {
+  private async learnIds(): Promise<void> {
     for (const listed of await this.memberList()) {
-      const member = this.members.find(({ peerUrl }) => listed.peerUrls.includes(peerUrl));
+      const member = this.placeOf(listed);
       if (member !== undefined) this.learnId(member, listed.id);
     }
   }
@@ -143,29 +157,37 @@ export class Cluster {
 
   /** Tells the cluster of a member in this place. */
   async announce(member: ClusterMember, isLearner = false): Promise<void> {
-    const find = async (): Promise<ListedMember | undefined> =>
-      (await this.memberList()).find(({ peerUrls }) => peerUrls.includes(member.peerUrl));
+    const listedBy = async (via?: ClusterMember): Promise<ListedMember | undefined> =>
+      (await this.memberList(via)).find(({ peerUrls }) => peerUrls.includes(member.peerUrl));
     const request = { peerURLs: [member.peerUrl], isLearner };
-    await this.change('Cluster.MemberAdd', request, async () => (await find()) !== undefined);
-    const listed = await find();
-    if (listed === undefined) throw new Error(`${member.name} was added and is not in the list of members`);
-    this.learnId(member, listed.id);
+    await this.change('Cluster.MemberAdd', request, async () => (await listedBy()) !== undefined);
+    // All have to know of it: it will ask any of them, and a list without it is refused.
+    for (const via of this.running) {
+      await waitUntil(`${via.name} to list ${member.name}`, READY_TIMEOUT_MS, async () => {
+        const listed = await listedBy(via).catch(() => undefined);
+        if (listed !== undefined) this.learnId(member, listed.id);
+        return listed !== undefined || !via.isRunning;
+      });
+    }
     if (!this.members.includes(member)) this.members.push(member);
   }
 
-  /** Starts an announced member. */
+  /** Starts a member the cluster was told of, by whomever. */
   async join(member: ClusterMember): Promise<void> {
     const listed = await this.memberList();
-    const entries = listed.map((entry) => {
-      const known = this.members.find(({ id }) => id === entry.id);
-      return `${known?.name ?? entry.name}=${entry.peerUrls[0]}`;
-    });
+    const entries = listed.map((entry) => `${this.placeOf(entry)?.name ?? entry.name}=${entry.peerUrls[0]}`);
     const membership = {
       initialCluster: entries.join(','),
       initialClusterState: 'existing' as const,
       token: this.token,
     };
+    if (!this.members.includes(member)) this.members.push(member);
+    await this.learnIds();
     member.launch(membership, this.argsOf(member));
+  }
+
+  private placeOf({ peerUrls }: ListedMember): ClusterMember | undefined {
+    return this.places.find(({ peerUrl }) => peerUrls.includes(peerUrl));
   }
 
   /** A new member in a new place, started and healthy. `made` is told of it before anything runs there. */
@@ -277,6 +299,12 @@ export class Cluster {
 
   logTails(): string {
     return this.members.map((member) => member.logTail()).join('\n');
+  }
+
+  /** Ends all members in good order; what they may print at their end is printed. */
+  async stop(): Promise<void> {
+    await Promise.all(this.places.map((place) => place.stop()));
+    await this.close();
   }
 
   async close(): Promise<void> {
