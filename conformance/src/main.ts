@@ -1,3 +1,6 @@
+import { runChaosSuite } from './cluster/chaos-suite.ts';
+import { runMixedSuite } from './cluster/mixed-suite.ts';
+import { runPartitionSuite } from './cluster/partition-suite.ts';
 import { runEtcd3Suite } from './etcd3-client.ts';
 import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
@@ -20,6 +23,9 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   auth: runAuthSuite,
   etcd3: runEtcd3Suite,
   kill: runKillSuite,
+  chaos: runChaosSuite,
+  partition: runPartitionSuite,
+  mixed: runMixedSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {

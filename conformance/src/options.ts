@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type ClientVersion, type ServerKind, serverKinds } from './support/programs.ts';
 
-const suiteNames = ['etcdctl', 'grpc', 'watch', 'auth', 'etcd3', 'kill'] as const;
+const suiteNames = ['etcdctl', 'grpc', 'watch', 'auth', 'etcd3', 'kill', 'chaos', 'partition', 'mixed'] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export interface Options {
@@ -17,7 +17,10 @@ export interface Options {
   readonly seed: number;
   readonly operations: number;
   readonly rounds: number;
+  /** Of the suites over clusters; 0 is their quick form. */
+  readonly minutes: number;
   readonly openWith: readonly ServerKind[];
+  readonly mixWith: readonly ServerKind[];
 }
 
 export const usage = `usage: node conformance/dist/main.js [options]
@@ -30,7 +33,9 @@ export const usage = `usage: node conformance/dist/main.js [options]
   --seed n                 seed of the random suites (default 1)
   --operations n           random operations of the gRPC suite (default 6000)
   --rounds n               rounds of the kill suite (default 20)
+  --minutes n              length of the chaos and partition suites; 0, the default, is the quick form of all over clusters
   --open-with a,b          servers that must open the data directory after a kill (default etcd34,etcd37)
+  --mix-with a,b           servers of the mixed suite beside the one under test (default etcd34,etcd37)
   --verbose                name each step that passed
   --keep                   keep scratch directories
   --help`;
@@ -69,7 +74,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       seed: { type: 'string', default: '1' },
       operations: { type: 'string', default: '6000' },
       rounds: { type: 'string', default: '20' },
+      minutes: { type: 'string', default: '0' },
       'open-with': { type: 'string', default: 'etcd34,etcd37' },
+      'mix-with': { type: 'string', default: 'etcd34,etcd37' },
       verbose: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -88,6 +95,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     seed: wholeNumber(values.seed, 'seed'),
     operations: wholeNumber(values.operations, 'operations'),
     rounds: wholeNumber(values.rounds, 'rounds'),
+    minutes: wholeNumber(values.minutes, 'minutes'),
     openWith: listOf(values['open-with'], serverKinds, 'open-with'),
+    mixWith: listOf(values['mix-with'], serverKinds, 'mix-with'),
   };
 }

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Identity, maskText } from './mask.ts';
+import { type Identity, maskText, sortLines } from './mask.ts';
 
 const identity: Identity = {
-  clientPort: 32379,
-  peerPort: 32380,
+  members: [{ suffix: '', clientPort: 32379, peerPort: 32380, dataDir: '/tmp/data', id: 0x628814f18bcf3een }],
   scratchDir: '/tmp/work',
-  dataDir: '/tmp/data',
-  memberId: 0x628814f18bcf3een,
   clusterId: 13455796455940752355n,
   captured: new Map([['LEASE', '3cee4f18bcf3ee01']]),
 };
@@ -28,4 +25,23 @@ test('times, sizes and versions are masked, granted times and revisions are not'
 
 test('masks of a step come first', () => {
   assert.equal(maskText('hash 12', identity, [{ pattern: /hash \d+/g, replacement: 'hash <n>' }]), 'hash <n>');
+});
+
+test('members of a cluster keep their numbers, and terms are masked', () => {
+  const place = { clientPort: 1001, peerPort: 1002, dataDir: '/tmp/d', id: undefined };
+  const members = [
+    { ...place, suffix: '1', id: 0x1234567890abcdefn },
+    { ...place, suffix: '2', clientPort: 2001, id: 0x2234567890abcdefn },
+    { ...place, suffix: '3', clientPort: 3001 },
+  ];
+  const masked = maskText(
+    '2234567890abcdef 127.0.0.1:2001 "raft_term":7, 1234567890abcdef',
+    { ...identity, members },
+    [],
+  );
+  assert.equal(masked, '<member2> 127.0.0.1:<client-port2> "raft_term":<term>, <member1>');
+});
+
+test('sorted output has array elements as lines', () => {
+  assert.equal(sortLines('{"members":[{"ID":2},{"ID":1}]}\n'), ']}\n{"ID":1}\n{"ID":2}\n{"members":[\n');
 });

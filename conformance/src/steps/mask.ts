@@ -3,14 +3,21 @@ import type { Mask } from './parse.ts';
 
 /** What differs between two servers by right: their identity, and what the steps captured from their output. */
 export interface Identity {
-  readonly clientPort: number;
-  readonly peerPort: number;
+  readonly members: readonly MemberIdentity[];
   readonly scratchDir: string;
-  readonly dataDir: string;
-  readonly memberId: bigint;
   readonly clusterId: bigint;
   /** Captured values by name, in the order of capture. */
   readonly captured: ReadonlyMap<string, string>;
+}
+
+export interface MemberIdentity {
+  /** Behind the names its masks have: empty for the only member, else its number. */
+  readonly suffix: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  readonly dataDir: string;
+  /** undefined for a place where nobody is known to be yet. */
+  readonly id: bigint | undefined;
 }
 
 const TIMES: readonly Mask[] = [
@@ -24,6 +31,11 @@ const TIMES: readonly Mask[] = [
 ];
 
 const MACHINE: readonly Mask[] = [
+  // Which of the two sides of a call notices first that its time is over is chance.
+  {
+    pattern: /desc = (?:context deadline exceeded|stream terminated by RST_STREAM with error code: CANCEL)/g,
+    replacement: 'desc = <deadline>',
+  },
   // Addresses of Go objects in log lines.
   { pattern: /\b0x[0-9a-f]{9,12}\b/g, replacement: '<pointer>' },
   { pattern: /LocalAddr: '127\.0\.0\.1:\d+'/g, replacement: "LocalAddr: '<local>'" },
@@ -39,8 +51,22 @@ const MACHINE: readonly Mask[] = [
   { pattern: /\b3\.[4-7]\.\d+\b/g, replacement: '<version>' },
 ];
 
+const TERMS: readonly Mask[] = [
+  { pattern: /"(raft_term|raftTerm)":\d+/g, replacement: '"$1":<term>' },
+  { pattern: /^"RaftTerm" : \d+$/gm, replacement: '"RaftTerm" : <term>' },
+];
+
 function wholeNumber(digits: string): RegExp {
   return new RegExp(`(?<![0-9a-zA-Z])0*${escapeRegExp(digits)}(?![0-9a-zA-Z])`, 'g');
+}
+
+function idMasks(name: string, id: bigint): Mask[] {
+  return [
+    { pattern: wholeNumber(id.toString()), replacement: `<${name}>` },
+    { pattern: wholeNumber(id.toString(16)), replacement: `<${name}>` },
+    // %16x pads a short id with blanks.
+    { pattern: new RegExp(` +<${name}>`, 'g'), replacement: ` <${name}>` },
+  ];
 }
 
 function identityMasks(identity: Identity): Mask[] {
@@ -52,19 +78,18 @@ function identityMasks(identity: Identity): Mask[] {
       masks.push({ pattern: wholeNumber(BigInt(`0x${value}`).toString()), replacement: `<${name}>` });
     }
   }
-  for (const [name, id] of [
-    ['member', identity.memberId],
-    ['cluster', identity.clusterId],
-  ] as const) {
-    masks.push({ pattern: wholeNumber(id.toString()), replacement: `<${name}>` });
-    masks.push({ pattern: wholeNumber(id.toString(16)), replacement: `<${name}>` });
-    // %16x pads a short id with blanks.
-    masks.push({ pattern: new RegExp(` +<${name}>`, 'g'), replacement: ` <${name}>` });
+  masks.push(...idMasks('cluster', identity.clusterId));
+  for (const { suffix, id } of identity.members) if (id !== undefined) masks.push(...idMasks(`member${suffix}`, id));
+  for (const { suffix, dataDir } of identity.members) {
+    masks.push({ pattern: new RegExp(escapeRegExp(dataDir), 'g'), replacement: `<data-dir${suffix}>` });
   }
-  masks.push({ pattern: new RegExp(escapeRegExp(identity.dataDir), 'g'), replacement: '<data-dir>' });
   masks.push({ pattern: new RegExp(escapeRegExp(identity.scratchDir), 'g'), replacement: '<dir>' });
-  masks.push({ pattern: new RegExp(`\\b${identity.clientPort}\\b`, 'g'), replacement: '<client-port>' });
-  masks.push({ pattern: new RegExp(`\\b${identity.peerPort}\\b`, 'g'), replacement: '<peer-port>' });
+  for (const { suffix, clientPort, peerPort } of identity.members) {
+    masks.push({ pattern: new RegExp(`\\b${clientPort}\\b`, 'g'), replacement: `<client-port${suffix}>` });
+    masks.push({ pattern: new RegExp(`\\b${peerPort}\\b`, 'g'), replacement: `<peer-port${suffix}>` });
+  }
+  // How many elections there were before one leader held is chance.
+  if (identity.members.length > 1) masks.push(...TERMS);
   return masks;
 }
 
@@ -75,6 +100,12 @@ function squeezeTables(text: string): string {
     .split('\n')
     .map((line) => (/^[+┌├└│|]/.test(line) ? line.replace(/[-─]{2,}/g, '-').replace(/ {2,}/g, ' ') : line))
     .join('\n');
+}
+
+/** The lines in order of their text, elements of JSON arrays of objects as lines of their own. */
+export function sortLines(text: string): string {
+  const broken = text.replaceAll('[{', '[\n{').replaceAll('},{', '}\n{').replaceAll('}]', '}\n]');
+  return `${broken.trimEnd().split('\n').sort().join('\n')}\n`;
 }
 
 export function maskText(text: string, identity: Identity, extra: readonly Mask[]): string {

@@ -30,7 +30,7 @@ test('steps with details, formats and groups', () => {
     ].join('\n'),
   );
   assert.deepEqual(file.clients, ['3.7']);
-  assert.deepEqual(file.serverArgs, ['--max-txn-ops=3']);
+  assert.deepEqual(file.setup, { members: 1, serverArgs: ['--max-txn-ops=3'] });
   assert.deepEqual(
     file.steps.map((step) => [step.kind, step.line, step.group]),
     [
@@ -62,6 +62,27 @@ test('what waits for later work: a group, or the whole file', () => {
   const security = 'api, security and operation';
   assert.deepEqual(laterOf(`%later ${security}\n${grouped}`), [security, 'cluster', 'cluster', 'cluster', security]);
   assert.throws(() => laterOf('%later\n'), /x\.txt:1: %later needs one of: cluster/);
+});
+
+test('clusters and their members', () => {
+  const lines = [
+    '%cluster 3 --x=1',
+    '== one',
+    'kill 2',
+    'until 1 leaderless',
+    '$ a',
+    '  retry',
+    '  sort',
+    '%cluster 5',
+  ];
+  const { setup, steps } = parseSteps('x.txt', lines.join('\n'));
+  assert.deepEqual(setup, { members: 3, serverArgs: ['--x=1'] });
+  const [kill, until, run, fresh] = steps;
+  assert.ok(kill?.kind === 'member' && until?.kind === 'member' && run?.kind === 'run' && fresh?.kind === 'fresh');
+  assert.deepEqual([kill.action, kill.member, until.action, until.member], ['kill', 2, 'leaderless', 1]);
+  assert.deepEqual([run.retry, run.sort], [true, true]);
+  assert.deepEqual(fresh.setup, { members: 5, serverArgs: [] });
+  assert.throws(() => parseSteps('x.txt', 'kill two\n'), /"two" is no number/);
 });
 
 test('what cannot be read is named with its line', () => {

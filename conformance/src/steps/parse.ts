@@ -10,6 +10,7 @@ import { type LaterWork, laterWorks } from '../support/report.ts';
 //                                or, behind a title, that group
 //   == title                     starts a group; it names the steps below it
 //   %fresh [flags]               new servers with empty data directories from here on
+//   %cluster 3 [flags]           the same with three members each: before the first title for the file, else from here on
 //   $ etcdctl get foo            runs to the end; the reference server must let it exit 0
 //   ! etcdctl get ""             the same, but the reference must make it fail
 //   & w etcdctl watch foo        starts it in the background under the name w
@@ -17,6 +18,10 @@ import { type LaterWork, laterWorks } from '../support/report.ts';
 //   wait w 9                     waits until w has printed 9 lines in all
 //   finish w                     waits until w ends by itself and compares all it printed
 //   end w [INT]                  ends w by signal (default TERM) and compares all it printed
+//   stop 2, kill 2, start 2      ends a member by TERM or KILL; starts it again and waits until it serves
+//   join 4                       starts a member in a place of its own that `member add` told the cluster of
+//   lead 2                       makes a member the leader
+//   until 2 healthy              waits until a member answers linearizable reads; or `leaderless`, or its process `ended`
 //
 // Lines indented by two blanks belong to the step above:
 //
@@ -24,9 +29,13 @@ import { type LaterWork, laterWorks } from '../support/report.ts';
 //     capture NAME regex         remembers group 1 of the output as ${NAME}; it is masked from then on
 //     mask regex => text         masks more of this step's output
 //     only 3.7                   runs only with this client version
+//     retry                      runs it again while it does not end as `$` or `!` says, up to half a minute
+//     sort                       compares the lines (and the elements of a JSON array) of the output in any order
 //
 // Words are split at blanks; '…' is literal, "…" knows \n \t \x41 \" \\. ${NAME} is replaced; so are ${repeat:x:100},
-// ${dir} (a scratch directory for each server), ${endpoint}, ${member} and ${cluster} (hex ids). `-w {json,fields}` makes one step each.
+// ${dir} (a scratch directory for each server), ${endpoint}, ${member} and ${cluster} (hex ids). In a cluster ${endpoint} is that of the
+// first member and ${endpoints} those of all; ${endpoint1}, ${member1}, ${name1}, ${peer1} (a URL) and so on are those of each, and
+// behind them of places where a member may join. Ids of the first members ascend. `-w {json,fields}` makes one step each.
 
 interface Capture {
   readonly name: string;
@@ -51,6 +60,8 @@ export interface RunStep extends StepCommon {
   readonly kind: 'run';
   readonly words: readonly string[];
   readonly mustFail: boolean;
+  readonly retry: boolean;
+  readonly sort: boolean;
   readonly stdin: string;
   readonly captures: readonly Capture[];
 }
@@ -80,17 +91,33 @@ export interface EndStep extends StepCommon {
   readonly signal: NodeJS.Signals | undefined;
 }
 
-interface FreshStep extends StepCommon {
-  readonly kind: 'fresh';
+/** What a file, or the steps behind a %fresh or %cluster, play against. */
+export interface Setup {
+  readonly members: number;
   readonly serverArgs: readonly string[];
 }
 
-export type Step = RunStep | StartStep | InputStep | WaitStep | EndStep | FreshStep;
+interface FreshStep extends StepCommon {
+  readonly kind: 'fresh';
+  readonly setup: Setup;
+}
+
+const memberActions = ['stop', 'kill', 'start', 'join', 'lead', 'healthy', 'leaderless', 'ended'] as const;
+export type MemberAction = (typeof memberActions)[number];
+
+export interface MemberStep extends StepCommon {
+  readonly kind: 'member';
+  readonly action: MemberAction;
+  /** Counted from 1. */
+  readonly member: number;
+}
+
+export type Step = RunStep | StartStep | InputStep | WaitStep | EndStep | FreshStep | MemberStep;
 
 export interface StepFile {
   readonly name: string;
   readonly clients: readonly ClientVersion[];
-  readonly serverArgs: readonly string[];
+  readonly setup: Setup;
   readonly steps: readonly Step[];
 }
 
@@ -100,6 +127,8 @@ interface Details {
   captures: Capture[];
   masks: Mask[];
   only: ClientVersion | undefined;
+  retry: boolean;
+  sort: boolean;
 }
 
 class StepSyntaxError extends Error {
@@ -171,6 +200,16 @@ function laterWork(text: string): LaterWork {
   return found;
 }
 
+function memberAction(text: string): MemberAction | undefined {
+  return memberActions.find((action) => action === text);
+}
+
+function memberNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`"${text}" is no number of a member`);
+  return number;
+}
+
 function readDetail(details: Details, text: string): void {
   if (text === '|' || text.startsWith('| ')) {
     details.stdin += `${text.slice(2)}\n`;
@@ -193,6 +232,12 @@ function readDetail(details: Details, text: string): void {
     case 'only':
       details.only = clientVersion(argument);
       return;
+    case 'retry':
+      details.retry = true;
+      return;
+    case 'sort':
+      details.sort = true;
+      return;
     default:
       throw new Error(`unknown detail "${verb}"`);
   }
@@ -208,7 +253,7 @@ function expandFormats(line: string): string[] {
 class Parser {
   private readonly steps: Step[] = [];
   private clients: ClientVersion[] = ['3.4', '3.7'];
-  private serverArgs: string[] = [];
+  private setup: Setup = { members: 1, serverArgs: [] };
   private fileLater: LaterWork | undefined;
   private groupLater: LaterWork | undefined;
   private group = '';
@@ -224,7 +269,7 @@ class Parser {
     for (let index = 0; index < lines.length; index++) {
       const line = lines[index] ?? '';
       if (line.trim() === '' || line.startsWith('#') || line.startsWith('  ')) continue;
-      this.details = { stdin: '', captures: [], masks: [], only: undefined };
+      this.details = { stdin: '', captures: [], masks: [], only: undefined, retry: false, sort: false };
       const head = index + 1;
       try {
         // The details come first: a step is built complete.
@@ -237,7 +282,7 @@ class Parser {
     return {
       name: this.name,
       clients: this.clients,
-      serverArgs: this.serverArgs,
+      setup: this.setup,
       steps: this.steps,
     };
   }
@@ -252,13 +297,17 @@ class Parser {
     } else if (verb === '%clients') {
       this.clients = words.slice(1).map(clientVersion);
     } else if (verb === '%server') {
-      this.serverArgs = words.slice(1);
+      this.setup = { ...this.setup, serverArgs: words.slice(1) };
     } else if (verb === '%later') {
       const work = laterWork(words.slice(1).join(' '));
       if (this.group === '') this.fileLater = work;
       else this.groupLater = work;
     } else if (verb === '%fresh') {
-      this.steps.push({ ...common, kind: 'fresh', serverArgs: words.slice(1) });
+      this.steps.push({ ...common, kind: 'fresh', setup: { members: 1, serverArgs: words.slice(1) } });
+    } else if (verb === '%cluster') {
+      const setup = { members: memberNumber(first), serverArgs: rest };
+      if (this.group === '') this.setup = setup;
+      else this.steps.push({ ...common, kind: 'fresh', setup });
     } else if (verb === '$' || verb === '!') {
       this.addRuns(line, number, details, verb === '!');
     } else if (verb === '&') {
@@ -275,7 +324,10 @@ class Parser {
     } else if (verb === 'end') {
       this.steps.push({ ...common, kind: 'end', name: first, signal: rest[0] === 'INT' ? 'SIGINT' : 'SIGTERM' });
     } else {
-      throw new Error(`cannot read "${line}"`);
+      // `until 2 healthy` names its action last.
+      const action = memberAction(verb === 'until' ? (rest[0] ?? '') : verb);
+      if (action === undefined) throw new Error(`cannot read "${line}"`);
+      this.steps.push({ ...common, kind: 'member', action, member: memberNumber(first) });
     }
   }
 
@@ -291,6 +343,8 @@ class Parser {
         text,
         words: splitWords(text).slice(1),
         mustFail,
+        retry: details.retry,
+        sort: details.sort,
         stdin: details.stdin,
         captures: details.captures,
       });

@@ -2,11 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Options } from '../options.ts';
 import { unifiedDiff } from '../support/diff.ts';
-import { type ClientVersion, conformanceDir, referenceOf, serverProgram, toolProgram } from '../support/programs.ts';
+import {
+  type ClientVersion,
+  conformanceDir,
+  referenceOf,
+  type ServerKind,
+  serverProgram,
+  toolProgram,
+} from '../support/programs.ts';
 import type { LaterWork, Report } from '../support/report.ts';
-import { launchFresh, scratchDir } from '../support/server.ts';
+import { scratchDir } from '../support/server.ts';
 import { errorText } from '../support/text.ts';
-import { parseSteps, type Step, type StepFile } from './parse.ts';
+import { parseSteps, type Setup, type Step, type StepFile } from './parse.ts';
 import { type Outcome, Player } from './player.ts';
 
 interface Pair {
@@ -26,6 +33,8 @@ async function play(player: Player, step: Exclude<Step, { kind: 'fresh' }>): Pro
       return player.wait(step);
     case 'end':
       return player.end(step);
+    case 'member':
+      return player.member(step);
     default:
       return step satisfies never;
   }
@@ -33,7 +42,7 @@ async function play(player: Player, step: Exclude<Step, { kind: 'fresh' }>): Pro
 
 /** Why the reference itself shows that the step is wrong: a step must not pass because both servers fail alike. */
 function referenceComplaint(step: Step, outcome: Outcome): string | undefined {
-  if (step.kind === 'run') {
+  if (step.kind === 'run' && outcome.exit !== 'timeout') {
     const failed = outcome.exit !== 0;
     if (failed === step.mustFail) return undefined;
     return `the reference was expected to ${step.mustFail ? 'fail' : 'succeed'}:\n${outcome.shown}`;
@@ -59,12 +68,12 @@ class FileRun {
   async run(): Promise<void> {
     const steps = this.stepsToPlay();
     if (steps.length === 0) return;
-    let pair = await this.startPair(this.file.serverArgs);
+    let pair = await this.startPair(this.file.setup);
     try {
       for (const step of steps) {
         if (step.kind === 'fresh') {
           await closePair(pair);
-          pair = await this.startPair(step.serverArgs);
+          pair = await this.startPair(step.setup);
           continue;
         }
         await this.compare(pair, step);
@@ -93,9 +102,8 @@ class FileRun {
     return steps;
   }
 
-  private async startPair(serverArgs: readonly string[]): Promise<Pair> {
-    const start = async (kind: Options['serverUnderTest']): Promise<Player> =>
-      Player.over(await launchFresh(kind, this.scratch, serverArgs), this.client, this.scratch);
+  private async startPair(setup: Setup): Promise<Pair> {
+    const start = (kind: ServerKind): Promise<Player> => Player.start(kind, setup, this.client, this.scratch);
     const [reference, underTest] = await Promise.all([
       start(referenceOf(this.client)),
       start(this.options.serverUnderTest),

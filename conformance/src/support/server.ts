@@ -6,11 +6,24 @@ import { Child } from './process.ts';
 import { type ServerKind, serverProgram } from './programs.ts';
 import { sleep, waitUntil } from './text.ts';
 
+/** Who a server is among the members of a cluster. */
+export interface Membership {
+  readonly name: string;
+  /** Where the others reach it; a proxy may stand there. */
+  readonly peerUrl: string;
+  /** `name=url,name=url,…` */
+  readonly initialCluster: string;
+  readonly initialClusterState: 'new' | 'existing';
+  readonly token: string;
+}
+
 export interface LaunchOptions {
   readonly kind: ServerKind;
   readonly dataDir: string;
   readonly clientPort: number;
   readonly peerPort: number;
+  /** Left out: the only member of a cluster of its own. */
+  readonly membership?: Membership;
   readonly extraArgs?: readonly string[];
   readonly startTimeoutMs?: number;
 }
@@ -78,20 +91,30 @@ async function isHealthy(port: number): Promise<boolean> {
   }
 }
 
-function spawnServer(options: LaunchOptions): RunningServer {
+function membershipArgs(membership: Membership): string[] {
+  return [
+    `--name=${membership.name}`,
+    `--initial-advertise-peer-urls=${membership.peerUrl}`,
+    `--initial-cluster=${membership.initialCluster}`,
+    `--initial-cluster-state=${membership.initialClusterState}`,
+    `--initial-cluster-token=${membership.token}`,
+  ];
+}
+
+/** Starts a server and does not wait for it. */
+export function spawnServer(options: LaunchOptions): RunningServer {
   const program = serverProgram(options.kind);
   if (!program.found) throw new Error(program.reason);
   const client = `http://127.0.0.1:${options.clientPort}`;
   const peer = `http://127.0.0.1:${options.peerPort}`;
+  const alone = ['--name=node1', `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=node1=${peer}`];
   const child = new Child(program.command, [
     ...program.args,
-    '--name=node1',
     `--data-dir=${options.dataDir}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
-    `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=node1=${peer}`,
+    ...(options.membership === undefined ? alone : membershipArgs(options.membership)),
     ...(options.extraArgs ?? []),
   ]);
   return new RunningServer(options, child);

@@ -1,0 +1,82 @@
+import type { Answer } from '../grpc/connection.ts';
+import type { Message } from '../grpc/services.ts';
+import type { ClusterMember } from '../support/cluster-member.ts';
+import { verdict } from './checks.ts';
+import type { MixedPart } from './mixed-suite.ts';
+
+/** Users, roles and permissions written through one kind hold at the other, and over a change of leaders. */
+
+const CALL_TIMEOUT_MS = 8000;
+
+async function must(member: ClusterMember, method: string, request: Message, token?: string): Promise<Message> {
+  const answer = await ask(member, method, request, token);
+  if (!answer.ok) throw new Error(`${method} at ${member.name}: ${answer.details}`);
+  return answer.message;
+}
+
+function ask(member: ClusterMember, method: string, request: Message, token?: string): Promise<Answer> {
+  const metadata: Record<string, string> = token === undefined ? {} : { token };
+  return member.connection.unary(method, request, { timeoutMs: CALL_TIMEOUT_MS, metadata });
+}
+
+async function enableAuth(at: ClusterMember): Promise<void> {
+  for (const [name, role] of [
+    ['root', 'root'],
+    ['alice', 'reader'],
+  ] as const) {
+    await must(at, 'Auth.RoleAdd', { name: role });
+    await must(at, 'Auth.UserAdd', { name, password: `${name}-password` });
+    await must(at, 'Auth.UserGrantRole', { user: name, role });
+  }
+  const perm = { permType: 0, key: Buffer.from('a'), range_end: Buffer.from('b') };
+  await must(at, 'Auth.RoleGrantPermission', { name: 'reader', perm });
+  await must(at, 'KV.Put', { key: Buffer.from('allowed'), value: Buffer.from('1') });
+  await must(at, 'Auth.AuthEnable', {});
+}
+
+/** What alice may and may not do at a member, and what nobody may. */
+async function checkAlice(member: ClusterMember): Promise<string[]> {
+  const { token } = await must(member, 'Auth.Authenticate', { name: 'alice', password: 'alice-password' });
+  const attempts: [string, Message, string | undefined, string][] = [
+    ['KV.Range', { key: Buffer.from('allowed') }, String(token), 'ok'],
+    ['KV.Range', { key: Buffer.from('other') }, String(token), 'etcdserver: permission denied'],
+    ['KV.Put', { key: Buffer.from('allowed') }, String(token), 'etcdserver: permission denied'],
+    ['Auth.UserList', {}, String(token), 'etcdserver: permission denied'],
+    ['KV.Range', { key: Buffer.from('allowed') }, undefined, 'etcdserver: user name is empty'],
+  ];
+  const problems: string[] = [];
+  for (const [method, request, given, expected] of attempts) {
+    const answer = await ask(member, method, request, given);
+    const text = answer.ok ? 'ok' : answer.details;
+    if (text !== expected) problems.push(`${method} at ${member.name}: ${text}, not ${expected}`);
+  }
+  return problems;
+}
+
+export const authParts: readonly MixedPart[] = [
+  {
+    name: 'auth',
+    quick: false,
+    later: 'api, security and operation',
+    run: async (run) =>
+      run.with([run.goKind, run.ours, run.goKind], async (live) => {
+        const [theirs, own] = live.cluster.members as [ClusterMember, ClusterMember];
+        await live.stopWriting();
+        await enableAuth(theirs);
+        for (const leader of [own, theirs]) {
+          const { token } = await must(theirs, 'Auth.Authenticate', { name: 'root', password: 'root-password' });
+          const current = await live.cluster.leader();
+          if (current !== leader && current !== undefined) {
+            await must(current, 'Maintenance.MoveLeader', { targetID: leader.id }, String(token));
+          }
+          for (const member of live.cluster.members) {
+            const name = `${live.name}: ${leader.kind} leads, alice at ${member.name} (${member.kind})`;
+            verdict(live.report, name, await checkAlice(member));
+          }
+        }
+        const { token } = await must(own, 'Auth.Authenticate', { name: 'root', password: 'root-password' });
+        await must(own, 'Auth.AuthDisable', {}, String(token));
+        verdict(live.report, `${live.name}: hashes of all members`, await live.cluster.compareHashes());
+      }),
+  },
+];
