@@ -145,6 +145,8 @@ export class ScriptWriter {
       for (let i = 0; i < 2 * this.cluster.setup.options.electionTick; i++) {
         if (leader !== undefined) script.push({ kind: 'tick', node: leader, times: LEADER_TICKS });
         for (const node of nodes) script.push({ kind: 'tick', node, times: 1 });
+        script.push(exchange(nodes, 60));
+        if (leader !== undefined) script.push({ kind: 'read', node: leader, again: false });
       }
     } else {
       for (const node of nodes) script.push({ kind: 'forget', node });

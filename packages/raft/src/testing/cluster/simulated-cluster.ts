@@ -73,8 +73,8 @@ export class SimulatedCluster {
     return this.byNumber[number];
   }
 
-  /** A payload or read context that was not there before. */
-  nextNumber(): number {
+  /** For a payload or read context that was not there before. */
+  private nextNumber(): number {
     return ++this.lastNumber;
   }
 
