@@ -74,9 +74,7 @@ function identityMasks(identity: Identity): Mask[] {
   for (const [name, value] of identity.captured) {
     masks.push({ pattern: wholeNumber(value), replacement: `<${name}>` });
     // etcdctl shows ids in hex, its json and fields formats in decimal.
-    if (/^[0-9a-f]{8,16}$/.test(value)) {
-      masks.push({ pattern: wholeNumber(BigInt(`0x${value}`).toString()), replacement: `<${name}>` });
-    }
+    if (/^[0-9a-f]{8,16}$/.test(value)) masks.push(...idMasks(name, BigInt(`0x${value}`)));
   }
   masks.push(...idMasks('cluster', identity.clusterId));
   for (const { suffix, id } of identity.members) if (id !== undefined) masks.push(...idMasks(`member${suffix}`, id));

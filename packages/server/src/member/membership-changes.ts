@@ -155,8 +155,9 @@ export class MembershipChanges {
     const member = cluster.member(id);
     const match = matchOf(id);
     if (member === undefined || match === undefined) return Promise.resolve(failed('ErrGRPCMemberNotFound'));
-    if (!member.isLearner) return Promise.resolve(failed('ErrGRPCMemberNotLearner'));
+    // As in etcd a voter that is behind is refused for that, too.
     if (match < (matchOf(memberId) ?? 0) * readyShare) return Promise.resolve(failed('ErrGRPCLearnerNotReady'));
+    if (!member.isLearner) return Promise.resolve(failed('ErrGRPCMemberNotLearner'));
     if (this.options.strictReconfigCheck && !isReadyToPromote(cluster.members)) {
       return Promise.resolve(failed('ErrGRPCMemberNotEnoughStarted'));
     }
