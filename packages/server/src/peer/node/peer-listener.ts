@@ -267,7 +267,10 @@ function isSoonComplete(request: IncomingMessage): boolean {
   return request.complete || Number(request.headers['content-length']) <= unreadBytesMax;
 }
 
-/** Node joins the writes of one turn into one to the socket. */
+/**
+ * Each write goes to the socket at once: a leader sends its entries before it writes them to its own disk, and would wait for that if they
+ * left at the end of the turn.
+ */
 class ResponseSink implements PeerSink {
   events: PeerSinkEvents | undefined;
   private readonly response: ServerResponse;
@@ -290,7 +293,10 @@ class ResponseSink implements PeerSink {
   }
 
   write(bytes: Uint8Array): void {
-    if (!this.isClosed) this.response.write(bytes, this.flushed);
+    if (this.isClosed) return;
+    this.response.write(bytes, this.flushed);
+    // Node holds what it writes of a chunk together until the end of the turn.
+    this.response.socket?.uncork();
   }
 
   close(): void {
