@@ -98,7 +98,7 @@ function main() {
     print(row);
   }
   if (options.json === undefined) return;
-  const head = { date: new Date().toISOString(), node: process.version, go: version, cores: cpus().length };
+  const head = { date: new Date().toISOString(), node: process.version, goLibrary: version, cores: cpus().length };
   writeFileSync(options.json, `${JSON.stringify({ ...head, rounds: Number(options.rounds), rows }, null, 2)}\n`);
 }
 
