@@ -367,7 +367,7 @@ const downgrades: readonly EdgeCase[] = later('cluster', [
   fails('unknown downgrade action', 'Maintenance.Downgrade', { action: 9, version: '3.6' }),
 ]);
 
-const cluster: readonly EdgeCase[] = later('cluster', [
+const cluster: readonly EdgeCase[] = [
   fails('add without urls', 'Cluster.MemberAdd', {}),
   fails('add a bad url', 'Cluster.MemberAdd', { peerURLs: ['foo:123'] }),
   fails('add a url with a path', 'Cluster.MemberAdd', { peerURLs: ['http://127.0.0.1:123/path'] }),
@@ -376,7 +376,7 @@ const cluster: readonly EdgeCase[] = later('cluster', [
   fails('remove unknown', 'Cluster.MemberRemove', { ID: 4711 }),
   fails('update unknown', 'Cluster.MemberUpdate', { ID: 4711, peerURLs: ['http://127.0.0.1:12'] }),
   fails('promote unknown', 'Cluster.MemberPromote', { ID: 4711 }),
-]);
+];
 
 const authentication: readonly EdgeCase[] = later('api, security and operation', [
   fails('enable without root', 'Auth.AuthEnable', {}),

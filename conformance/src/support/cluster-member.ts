@@ -129,6 +129,13 @@ export class ClusterMember {
     return read.ok || read.code === 'PERMISSION_DENIED';
   }
 
+  /** The version of the cluster as it knows it. */
+  async clusterVersion(): Promise<string> {
+    const response = await fetch(`http://${this.endpoint}/version`);
+    const { etcdcluster } = (await response.json()) as { readonly etcdcluster: string };
+    return etcdcluster;
+  }
+
   /** One figure of its /metrics; labels are part of the name. Undefined when it is not there. */
   async metric(name: string): Promise<number | undefined> {
     const response = await fetch(`http://${this.endpoint}/metrics`);
