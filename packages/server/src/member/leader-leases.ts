@@ -51,10 +51,11 @@ export class LeaderLeases {
 
   /** Renews a lease; the answer is its TTL in seconds. At once where this member leads and nothing has to come first. */
   renew(id: bigint): LeaseAnswer<number> | Promise<LeaseAnswer<number>> {
-    const { expiry, lessor, replica } = this.deps;
+    const { expiry, lessor, replica, appliedIndex } = this.deps;
     if (!expiry.isPrimary) return this.renewElsewhere(id);
-    if (replica.isFresh() && lessor.has(id)) return this.renewHere(id);
-    return this.renewAsked(id);
+    // A lease that is not known may be in an entry that is committed and not applied yet.
+    const isKnown = lessor.has(id) || appliedIndex() >= replica.committedIndex;
+    return replica.isFresh() && isKnown ? this.renewHere(id) : this.renewAsked(id);
   }
 
   /** How long a lease has. */

@@ -1,11 +1,12 @@
 import { etcdserverpb, services } from '@quorate/api';
 import { nextUint64, type Random } from '@quorate/base';
 import { type ApplyResult, type LeaseExpiry, type Lessor, leaseCost, type Quota } from '@quorate/machine';
-import type { GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
-import type { LeaderLeases, LeaseAnswer } from '../member/leader-leases.ts';
-import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
+import type { GrpcServer, UnaryCall } from '@quorate/transport';
+import type { LeaderLeases } from '../member/leader-leases.ts';
+import { decodeRequest, failCall, replyMessage } from './answers.ts';
+import { KeepAliveStream } from './keep-alive.ts';
 import type { MemberContext } from './member-context.ts';
-import { needsLeader, refuseCall, refuseStream } from './preconditions.ts';
+import { refuseCall, refuseStream } from './preconditions.ts';
 import { CallOutcome, type Proposals, RequestField } from './proposals.ts';
 import { makeHeader } from './response-header.ts';
 
@@ -39,12 +40,9 @@ export function registerLease(server: GrpcServer, member: MemberContext, source:
     replyMessage(call, etcdserverpb.LeaseLeasesResponse, response);
   });
   server.registerStream(methods.LeaseKeepAlive.path, (call) => {
-    if (!refuseStream(call, member)) serveKeepAlive(call, member, source);
+    if (!refuseStream(call, member)) new KeepAliveStream(call, member, source.leaderLeases);
   });
 }
-
-/** Renewals of a stream that wait for the revoke of their expired lease; beyond them no more are read. */
-const pendingRenewalsMax = 128;
 
 /** A free id that the server picks: positive, not 0. */
 function pickId(source: LeaseSource): bigint {
@@ -106,58 +104,4 @@ function serveTimeToLive(call: UnaryCall, bytes: Uint8Array, member: MemberConte
     },
     (error: unknown) => call.fail(2, error instanceof Error ? error.message : String(error)),
   );
-}
-
-function serveKeepAlive(call: StreamCall, member: MemberContext, source: LeaseSource): void {
-  const endKeeping = member.streams.add((symbol) => failCall(call, symbol), needsLeader(call));
-  let pendingAnswers = 0;
-  let clientIsDone = false;
-  const endIfDone = () => {
-    if (!clientIsDone || pendingAnswers > 0) return;
-    endKeeping();
-    call.end();
-  };
-  const answer = (id: bigint, header: etcdserverpb.ResponseHeader, renewed: LeaseAnswer<number>) => {
-    if (renewed.kind === 'failed') {
-      endKeeping();
-      failCall(call, renewed.symbol);
-      return;
-    }
-    const ttl = renewed.kind === 'found' ? renewed.lease : 0;
-    const response = etcdserverpb.LeaseKeepAliveResponse.create({ header, id, ttl });
-    if (!writeMessage(call, etcdserverpb.LeaseKeepAliveResponse, response)) call.pause();
-  };
-  call.onDrain(() => call.resume());
-  call.onMessage((bytes) => {
-    const request = decodeRequest(call, etcdserverpb.LeaseKeepAliveRequest, bytes);
-    if (request === undefined) {
-      endKeeping();
-      return;
-    }
-    // Sampled before the renewal begins, so that it can never be later than it (semantics 1).
-    const header = makeHeader(member);
-    const renewed = source.leaderLeases.renew(request.id);
-    if ('kind' in renewed) {
-      answer(request.id, header, renewed);
-      return;
-    }
-    if (++pendingAnswers >= pendingRenewalsMax) call.pause();
-    renewed.then(
-      (later) => {
-        if (pendingAnswers-- === pendingRenewalsMax) call.resume();
-        answer(request.id, header, later);
-        endIfDone();
-      },
-      () => {
-        endKeeping();
-        failCall(call, 'ErrGRPCTimeout');
-      },
-    );
-  });
-  call.onEnd(() => {
-    clientIsDone = true;
-    endIfDone();
-  });
-  call.onCancel(() => endKeeping());
-  call.sendHeaders();
 }

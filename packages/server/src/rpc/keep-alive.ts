@@ -1,0 +1,110 @@
+import { etcdserverpb } from '@quorate/api';
+import type { StreamCall } from '@quorate/transport';
+import type { LeaderLeases, LeaseAnswer } from '../member/leader-leases.ts';
+import { decodeRequest, failCall, writeMessage } from './answers.ts';
+import type { MemberContext } from './member-context.ts';
+import { needsLeader } from './preconditions.ts';
+import { makeHeader } from './response-header.ts';
+
+/** Renewals of a stream that wait behind one that takes its time; beyond them no more are read. */
+const waitingMax = 128;
+
+/**
+ * A stream of renewals, answered one after the other in the order they came: one that has to wait (for the leader's answer, or for the
+ * revoke of its expired lease) holds up those behind it, as in etcd.
+ */
+export class KeepAliveStream {
+  private readonly call: StreamCall;
+  private readonly member: MemberContext;
+  private readonly leases: LeaderLeases;
+  private readonly endKeeping: () => void;
+  private waiting: bigint[] = [];
+  private isRenewing = false;
+  private isFull = false;
+  private clientIsDone = false;
+
+  constructor(call: StreamCall, member: MemberContext, leases: LeaderLeases) {
+    this.call = call;
+    this.member = member;
+    this.leases = leases;
+    this.endKeeping = member.streams.add((symbol) => failCall(call, symbol), needsLeader(call));
+    call.onDrain(() => {
+      this.isFull = false;
+      this.readOn();
+    });
+    call.onMessage((bytes) => this.take(bytes));
+    call.onEnd(() => {
+      this.clientIsDone = true;
+      this.endIfDone();
+    });
+    call.onCancel(() => this.endKeeping());
+    call.sendHeaders();
+  }
+
+  private take(bytes: Uint8Array): void {
+    const request = decodeRequest(this.call, etcdserverpb.LeaseKeepAliveRequest, bytes);
+    if (request === undefined) this.endKeeping();
+    else if (!this.isRenewing) this.renew(request.id);
+    else {
+      this.waiting.push(request.id);
+      if (this.waiting.length >= waitingMax) this.call.pause();
+    }
+  }
+
+  private renew(id: bigint): void {
+    // Sampled before the renewal begins, so that it can never be later than it (semantics 1).
+    const header = makeHeader(this.member);
+    const renewed = this.leases.renew(id);
+    if ('kind' in renewed) {
+      this.answer(id, header, renewed);
+      return;
+    }
+    this.isRenewing = true;
+    renewed.then(
+      (later) => {
+        this.isRenewing = false;
+        this.answer(id, header, later);
+        this.goOn();
+      },
+      () => {
+        this.endKeeping();
+        failCall(this.call, 'ErrGRPCTimeout');
+      },
+    );
+  }
+
+  private goOn(): void {
+    while (!this.isRenewing && !this.call.cancelled) {
+      const next = this.waiting.shift();
+      if (next === undefined) break;
+      this.renew(next);
+    }
+    this.readOn();
+    this.endIfDone();
+  }
+
+  private readOn(): void {
+    if (!this.isFull && this.waiting.length < waitingMax) this.call.resume();
+  }
+
+  private answer(id: bigint, header: etcdserverpb.ResponseHeader, renewed: LeaseAnswer<number>): void {
+    const { call } = this;
+    if (renewed.kind === 'failed') {
+      this.waiting = [];
+      this.endKeeping();
+      failCall(call, renewed.symbol);
+      return;
+    }
+    const ttl = renewed.kind === 'found' ? renewed.lease : 0;
+    const response = etcdserverpb.LeaseKeepAliveResponse.create({ header, id, ttl });
+    if (writeMessage(call, etcdserverpb.LeaseKeepAliveResponse, response)) return;
+    this.isFull = true;
+    call.pause();
+  }
+
+  private endIfDone(): void {
+    if (!this.clientIsDone || this.isRenewing || this.waiting.length > 0) return;
+    this.endKeeping();
+    this.call.end();
+  }
+}
