@@ -102,6 +102,8 @@ export async function runChaosSuite(options: Options, report: Report): Promise<v
   for (let round = 1; round <= rounds; round++) {
     const size = SIZES[(round - 1) % SIZES.length] ?? 3;
     const name = `chaos seed ${options.seed} round ${round} of ${size} members`;
+    // Drawn for those left out too, so that a round alone is what it was among the others.
+    const roundRandom = new SeededRandom(random.nextUint32());
     if (!name.includes(options.filter)) continue;
     const directory = scratchDir('chaos');
     let cluster: Cluster | undefined;
@@ -109,7 +111,7 @@ export async function runChaosSuite(options: Options, report: Report): Promise<v
       const kinds = Array.from({ length: size }, () => options.serverUnderTest);
       // Snapshots soon, so that those that were away are caught up by them as often as by the log.
       cluster = await Cluster.start({ kinds, directory, extraArgs: (kind) => snapshotArgs(kind, 500, 100) });
-      await new ChaosRound(name, cluster, report, new SeededRandom(random.nextUint32())).run(length);
+      await new ChaosRound(name, cluster, report, roundRandom).run(length);
     } catch (error) {
       report.fail(name, `${errorText(error)}\n${cluster?.logTails() ?? ''}`);
     } finally {
