@@ -14,8 +14,9 @@ const programs = [
   { name: 'h2spec', package: 'github.com/summerwind/h2spec/cmd/h2spec' },
 ];
 
-/** What only `npm run bench:raft` wants: built when it is named. `test` marks a package's own benchmarks. */
-const benchmarks = [
+/** Built when they are named, for the suite over clients and for `npm run bench:raft`. `test` marks a package's own benchmarks. */
+const others = [
+  { name: 'clientcheck', package: './clientcheck' },
   { name: 'raftbench', package: './raftbench' },
   { name: 'raft.test', package: 'go.etcd.io/raft/v3', test: true },
   { name: 'quorum.test', package: 'go.etcd.io/raft/v3/quorum', test: true },
@@ -60,8 +61,7 @@ function build(program) {
 function main() {
   const force = process.argv.includes('--force');
   const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
-  const wanted =
-    names.length === 0 ? programs : [...programs, ...benchmarks].filter(({ name }) => names.includes(name));
+  const wanted = names.length === 0 ? programs : [...programs, ...others].filter(({ name }) => names.includes(name));
   const stale = wanted.filter((program) => force || !isFresh(program));
   if (stale.length === 0) {
     console.log('conformance/.bin is fresh');

@@ -1,3 +1,4 @@
+import { runClientsSuite } from './clients.ts';
 import { runChaosSuite } from './cluster/chaos-suite.ts';
 import { runMixedSuite } from './cluster/mixed-suite.ts';
 import { runPartitionSuite } from './cluster/partition-suite.ts';
@@ -22,6 +23,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   watch: runWatchSuite,
   auth: runAuthSuite,
   etcd3: runEtcd3Suite,
+  clients: runClientsSuite,
   kill: runKillSuite,
   chaos: runChaosSuite,
   partition: runPartitionSuite,

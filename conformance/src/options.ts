@@ -1,8 +1,21 @@
 import { parseArgs } from 'node:util';
 import { type ClientVersion, type ServerKind, serverKinds } from './support/programs.ts';
 
-const suiteNames = ['etcdctl', 'grpc', 'watch', 'auth', 'etcd3', 'kill', 'chaos', 'partition', 'mixed'] as const;
+const suiteNames = [
+  'etcdctl',
+  'grpc',
+  'watch',
+  'auth',
+  'etcd3',
+  'clients',
+  'kill',
+  'chaos',
+  'partition',
+  'mixed',
+] as const;
 export type SuiteName = (typeof suiteNames)[number];
+/** Those that take long, the first time at least, and run when they are named. */
+const named: readonly SuiteName[] = ['clients', 'kill'];
 
 export interface Options {
   readonly suites: readonly SuiteName[];
@@ -24,7 +37,7 @@ export interface Options {
 }
 
 export const usage = `usage: node conformance/dist/main.js [options]
-  --suite a,b              ${suiteNames.join(', ')} (default: all but kill)
+  --suite a,b              ${suiteNames.join(', ')} (default: all but ${named.join(' and ')})
   --server-under-test s    ${serverKinds.join(', ')} (default quorate)
   --reference s            the server compared with in the gRPC suites (default etcd37)
   --client 3.4,3.7         etcdctl versions to run (default both; each has its own server as reference)
@@ -65,7 +78,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     args: [...args],
     strict: true,
     options: {
-      suite: { type: 'string', default: suiteNames.filter((name) => name !== 'kill').join(',') },
+      suite: { type: 'string', default: suiteNames.filter((name) => !named.includes(name)).join(',') },
       'server-under-test': { type: 'string', default: 'quorate' },
       reference: { type: 'string', default: 'etcd37' },
       client: { type: 'string', default: '3.4,3.7' },

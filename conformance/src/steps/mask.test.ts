@@ -23,6 +23,12 @@ test('times, sizes and versions are masked, granted times and revisions are not'
   assert.equal(maskText('"revision":32,"raft_term":2', identity, []), '"revision":32,"raft_term":2');
 });
 
+test('it is the same whichever side notices that the time of a call is over', () => {
+  const masked = 'rpc error: code = DeadlineExceeded desc = <deadline>';
+  assert.equal(maskText('rpc error: code = DeadlineExceeded desc = context deadline exceeded', identity, []), masked);
+  assert.equal(maskText('rpc error: code = Unknown desc = context deadline exceeded', identity, []), masked);
+});
+
 test('masks of a step come first', () => {
   assert.equal(maskText('hash 12', identity, [{ pattern: /hash \d+/g, replacement: 'hash <n>' }]), 'hash <n>');
 });
