@@ -1,8 +1,11 @@
 import { type Clock, type Logger, type Metrics, noMetrics, type Timer } from '@quorate/base';
 import { DeadlineWheel } from '../grpc/deadline-wheel.ts';
+import { GrpcStatus } from '../grpc/status.ts';
 import type { ByteStream } from '../http2/byte-stream.ts';
 import { FlushScheduler } from '../http2/flush-scheduler.ts';
 import { SlabPool } from '../http2/slab-pool.ts';
+import type { LocalCall } from '../local/local-call.ts';
+import { LocalClient } from '../local/local-client.ts';
 import type { GrpcType, StreamHandler, UnaryHandler } from './calls.ts';
 import { Route, RouteTable } from './route.ts';
 import { ServerConnection, type ServerShared } from './server-connection.ts';
@@ -20,10 +23,13 @@ const housekeepingMs = 1000;
 /** A gRPC server over connections that somebody accepts for it (`listen` of the Node edge, or a simulation). */
 export class GrpcServer {
   readonly options: GrpcServerOptions;
+  /** Calls what is registered here without a connection. */
+  readonly local: LocalClient;
   private readonly deps: GrpcServerDeps;
   private readonly metrics: Metrics;
   private readonly routes = new RouteTable();
   private readonly connections = new Set<ServerConnection>();
+  private readonly localCalls = new Set<LocalCall>();
   private readonly flusher: FlushScheduler;
   private readonly shared: ServerShared;
   private readonly deadlines: DeadlineWheel;
@@ -57,6 +63,15 @@ export class GrpcServer {
       },
       onConnectionEnd: () => this.checkDrained(),
     };
+    const { clock, options, deadlines } = this.shared;
+    this.local = new LocalClient(
+      {
+        ...{ clock, options, deadlines, counters: this.shared.counters, calls: this.localCalls },
+        onCallEnd: () => this.checkDrained(),
+      },
+      this.routes,
+      () => this.state === 'closed',
+    );
   }
 
   /** @param path `/package.Service/Method`. */
@@ -89,7 +104,8 @@ export class GrpcServer {
   }
 
   /**
-   * Takes no new connections and calls; resolves when those under way have ended, or have been cut after `timeoutMs`.
+   * Takes no new connections and calls of clients; resolves when those under way, local ones too, have ended, or have been cut after
+   * `timeoutMs`.
    */
   drain(timeoutMs: number): Promise<void> {
     if (this.state === 'closed') return Promise.resolve();
@@ -110,6 +126,7 @@ export class GrpcServer {
     this.state = 'closed';
     for (const connection of this.connections) connection.destroy('server closed');
     this.connections.clear();
+    for (const call of this.localCalls) call.abandon(GrpcStatus.unavailable, 'server closed');
     this.housekeeper?.cancel();
     this.housekeeper = null;
     this.deadlines.stop();
@@ -117,7 +134,7 @@ export class GrpcServer {
   }
 
   private checkDrained(): void {
-    if (this.drained === null) return;
+    if (this.drained === null || this.localCalls.size > 0) return;
     for (const connection of this.connections) if (connection.isOpen) return;
     const drained = this.drained;
     this.drained = null;
