@@ -1,0 +1,85 @@
+import { copyBytes } from '@quorate/base';
+import {
+  type Call,
+  type GrpcServer,
+  GrpcStatus,
+  type RequestMetadata,
+  type StreamCall,
+  type UnaryCall,
+} from '@quorate/transport';
+import type { Upstream, UpstreamOptions } from './upstream.ts';
+
+/** What the transport itself sets on every call. */
+const ofTheTransport = new Set([
+  'content-type',
+  'te',
+  'user-agent',
+  'grpc-timeout',
+  'grpc-encoding',
+  'grpc-accept-encoding',
+]);
+
+/** The caller's metadata, to be sent on: who it is and what it insists on travel with each call. */
+export function metadataOf(call: Call): RequestMetadata {
+  return call.metadata.entries().filter(([name]) => !ofTheTransport.has(name) && !name.startsWith(':'));
+}
+
+/** Metadata and what is left of the caller's time. */
+export function optionsOf(call: Call, nowMs: number): UpstreamOptions {
+  const metadata = metadataOf(call);
+  if (call.deadlineMs === Number.POSITIVE_INFINITY) return { metadata };
+  return { metadata, timeoutMs: Math.max(call.deadlineMs - nowMs, 1) };
+}
+
+/** What services of the proxy share. */
+export interface ProxyContext {
+  readonly upstream: Upstream;
+  nowMs(): number;
+}
+
+/** Hears a unary call's answer; it belongs to the callee. */
+export type OnAnswer = (answer: Uint8Array) => void;
+
+/** Sends `request`, which nobody changes any more, on behalf of a call; every failure is passed on to the caller. */
+export function askUpstream(context: ProxyContext, call: UnaryCall, request: Uint8Array, onAnswer: OnAnswer): void {
+  const asked = context.upstream.unary(
+    call.path,
+    request,
+    optionsOf(call, context.nowMs()),
+    (code, message, answer) => {
+      if (answer !== null) onAnswer(answer);
+      else call.fail(code, message);
+    },
+  );
+  call.onCancel(() => asked.cancel());
+}
+
+/** Passes unary calls on as they are. */
+export function forwardUnary(server: GrpcServer, context: ProxyContext, path: string): void {
+  server.registerUnary(path, (call, message) => {
+    askUpstream(context, call, copyBytes(message), (answer) => call.replyChunks([answer]));
+  });
+}
+
+/** Passes the messages of stream calls on as they are, each side held back by the other's pace. */
+export function forwardStream(server: GrpcServer, context: ProxyContext, path: string): void {
+  server.registerStream(path, (call) => relay(call, context));
+}
+
+function relay(call: StreamCall, context: ProxyContext): void {
+  const upstream = context.upstream.stream(call.path, optionsOf(call, context.nowMs()));
+  call.onMessage((message) => {
+    if (!upstream.write(message)) call.pause();
+  });
+  upstream.onDrain(() => call.resume());
+  call.onEnd(() => upstream.end());
+  call.onCancel(() => upstream.cancel());
+  upstream.onMessage((message) => {
+    if (!call.write(message)) upstream.pause();
+  });
+  call.onDrain(() => upstream.resume());
+  upstream.onEnd(({ code, message }) => {
+    if (code === GrpcStatus.ok) call.end();
+    else call.fail(code, message);
+  });
+}
