@@ -115,6 +115,8 @@ const otherErrors = {
     GrpcStatus.Unknown,
     'auth: authentication failed, password was given for no password user',
   ),
+  PasswordTooLong: row(GrpcStatus.Unknown, 'bcrypt: password length exceeds 72 bytes'),
+  VerifyOnlyKey: row(GrpcStatus.Unknown, 'auth: token signing attempted with verify-only key'),
   ProposalDropped: row(GrpcStatus.Unknown, 'raft proposal dropped'),
   LeaderTransferTimeout: row(GrpcStatus.Unknown, 'etcdserver: request timed out, leader transfer took too long'),
   NotPrimaryLessor: row(GrpcStatus.Unknown, 'not a primary lessor'),

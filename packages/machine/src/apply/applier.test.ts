@@ -121,10 +121,14 @@ test('requests of the version 2 store reach membership', async () => {
   ]);
 });
 
-test('an authentication request is answered as unsupported, an unknown one stops the member', async () => {
+test('an authentication request is answered, an unknown one stops the member', async () => {
   const machine = await TestMachine.open(clock);
   const enable = InternalRaftRequest.create({ id: 5n, authEnable: etcdserverpb.AuthEnableRequest.create() });
-  assert.equal(machine.applyBytes(InternalRaftRequest.encode(enable), 5n).kind, 'unsupported');
+  assert.deepEqual(machine.applyBytes(InternalRaftRequest.encode(enable), 5n), {
+    kind: 'error',
+    symbol: 'ErrGRPCRootUserNotExist',
+    revision: 1,
+  });
   const unknown = InternalRaftRequest.encode(InternalRaftRequest.create({ id: 6n, unknown: utf8ToBytes('') }));
   assert.throws(() => machine.applyBytes(unknown, 6n), InvariantError);
 });

@@ -1,5 +1,6 @@
 import { type ErrorSymbol, etcdserverpb } from '@quorate/api';
-import { assert, type Logger } from '@quorate/base';
+import { assert, copyBytes, type Logger } from '@quorate/base';
+import { type AuthStore, type Identity, nobody, type PutAccess } from '../auth/index.ts';
 import type { PutCall } from '../mvcc/put-call.ts';
 import type { MvccStore } from '../mvcc/store.ts';
 import { runTxn } from '../mvcc/txn.ts';
@@ -8,16 +9,7 @@ import { applyMembershipRequest } from './membership-entry.ts';
 import { applyOldRequest, readOldRequest } from './old-request.ts';
 import { PutEntry } from './put-entry.ts';
 import { leaseCost, putCost, type Quota, txnCost } from './quota.ts';
-import {
-  type Answer,
-  type ApplyResult,
-  type AuthGate,
-  type CommittedEntry,
-  type Identity,
-  type LeaseMachine,
-  type MembershipMachine,
-  openGate,
-} from './types.ts';
+import type { Answer, ApplyResult, CommittedEntry, LeaseMachine, MembershipMachine } from './types.ts';
 
 const { AlarmAction, AlarmType } = etcdserverpb;
 type InternalRaftRequest = etcdserverpb.InternalRaftRequest;
@@ -29,14 +21,12 @@ export interface ApplierDeps {
   readonly membership: MembershipMachine;
   readonly quota: Quota;
   readonly logger: Logger;
-  readonly auth?: AuthGate;
+  readonly auth: AuthStore;
   /** A write found this member over its quota while no NOSPACE alarm is raised: time to propose one. */
   readonly onOverQuota?: () => void;
   /** Whether somebody here waits for the request; answers of transactions are not built otherwise. By default somebody does. */
   readonly isAwaited?: (idHigh: number, idLow: number) => boolean;
 }
-
-const nobody: Identity = { username: '', authRevision: 0 };
 
 const leaseErrors = {
   'lease/exists': 'ErrGRPCLeaseExist',
@@ -52,7 +42,7 @@ const leaseErrors = {
 export class Applier {
   private readonly deps: ApplierDeps;
   private store: MvccStore;
-  private readonly auth: AuthGate;
+  private readonly auth: AuthStore;
   private readonly putEntry = new PutEntry();
   private idHigh = 0;
   private idLow = 0;
@@ -63,7 +53,7 @@ export class Applier {
   constructor(deps: ApplierDeps, appliedIndex: number) {
     this.deps = deps;
     this.store = deps.store;
-    this.auth = deps.auth ?? openGate;
+    this.auth = deps.auth;
     this.appliedIndex = appliedIndex;
   }
 
@@ -125,7 +115,7 @@ export class Applier {
     return (
       this.applyKeyValue(request, identity) ??
       this.applyLease(request, identity) ??
-      (applyMembershipRequest(request, this.deps.membership) ? this.done() : this.applyAuth(request, index))
+      (applyMembershipRequest(request, this.deps.membership) ? this.done() : this.applyAuth(request, identity, index))
     );
   }
 
@@ -138,8 +128,8 @@ export class Applier {
     if (request.put !== undefined) return this.put(this.putEntry.call.set(request.put), identity);
     if (request.deleteRange !== undefined) return this.deleteRange(request.deleteRange, identity);
     if (request.txn !== undefined) return this.txn(request.txn, identity);
-    if (request.compaction !== undefined) return this.compact(request.compaction, identity);
-    if (request.alarm !== undefined) return this.alarm(request.alarm, identity);
+    if (request.compaction !== undefined) return this.compact(request.compaction);
+    if (request.alarm !== undefined) return this.alarm(request.alarm);
     // Ranges are not proposed; one in an old log has no effect.
     if (request.range !== undefined) return this.done();
     return undefined;
@@ -150,7 +140,7 @@ export class Applier {
     const cost = putCost(call.keyEnd - call.keyStart, call.valueEnd - call.valueStart);
     const refused =
       this.refuseWrite(cost) ??
-      (this.auth.isEnabled ? this.auth.checkPut(identity, call) : undefined) ??
+      (this.auth.isEnabled ? this.auth.permissions.checkPut(identity, accessOf(call)) : undefined) ??
       store.checkPut(call);
     if (refused !== undefined) return this.error(refused);
     const hasRoom = deps.quota.allows(cost);
@@ -163,7 +153,8 @@ export class Applier {
   private deleteRange(request: etcdserverpb.DeleteRangeRequest, identity: Identity): ApplyResult {
     const { store } = this;
     const refused =
-      this.refuseWrite(0) ?? (this.auth.isEnabled ? this.auth.checkDeleteRange(identity, request) : undefined);
+      this.refuseWrite(0) ??
+      (this.auth.isEnabled ? this.auth.permissions.checkDeleteRange(identity, request) : undefined);
     if (refused !== undefined) return this.error(refused);
     store.begin();
     const { deleted, prevKvs } = store.deleteRange(request.key, request.rangeEnd, request.prevKv && this.isAwaited());
@@ -174,7 +165,8 @@ export class Applier {
   private txn(request: etcdserverpb.TxnRequest, identity: Identity): ApplyResult {
     const { store, deps } = this;
     const cost = txnCost(request);
-    const refused = this.refuseWrite(cost) ?? (this.auth.isEnabled ? this.auth.checkTxn(identity, request) : undefined);
+    const refused =
+      this.refuseWrite(cost) ?? (this.auth.isEnabled ? this.auth.permissions.checkTxn(identity, request) : undefined);
     if (refused !== undefined) return this.error(refused);
     const hasRoom = deps.quota.allows(cost);
     const result = runTxn(store, request, this.isAwaited());
@@ -183,8 +175,8 @@ export class Applier {
     return { kind: 'txn', revision: store.currentRevision, succeeded: result.succeeded, responses: result.responses };
   }
 
-  private compact(request: etcdserverpb.CompactionRequest, identity: Identity): ApplyResult {
-    const refused = (this.auth.isEnabled ? this.auth.checkAdmin(identity) : undefined) ?? this.refuseWrite(0);
+  private compact(request: etcdserverpb.CompactionRequest): ApplyResult {
+    const refused = this.refuseWrite(0);
     if (refused !== undefined) return this.error(refused);
     const { error, physical } = this.store.compact(request.revision);
     const revision = this.store.currentRevision;
@@ -192,13 +184,9 @@ export class Applier {
     return { kind: 'compaction', revision, physical };
   }
 
-  private alarm(request: etcdserverpb.AlarmRequest, identity: Identity): ApplyResult {
+  private alarm(request: etcdserverpb.AlarmRequest): ApplyResult {
     const { alarms, logger } = this.deps;
     const isGet = request.action === AlarmAction.GET;
-    if (this.auth.isEnabled) {
-      const refused = isGet ? this.auth.checkUser(identity) : this.auth.checkAdmin(identity);
-      if (refused !== undefined) return this.error(refused);
-    }
     let touched: etcdserverpb.AlarmMember | undefined;
     if (request.action === AlarmAction.ACTIVATE) {
       touched = alarms.activate(request.memberId, request.alarm);
@@ -212,7 +200,7 @@ export class Applier {
   }
 
   private applyLease(request: InternalRaftRequest, identity: Identity): ApplyResult | undefined {
-    if (request.leaseGrant !== undefined) return this.grantLease(request.leaseGrant, identity);
+    if (request.leaseGrant !== undefined) return this.grantLease(request.leaseGrant);
     if (request.leaseRevoke !== undefined) return this.revokeLease(request.leaseRevoke.id, identity);
     if (request.leaseCheckpoint === undefined) return undefined;
     for (const { id, remainingTtl } of request.leaseCheckpoint.checkpoints) {
@@ -221,9 +209,9 @@ export class Applier {
     return this.done();
   }
 
-  private grantLease(request: etcdserverpb.LeaseGrantRequest, identity: Identity): ApplyResult {
+  private grantLease(request: etcdserverpb.LeaseGrantRequest): ApplyResult {
     const { deps } = this;
-    const refused = this.refuseWrite(leaseCost) ?? (this.auth.isEnabled ? this.auth.checkUser(identity) : undefined);
+    const refused = this.refuseWrite(leaseCost);
     if (refused !== undefined) return this.error(refused);
     const hasRoom = deps.quota.allows(leaseCost);
     const granted = deps.leases.grant(request.id, request.ttl);
@@ -234,7 +222,9 @@ export class Applier {
   }
 
   private revokeLease(id: bigint, identity: Identity): ApplyResult {
-    const refused = this.refuseWrite(0) ?? (this.auth.isEnabled ? this.auth.checkLeaseRevoke(identity, id) : undefined);
+    const refused =
+      this.refuseWrite(0) ??
+      (this.auth.isEnabled ? this.auth.permissions.checkLeaseKeys(identity, id, 'write') : undefined);
     if (refused !== undefined) return this.error(refused);
     const { store } = this;
     const isKnown = this.deps.leases.revoke(id, (keys) => store.deleteKeys(keys));
@@ -242,11 +232,10 @@ export class Applier {
   }
 
   /** An entry that is nothing we know must not be passed over: the members would go apart. */
-  private applyAuth(request: InternalRaftRequest, index: number): ApplyResult {
-    const result = this.auth.apply?.(request, index);
-    if (result !== undefined) return result;
-    assert(isAuthRequest(request), `entry ${index} holds no request that is known here`);
-    return { kind: 'unsupported', revision: this.store.currentRevision };
+  private applyAuth(request: InternalRaftRequest, identity: Identity, index: number): ApplyResult {
+    const answer = this.auth.apply(request, identity, index);
+    assert(answer !== undefined, `entry ${index} holds no request that is known here`);
+    return typeof answer === 'string' ? this.error(answer) : { ...answer, revision: this.store.currentRevision };
   }
 
   /** Why alarms forbid a write of that cost, if they do. */
@@ -280,24 +269,6 @@ function alarmFields(alarm: etcdserverpb.AlarmMember): Record<string, string> {
   return { alarm: type, 'member-id': alarm.memberId.toString(16) };
 }
 
-function isAuthRequest(request: InternalRaftRequest): boolean {
-  return (
-    request.authEnable !== undefined ||
-    request.authDisable !== undefined ||
-    request.authStatus !== undefined ||
-    request.authenticate !== undefined ||
-    request.authUserAdd !== undefined ||
-    request.authUserDelete !== undefined ||
-    request.authUserGet !== undefined ||
-    request.authUserChangePassword !== undefined ||
-    request.authUserGrantRole !== undefined ||
-    request.authUserRevokeRole !== undefined ||
-    request.authUserList !== undefined ||
-    request.authRoleList !== undefined ||
-    request.authRoleAdd !== undefined ||
-    request.authRoleDelete !== undefined ||
-    request.authRoleGet !== undefined ||
-    request.authRoleGrantPermission !== undefined ||
-    request.authRoleRevokePermission !== undefined
-  );
+function accessOf({ key, keyStart, keyEnd, lease, prevKv }: PutCall): PutAccess {
+  return { key: copyBytes(key, keyStart, keyEnd), lease, prevKv };
 }

@@ -1,8 +1,8 @@
 import type { ErrorSymbol, etcdserverpb } from '@quorate/api';
+import type { AuthAnswer } from '../auth/index.ts';
 import type { GrantResult } from '../lease/index.ts';
 import type { ChangeOutcome } from '../membership/cluster.ts';
 import type { Member } from '../membership/member.ts';
-import type { PutCall } from '../mvcc/put-call.ts';
 
 /** A committed entry of ordinary kind. */
 export interface CommittedEntry {
@@ -44,8 +44,7 @@ export type ApplyResult =
     }
   /** Lease checkpoints, cluster version, member attributes, downgrade: nothing to say. */
   | { readonly kind: 'done'; readonly revision: number }
-  /** Authentication requests, until there is an auth store. Nothing was changed. */
-  | { readonly kind: 'unsupported'; readonly revision: number }
+  | (AuthAnswer & { readonly revision: number })
   | {
       readonly kind: 'error';
       readonly symbol: ErrorSymbol;
@@ -71,35 +70,3 @@ export interface MembershipMachine {
   setAttributes(memberId: bigint, name: string, clientUrls: readonly string[]): void;
   setDowngrade(enabled: boolean, targetVersion: string): void;
 }
-
-/** Whose request it is, as of the moment it was admitted. */
-export interface Identity {
-  readonly username: string;
-  readonly authRevision: number;
-}
-
-/** Permission checks at apply time; each returns why the request is refused, if it is. Not called while it is off. */
-export interface AuthGate {
-  readonly isEnabled: boolean;
-  checkPut(identity: Identity, call: PutCall): ErrorSymbol | undefined;
-  checkDeleteRange(identity: Identity, request: etcdserverpb.DeleteRangeRequest): ErrorSymbol | undefined;
-  checkTxn(identity: Identity, request: etcdserverpb.TxnRequest): ErrorSymbol | undefined;
-  checkLeaseRevoke(identity: Identity, lease: bigint): ErrorSymbol | undefined;
-  /** Of what only an administrator may do: compaction, changes of alarms. */
-  checkAdmin(identity: Identity): ErrorSymbol | undefined;
-  /** Of what any known user may do: granting a lease, reading alarms. */
-  checkUser(identity: Identity): ErrorSymbol | undefined;
-  /** One of the auth requests of the log; undefined when it is none that the gate knows. */
-  apply?(request: etcdserverpb.InternalRaftRequest, index: number): ApplyResult | undefined;
-}
-
-/** Lets everything pass. */
-export const openGate: AuthGate = {
-  isEnabled: false,
-  checkPut: () => undefined,
-  checkDeleteRange: () => undefined,
-  checkTxn: () => undefined,
-  checkLeaseRevoke: () => undefined,
-  checkAdmin: () => undefined,
-  checkUser: () => undefined,
-};

@@ -17,6 +17,7 @@ import type { MemberDeps } from '../member/member-deps.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { noPeerClient, noPeers } from '../replica/peer-network.ts';
 import { put, read, until } from '../testing/local-cluster.ts';
+import { authDeps } from '../testing/plain-passwords.ts';
 import { openMemberStorage } from './open-storage.ts';
 import { noNames } from './testing/peers.ts';
 
@@ -109,6 +110,7 @@ const depsOf = (): MemberDeps => ({
   clock: new NodeClock(),
   disk: new NodeDisk(),
   random: new NodeRandom(),
+  ...authDeps({ clock: new NodeClock(), random: new NodeRandom() }),
   logger: silentLogger,
   metrics: new MetricsRegistry(),
   connect: () => noPeers,

@@ -11,6 +11,7 @@ import type { MemberDeps } from '../member/member-deps.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { noPeerClient, noPeers } from '../replica/peer-network.ts';
 import { until } from '../testing/local-cluster.ts';
+import { authDeps } from '../testing/plain-passwords.ts';
 import { openMemberStorage } from './open-storage.ts';
 import { FakePeers, listed, noNames } from './testing/peers.ts';
 
@@ -22,6 +23,7 @@ function depsOn(disk: MemoryDisk): MemberDeps {
     clock,
     disk,
     random: new SeededRandom(1),
+    ...authDeps({ clock, random: new SeededRandom(1) }),
     logger: silentLogger,
     metrics: new MetricsRegistry(),
     connect: () => noPeers,

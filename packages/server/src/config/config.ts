@@ -68,6 +68,12 @@ export interface MemberConfig {
   readonly logOutputs: readonly string[];
   readonly logFormat: 'json' | 'console';
   readonly featureGates: ReadonlyMap<string, boolean>;
+  /** `simple`, `jwt,key=value,…`, or nothing. */
+  readonly authToken: string;
+  readonly authTokenTtlSeconds: number;
+  readonly bcryptCost: number;
+  /** A verified client certificate says who a client is. */
+  readonly clientCertAuth: boolean;
   readonly unsafeNoFsync: boolean;
   /** Nothing on disk: for tests and embedded use. */
   readonly inMemory: boolean;
@@ -239,6 +245,10 @@ export function makeConfig(
     logOutputs: read.list('log-outputs'),
     logFormat: read.text('log-format') as 'json' | 'console',
     featureGates: readFeatureGates(read.text('feature-gates')),
+    authToken: read.text('auth-token'),
+    authTokenTtlSeconds: read.number('auth-token-ttl', 300),
+    bcryptCost: read.number('bcrypt-cost'),
+    clientCertAuth: read.bool('client-cert-auth'),
     unsafeNoFsync: read.bool('unsafe-no-fsync'),
     inMemory: extra.inMemory ?? false,
   };

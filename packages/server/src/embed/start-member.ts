@@ -5,6 +5,9 @@ import { type Clock, type Disk, type Logger, MemoryDisk } from '@quorate/base';
 import { NodeClock, NodeDisk, NodeRandom } from '@quorate/base/node';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
 import { gunzip, type Listener, type ListenOptions, listen } from '@quorate/transport/node';
+import { makeBcryptHashing } from '../auth/node/bcrypt-hashing.ts';
+import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
+import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
@@ -113,10 +116,13 @@ async function openMember(
   onFatal: (error: unknown) => void,
 ): Promise<Member> {
   try {
+    const random = new NodeRandom();
     return await Member.open(
       {
         ...world,
-        random: new NodeRandom(),
+        random,
+        tokens: makeTokenProvider({ ...world, random }, config.authToken, config.authTokenTtlSeconds),
+        passwords: new Passwords(makeBcryptHashing(config.bcryptCost, world.logger)),
         connect: (source) => peers.connect(source),
         peerClient: peers.client,
         resolver: hostResolver,

@@ -1,6 +1,6 @@
 import { etcdserverpb } from '@quorate/api';
 import { type Clock, CodedError, type Logger, type Timer } from '@quorate/base';
-import type { LeaseCheckpoint, LeaseExpiry } from '@quorate/machine';
+import type { Identity, LeaseCheckpoint, LeaseExpiry } from '@quorate/machine';
 import type { RoleStatus } from '../replica/contract.ts';
 import type { OpenStreams } from '../rpc/member-context.ts';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
@@ -134,13 +134,18 @@ export function checkpointLeases(proposals: Proposals, leases: readonly LeaseChe
   });
 }
 
-/** Proposes the revoke of expired leases; one that does not come about is asked for again. */
-export function revokeLeases(proposals: Proposals, ids: readonly bigint[]): void {
+/** Proposes the revoke of expired leases, as `identity` where permissions are enforced; one that does not come about is asked for again. */
+export function revokeLeases(proposals: Proposals, ids: readonly bigint[], identity: Identity | undefined): void {
   for (const id of ids) {
     const request = etcdserverpb.LeaseRevokeRequest.create({ id });
-    proposals.propose(RequestField.leaseRevoke, etcdserverpb.LeaseRevokeRequest.encode(request), {
-      applied() {},
-      failed() {},
-    });
+    proposals.propose(
+      RequestField.leaseRevoke,
+      etcdserverpb.LeaseRevokeRequest.encode(request),
+      {
+        applied() {},
+        failed() {},
+      },
+      identity,
+    );
   }
 }

@@ -1,4 +1,6 @@
 import type { Clock, Disk, Logger, Random } from '@quorate/base';
+import type { Passwords } from '../auth/passwords.ts';
+import type { TokenProvider } from '../auth/token-provider.ts';
 import type { HostResolver } from '../config/url-match.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
@@ -17,6 +19,8 @@ export interface MemberDeps {
   readonly connect: (source: PeerSource) => PeerNetwork;
   readonly peerClient: PeerClient;
   readonly resolver: HostResolver;
+  readonly tokens: TokenProvider;
+  readonly passwords: Passwords;
   readonly sha1: (bytes: Uint8Array) => Uint8Array;
   readonly sha256: () => Digest;
   /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */

@@ -53,6 +53,7 @@ export function registerMemberMetrics(
       'Total size of the underlying database logically in use in bytes.',
       () => backend().sizeInUse(),
     ],
+    ['etcd_debugging_auth_revision', 'The current revision of auth store.', () => member.authRevision()],
     ['etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => member.store.keyCount],
     ['etcd_debugging_mvcc_current_revision', 'The current revision of store.', () => member.revision()],
     [

@@ -1,9 +1,12 @@
 import type { Random } from '@quorate/base';
 import { type ApplyResult, hashKeys, type LeaseExpiry, type Quota, type WatchHub } from '@quorate/machine';
 import type { GrpcServer, UnaryCall } from '@quorate/transport';
+import type { Passwords } from '../auth/passwords.ts';
+import type { TokenProvider } from '../auth/token-provider.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { Replica } from '../replica/replica.ts';
 import { failCall } from '../rpc/answers.ts';
+import { registerAuth } from '../rpc/auth.ts';
 import { registerCluster } from '../rpc/cluster.ts';
 import type { HeaderBytes } from '../rpc/header-bytes.ts';
 import { registerHealth } from '../rpc/health.ts';
@@ -11,8 +14,8 @@ import { registerKeyValue } from '../rpc/kv.ts';
 import { registerLease } from '../rpc/lease.ts';
 import { type Digest, registerMaintenance } from '../rpc/maintenance.ts';
 import type { MemberContext } from '../rpc/member-context.ts';
-import { RequestField } from '../rpc/proposals.ts';
 import { registerWatch } from '../rpc/watch.ts';
+import { passwordFormOf } from '../versions/password-form.ts';
 import type { LeaderLeases } from './leader-leases.ts';
 import type { MemberState } from './member-state.ts';
 import type { MembershipChanges } from './membership-changes.ts';
@@ -32,6 +35,8 @@ export interface ServiceParts {
   readonly changes: MembershipChanges;
   readonly serving: ServingState;
   readonly random: Random;
+  readonly tokens: TokenProvider;
+  readonly passwords: Passwords;
   readonly sha256: () => Digest;
   appliedIndex(): number;
   storageVersion(): string | undefined;
@@ -52,7 +57,6 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     reads: replica,
     header,
     requestBytesMax: config.requestBytesMax,
-    proposals: replica,
     quota,
     txnOpsMax: config.txnOpsMax,
     refuseForSpace,
@@ -62,12 +66,20 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     lessor: state.lessor,
     expiry,
     leaderLeases: parts.leases,
-    proposals: replica,
     quota,
     random: parts.random,
     refuseForSpace,
   });
   registerCluster(server, member, { reads: replica, changes: parts.changes, members: () => state.cluster.members });
+  registerAuth(server, member, {
+    auth: state.auth,
+    tokens: parts.tokens,
+    passwords: parts.passwords,
+    reads: replica,
+    proposals: replica,
+    logger: member.logger,
+    passwordForm: () => passwordFormOf(state.cluster.version, state.cluster.members.length === 1),
+  });
   registerHealth(server, parts.serving, member.streams);
   registerMaintenance(server, member, {
     get backend() {
@@ -79,14 +91,6 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     storageVersion: () => parts.storageVersion() ?? '',
     quotaBytes: () => (Number.isFinite(quota.bytes) ? quota.bytes : 0),
     hashKeyValues: (revision) => hashKeys(state.store, revision),
-    proposeAlarm: (request, done, failed) =>
-      replica.propose(RequestField.alarm, request, {
-        applied: (result) => {
-          if (result.kind === 'alarm') done(result.alarms);
-          else if (result.kind === 'error') failed(result.symbol);
-        },
-        failed,
-      }),
     isLeader: () => replica.isLeader,
     isVoter: (id) => replica.configuration.voters.includes(id),
     moveLeader: (to) => parts.moveLeader(to),

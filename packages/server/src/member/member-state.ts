@@ -1,5 +1,6 @@
 import {
   AlarmStore,
+  AuthStore,
   type Cluster,
   compareVersions,
   Lessor,
@@ -10,6 +11,7 @@ import {
 import { type Backend, openBackend } from '@quorate/storage';
 import type { MemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
+import { passwordFormOf } from '../versions/password-form.ts';
 import type { MemberDeps } from './member-deps.ts';
 
 /** From this cluster version on all members store checkpoints of leases. */
@@ -25,13 +27,14 @@ export interface PreparedState {
 
 /**
  * All that entries change, standing on one database. A leader's snapshot brings another database: it is opened and read beside the
- * old one, and then takes its place in one synchronous stretch. Cluster, lessor and alarms stay the objects they are; backend and
+ * old one, and then takes its place in one synchronous stretch. Cluster, lessor, alarms and auth stay the objects they are; backend and
  * store are others from then on, so ask for them anew each time.
  */
 export class MemberState {
   readonly cluster: Cluster;
   readonly lessor: Lessor;
   readonly alarms: AlarmStore;
+  readonly auth: AuthStore;
   private readonly deps: MemberDeps;
   private readonly config: MemberConfig;
   private current: PreparedState;
@@ -51,6 +54,7 @@ export class MemberState {
     this.lessor = lessor;
     this.current = current;
     this.alarms = new AlarmStore(current.backend);
+    this.auth = openAuth(deps, cluster, lessor, current.backend);
   }
 
   /** Restores leases, then keys, of an open database. */
@@ -93,6 +97,7 @@ export class MemberState {
     this.current = next;
     this.cluster.restore(next.backend);
     this.alarms.restore(next.backend);
+    this.auth.restore(next.backend);
     store.setSink(undefined);
     store.close();
     // What is not committed there is gone with the file, which has no name any more.
@@ -118,6 +123,15 @@ export class MemberState {
       this.closeOld(backend);
     }
   }
+}
+
+function openAuth(deps: MemberDeps, cluster: Cluster, leases: Lessor, backend: Backend): AuthStore {
+  const { logger, tokens, passwords } = deps;
+  return new AuthStore({
+    ...{ backend, leases, logger, tokens },
+    hashPassword: (password) => passwords.hashNow(password),
+    countsOwnEntry: () => passwordFormOf(cluster.version, false) === 'plain',
+  });
 }
 
 function openStoreOver(deps: MemberDeps, config: MemberConfig, backend: Backend, leases: Lessor): Promise<MvccStore> {

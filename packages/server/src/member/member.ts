@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@quorate/base';
+import { type Clock, hexFromBytes, type Logger, utf8ToBytes } from '@quorate/base';
 import {
   Applier,
   type ApplyResult,
@@ -18,6 +18,7 @@ import type { HttpSource } from '../gateway/http-routes.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import { Replica } from '../replica/replica.ts';
 import { RequestIds } from '../replica/request-ids.ts';
+import { Access } from '../rpc/access.ts';
 import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
@@ -53,6 +54,7 @@ export class Member implements MemberContext, HttpSource {
   readonly clusterId: bigint;
   readonly streams = new OpenStreams();
   readonly serving = new ServingState();
+  readonly access: Access;
   readonly cluster: Cluster;
   readonly config: MemberConfig;
   /** The member as its peers see it. */
@@ -100,6 +102,7 @@ export class Member implements MemberContext, HttpSource {
     this.machine = this.makeMachine();
     this.snapshotter = this.makeSnapshotter();
     this.replica = this.makeReplica();
+    this.access = this.makeAccess();
     const { memberId, cluster, replica, quota } = this;
     this.noSpace = new NoSpaceAlarm({ ...deps, alarms: state.alarms, proposals: replica, memberId, quota });
     this.members = new KnownMembers({
@@ -165,7 +168,7 @@ export class Member implements MemberContext, HttpSource {
 
   private makeExpiry(): LeaseExpiry {
     const { clock, logger, metrics } = this.deps;
-    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids);
+    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids, this.state.auth.rootIdentity);
     const { lessor } = this.state;
     const checkpoint = (leases: readonly LeaseCheckpoint[]) => checkpointLeases(this.replica, leases);
     return new LeaseExpiry(
@@ -206,6 +209,7 @@ export class Member implements MemberContext, HttpSource {
         store: state.store,
         alarms: state.alarms,
         leases: state.lessor,
+        auth: state.auth,
         membership: {
           setAttributes: (id, name, clientUrls) => {
             cluster.setAttributes(id, name, clientUrls);
@@ -259,6 +263,14 @@ export class Member implements MemberContext, HttpSource {
         requestBytesMax: config.requestBytesMax,
       },
     );
+  }
+
+  private makeAccess(): Access {
+    const { deps, state, replica, machine } = this;
+    const { clientCertAuth } = this.config;
+    const appliedIndex = () => machine.appliedIndex;
+    const fingerprint = (token: string) => hexFromBytes(deps.sha1(utf8ToBytes(token))).slice(0, 12);
+    return new Access({ ...deps, auth: state.auth, proposals: replica, appliedIndex, fingerprint }, { clientCertAuth });
   }
 
   private makeLeadership(): Leadership {
@@ -325,6 +337,7 @@ export class Member implements MemberContext, HttpSource {
       replica: this.replica,
       leases: this.leases,
       changes: this.changes,
+      access: this.access,
       storageVersion: () => this.storageVersion(),
       onRemoved: () => this.members.removedSelf(0),
     });
@@ -352,8 +365,7 @@ export class Member implements MemberContext, HttpSource {
     registerServices(server, {
       member: this,
       ...{ config, state, replica, quota, header, hub, expiry, leases, changes, serving },
-      random: this.deps.random,
-      sha256: this.deps.sha256,
+      ...this.deps,
       appliedIndex: () => this.appliedIndex(),
       storageVersion: () => this.storageVersion(),
       raiseNoSpace: (then) => this.noSpace.raise(then),
@@ -416,6 +428,10 @@ export class Member implements MemberContext, HttpSource {
     return this.store.currentRevision;
   }
 
+  authRevision(): number {
+    return this.state.auth.revision;
+  }
+
   // HttpSource
 
   alarms(): readonly string[] {
@@ -449,6 +465,7 @@ export class Member implements MemberContext, HttpSource {
 
   private batchApplied(): void {
     const { replica, machine } = this;
+    this.access.applied();
     this.leadership.applied(machine.appliedTerm, replica.term);
     this.snapshotter.applied(machine.appliedIndex, machine.appliedTerm, replica.configuration, machine.appliedBytes);
     this.versions.applied(machine.appliedTerm, replica.term);

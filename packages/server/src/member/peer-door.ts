@@ -5,6 +5,7 @@ import type { MemoryStorage, Message, RawNode } from '@quorate/raft';
 import { inspectDatabase, type SnapshotStore } from '@quorate/storage';
 import type { PeerHash, PeerLease, PeerPromotion } from '../peer/peer-client.ts';
 import type { OutgoingSnapshot, PeerSource } from '../peer/peer-source.ts';
+import type { Access } from '../rpc/access.ts';
 import type { LeaderLeases, LeaseAnswer } from './leader-leases.ts';
 import type { MemberDeps } from './member-deps.ts';
 import type { MemberState } from './member-state.ts';
@@ -28,6 +29,7 @@ export interface PeerDoorDeps extends Pick<MemberDeps, 'clock' | 'logger'> {
   };
   readonly leases: LeaderLeases;
   readonly changes: MembershipChanges;
+  readonly access: Pick<Access, 'refuseAdmin'>;
   readonly storageVersion: () => string | undefined;
   readonly onRemoved: () => void;
 }
@@ -125,7 +127,9 @@ export class PeerDoor implements PeerSource {
     this.deps.onRemoved();
   }
 
-  async promote(id: bigint, _authorization: string): Promise<PeerPromotion> {
+  async promote(id: bigint, authorization: string): Promise<PeerPromotion> {
+    const refused = this.deps.access.refuseAdmin(authorization === '' ? undefined : authorization);
+    if (refused !== undefined) return { kind: 'retry', reason: errors[refused].message };
     const answer = await this.deps.changes.promoteHere(id, () => {});
     if (answer.kind === 'changed') return { kind: 'promoted', members: answer.members };
     switch (answer.symbol) {

@@ -1,4 +1,6 @@
+import { etcdserverpb } from '@quorate/api';
 import { allocateUnsafe } from '@quorate/base';
+import type { Identity } from '@quorate/machine';
 
 const slabBytes = 256 * 1024;
 
@@ -44,6 +46,20 @@ export class EntryBuilder {
     this.position = position;
     return slab.subarray(start, position);
   }
+}
+
+/** As {@link EntryBuilder.build}, with whose request it is in the header: for members that enforce permissions. */
+export function buildEntryOf(field: number, request: Uint8Array, id: bigint, identity: Identity): Uint8Array {
+  const { RequestHeader } = etcdserverpb;
+  const header = RequestHeader.encode(RequestHeader.create({ id, ...identity }));
+  const target = allocateUnsafe(request.length + header.length + 4 * 5);
+  let position = writeVarint(target, 0, ((field << 3) | 2) >>> 0);
+  position = writeVarint(target, position, request.length);
+  target.set(request, position);
+  position = writeVarint(target, position + request.length, (100 << 3) | 2);
+  position = writeVarint(target, position, header.length);
+  target.set(header, position);
+  return target.subarray(0, position + header.length);
 }
 
 function writeVarint(target: Uint8Array, start: number, value: number): number {

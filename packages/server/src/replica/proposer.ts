@@ -1,7 +1,8 @@
 import type { ErrorSymbol } from '@quorate/api';
 import type { Logger } from '@quorate/base';
+import type { Identity } from '@quorate/machine';
 import type { ConfChange, RawNode } from '@quorate/raft';
-import { EntryBuilder } from './entry-builder.ts';
+import { buildEntryOf, EntryBuilder } from './entry-builder.ts';
 import { ProposalQueue } from './proposal-queue.ts';
 import type { RequestIds } from './request-ids.ts';
 import { type PendingCall, WaitingCalls } from './waiting-calls.ts';
@@ -49,7 +50,7 @@ export class Proposer<Result> {
   }
 
   /** Takes a request, whose bytes are copied, or fails the call; false when it failed. */
-  add(field: number, request: Uint8Array, call: PendingCall<Result>, nowMs: number): boolean {
+  add(field: number, request: Uint8Array, call: PendingCall<Result>, nowMs: number, identity?: Identity): boolean {
     const { ids } = this.deps;
     const { requestBytesMax } = this.options;
     let refused: ErrorSymbol | undefined;
@@ -57,7 +58,10 @@ export class Proposer<Result> {
     else if (this.isFull(request.length)) refused = 'ErrGRPCRequestTooManyRequests';
     else {
       const sequence = ids.take();
-      const entry = this.builder.build(field, request, ids.high(sequence), ids.low(sequence));
+      const entry =
+        identity === undefined
+          ? this.builder.build(field, request, ids.high(sequence), ids.low(sequence))
+          : buildEntryOf(field, request, this.idOf(sequence), identity);
       if (entry.length <= requestBytesMax) {
         this.waiting.add(sequence, call, nowMs);
         this.gathered.add(sequence, entry);

@@ -1,5 +1,6 @@
 import type { ErrorSymbol } from '@quorate/api';
 import type { Timer } from '@quorate/base';
+import type { Identity } from '@quorate/machine';
 import {
   type ConfChange,
   type ConfState,
@@ -134,9 +135,9 @@ export class Replica<Result> {
     return this.commitIndex;
   }
 
-  /** Proposes a request whose bytes are spliced into the entry; `request` is copied before this returns. */
-  propose(field: number, request: Uint8Array, call: PendingCall<Result>): void {
-    if (this.takes(call) && this.proposer.add(field, request, call, this.lastTickMs)) this.schedule();
+  /** Proposes a request, of whom it says, whose bytes are spliced into the entry; `request` is copied before this returns. */
+  propose(field: number, request: Uint8Array, call: PendingCall<Result>, identity?: Identity): void {
+    if (this.takes(call) && this.proposer.add(field, request, call, this.lastTickMs, identity)) this.schedule();
   }
 
   /** Proposes an entry of another form than {@link propose} makes; `encode` makes its data around the request id. */

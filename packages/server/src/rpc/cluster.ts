@@ -1,7 +1,8 @@
 import { etcdserverpb, services } from '@quorate/api';
-import { type Member, memberMessage } from '@quorate/machine';
+import { checkPeerUrls, type Member, memberMessage } from '@quorate/machine';
 import type { GrpcServer, UnaryCall } from '@quorate/transport';
 import type { MembershipAnswer, MembershipChanges } from '../member/membership-changes.ts';
+import { tokenOf } from './access.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import type { LinearizableReads, MemberContext } from './member-context.ts';
 import { refuseCall } from './preconditions.ts';
@@ -24,36 +25,53 @@ export function registerCluster(server: GrpcServer, member: MemberContext, sourc
   server.registerUnary(methods.MemberAdd.path, (call, bytes) => {
     const request = admitted(call, bytes, member, etcdserverpb.MemberAddRequest);
     if (request === undefined) return;
-    answerWith(call, source.changes.add(request.peerUrls, request.isLearner, onCancel(call)), (answer) => {
-      const added = answer.members.find((one) => one.id === answer.id);
-      const response = { ...common(member, answer), member: added === undefined ? undefined : memberMessage(added) };
-      replyMessage(call, etcdserverpb.MemberAddResponse, etcdserverpb.MemberAddResponse.create(response));
-    });
+    // URLs are judged before who sent them, as in etcd.
+    if (checkPeerUrls(request.peerUrls) === undefined) failCall(call, 'ErrGRPCMemberBadURLs');
+    else member.access.asAdmin(call, () => answerAdd(call, request, member, source));
   });
   server.registerUnary(methods.MemberRemove.path, (call, bytes) => {
     const request = admitted(call, bytes, member, etcdserverpb.MemberRemoveRequest);
     if (request === undefined) return;
-    answerWith(call, source.changes.remove(request.id, onCancel(call)), (answer) => {
-      const response = etcdserverpb.MemberRemoveResponse.create(common(member, answer));
-      replyMessage(call, etcdserverpb.MemberRemoveResponse, response);
+    member.access.asAdmin(call, () => {
+      answerWith(call, source.changes.remove(request.id, onCancel(call)), (answer) => {
+        const response = etcdserverpb.MemberRemoveResponse.create(common(member, answer));
+        replyMessage(call, etcdserverpb.MemberRemoveResponse, response);
+      });
     });
   });
   server.registerUnary(methods.MemberUpdate.path, (call, bytes) => {
     const request = admitted(call, bytes, member, etcdserverpb.MemberUpdateRequest);
     if (request === undefined) return;
-    answerWith(call, source.changes.update(request.id, request.peerUrls, onCancel(call)), (answer) => {
-      const response = etcdserverpb.MemberUpdateResponse.create(common(member, answer));
-      replyMessage(call, etcdserverpb.MemberUpdateResponse, response);
+    member.access.asAdmin(call, () => {
+      answerWith(call, source.changes.update(request.id, request.peerUrls, onCancel(call)), (answer) => {
+        const response = etcdserverpb.MemberUpdateResponse.create(common(member, answer));
+        replyMessage(call, etcdserverpb.MemberUpdateResponse, response);
+      });
     });
   });
   server.registerUnary(methods.MemberPromote.path, (call, bytes) => {
     const request = admitted(call, bytes, member, etcdserverpb.MemberPromoteRequest);
     if (request === undefined) return;
-    const authorization = call.metadata.get('token') ?? call.metadata.get('authorization') ?? '';
-    answerWith(call, source.changes.promote(request.id, authorization, onCancel(call)), (answer) => {
-      const response = etcdserverpb.MemberPromoteResponse.create(common(member, answer));
-      replyMessage(call, etcdserverpb.MemberPromoteResponse, response);
+    // The leader asks again: it may be another member.
+    member.access.asAdmin(call, () => {
+      answerWith(call, source.changes.promote(request.id, tokenOf(call) ?? '', onCancel(call)), (answer) => {
+        const response = etcdserverpb.MemberPromoteResponse.create(common(member, answer));
+        replyMessage(call, etcdserverpb.MemberPromoteResponse, response);
+      });
     });
+  });
+}
+
+function answerAdd(
+  call: UnaryCall,
+  { peerUrls, isLearner }: etcdserverpb.MemberAddRequest,
+  member: MemberContext,
+  source: ClusterSource,
+): void {
+  answerWith(call, source.changes.add(peerUrls, isLearner, onCancel(call)), (answer) => {
+    const added = answer.members.find((one) => one.id === answer.id);
+    const response = { ...common(member, answer), member: added === undefined ? undefined : memberMessage(added) };
+    replyMessage(call, etcdserverpb.MemberAddResponse, etcdserverpb.MemberAddResponse.create(response));
   });
 }
 
@@ -88,11 +106,13 @@ function serveList(call: UnaryCall, bytes: Uint8Array, member: MemberContext, so
   const request = admitted(call, bytes, member, etcdserverpb.MemberListRequest);
   if (request === undefined) return;
   const answer = () => {
-    const response = etcdserverpb.MemberListResponse.create({
-      header: makeHeader(member, 0),
-      members: source.members().map(memberMessage),
+    member.access.asUser(call, () => {
+      const response = etcdserverpb.MemberListResponse.create({
+        header: makeHeader(member, 0),
+        members: source.members().map(memberMessage),
+      });
+      replyMessage(call, etcdserverpb.MemberListResponse, response);
     });
-    replyMessage(call, etcdserverpb.MemberListResponse, response);
   };
   if (request.linearizable) readThen(source.reads, call, answer);
   else answer();

@@ -37,7 +37,14 @@ function makeStream() {
     fail: (code: number, message: string) => log.push(`fail ${code} ${message}`),
   };
   const streams = new OpenStreams();
-  const member = { streams, clusterId: 1n, memberId: 1n, appliedTerm: () => 1, revision: () => 1 };
+  const member = {
+    streams,
+    clusterId: 1n,
+    memberId: 1n,
+    appliedTerm: () => 1,
+    revision: () => 1,
+    access: { isOn: false },
+  };
   const renew = (id: bigint) =>
     id < 10n ? found(Number(id)) : new Promise<LeaseAnswer<number>>((resolve) => pending.set(id, resolve));
   new KeepAliveStream(

@@ -1,4 +1,4 @@
-import { etcdserverpb } from '@quorate/api';
+import { type ErrorSymbol, etcdserverpb } from '@quorate/api';
 import type { StreamCall } from '@quorate/transport';
 import type { LeaderLeases, LeaseAnswer } from '../member/leader-leases.ts';
 import { decodeRequest, failCall, writeMessage } from './answers.ts';
@@ -52,6 +52,30 @@ export class KeepAliveStream {
   }
 
   private renew(id: bigint): void {
+    const { access } = this.member;
+    if (!access.isOn) {
+      this.renewPermitted(id);
+      return;
+    }
+    this.isRenewing = access.waits(this.call, () => {
+      this.isRenewing = false;
+      this.renewIfPermitted(id);
+      this.goOn();
+    });
+    if (!this.isRenewing) this.renewIfPermitted(id);
+  }
+
+  private renewIfPermitted(id: bigint): void {
+    const { access } = this.member;
+    const refused = access.refusal(
+      this.call,
+      (identity) => access.checkUser(identity) ?? access.permissions.checkLeaseKeys(identity, id, 'write'),
+    );
+    if (refused === undefined) this.renewPermitted(id);
+    else this.fail(refused);
+  }
+
+  private renewPermitted(id: bigint): void {
     // Sampled before the renewal begins, so that it can never be later than it (semantics 1).
     const header = makeHeader(this.member);
     const renewed = this.leases.renew(id);
@@ -90,9 +114,7 @@ export class KeepAliveStream {
   private answer(id: bigint, header: etcdserverpb.ResponseHeader, renewed: LeaseAnswer<number>): void {
     const { call } = this;
     if (renewed.kind === 'failed') {
-      this.waiting = [];
-      this.endKeeping();
-      failCall(call, renewed.symbol);
+      this.fail(renewed.symbol);
       return;
     }
     const ttl = renewed.kind === 'found' ? renewed.lease : 0;
@@ -100,6 +122,12 @@ export class KeepAliveStream {
     if (writeMessage(call, etcdserverpb.LeaseKeepAliveResponse, response)) return;
     this.isFull = true;
     call.pause();
+  }
+
+  private fail(symbol: ErrorSymbol): void {
+    this.waiting = [];
+    this.endKeeping();
+    failCall(this.call, symbol);
   }
 
   private endIfDone(): void {

@@ -18,13 +18,12 @@ import { fieldLength, type HeaderBytes, writeField } from './header-bytes.ts';
 import type { MemberContext } from './member-context.ts';
 import { costOfPlainPut } from './plain-put.ts';
 import { refuseCall } from './preconditions.ts';
-import { CallOutcome, type Proposals, RequestField } from './proposals.ts';
+import { CallOutcome, RequestField } from './proposals.ts';
 import { type RangeSource, registerRange } from './range.ts';
 import { readThen } from './read-then.ts';
 
 /** What the key-value service needs beyond the member itself. */
 export interface KeyValueSource extends RangeSource {
-  readonly proposals: Proposals;
   readonly quota: Quota;
   readonly txnOpsMax: number;
   /** Raises the NOSPACE alarm, unless it is raised already, and then refuses the call. */
@@ -58,7 +57,8 @@ function servePut(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
       return;
     }
   }
-  if (source.quota.allows(cost)) source.proposals.propose(RequestField.put, bytes, new PutOutcome(call, source.header));
+  if (source.quota.allows(cost))
+    member.access.propose(call, RequestField.put, bytes, new PutOutcome(call, source.header));
   else source.refuseForSpace(call);
 }
 
@@ -82,7 +82,7 @@ function serveDeleteRange(call: UnaryCall, bytes: Uint8Array, member: MemberCont
   if (request === undefined) return;
   const symbol = checkDeleteRangeRequest(request);
   if (symbol !== undefined) failCall(call, symbol);
-  else source.proposals.propose(RequestField.deleteRange, bytes, new DeleteOutcome(call, source.header));
+  else member.access.propose(call, RequestField.deleteRange, bytes, new DeleteOutcome(call, source.header));
 }
 
 class DeleteOutcome extends CallOutcome<UnaryCall, HeaderBytes> {
@@ -112,15 +112,25 @@ function serveTxn(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
     return;
   }
   if (!isReadOnlyTxn(request)) {
-    source.proposals.propose(RequestField.txn, bytes, new TxnOutcome(call, source.header));
+    member.access.propose(call, RequestField.txn, bytes, new TxnOutcome(call, source.header));
     return;
   }
-  if (isSerializableTxn(request) || source.reads.isReadable()) {
+  const { access } = member;
+  const mayReadNow = isSerializableTxn(request) || source.reads.isReadable();
+  if (mayReadNow && !access.isOn) {
     answerReadOnlyTxn(call, request, source);
     return;
   }
   const owned = etcdserverpb.TxnRequest.decode(copyBytes(bytes));
-  readThen(source.reads, call, () => answerReadOnlyTxn(call, owned, source));
+  const answer = () => {
+    access.admit(
+      call,
+      (identity) => access.permissions.checkTxn(identity, owned),
+      () => answerReadOnlyTxn(call, owned, source),
+    );
+  };
+  if (mayReadNow) answer();
+  else readThen(source.reads, call, answer);
 }
 
 function answerReadOnlyTxn(call: UnaryCall, request: etcdserverpb.TxnRequest, source: KeyValueSource): void {
@@ -165,11 +175,8 @@ function serveCompact(call: UnaryCall, bytes: Uint8Array, member: MemberContext,
   if (refuseCall(call, member, false)) return;
   const request = decodeRequest(call, etcdserverpb.CompactionRequest, bytes);
   if (request === undefined) return;
-  source.proposals.propose(
-    RequestField.compaction,
-    bytes,
-    new CompactOutcome(call, { source, physical: request.physical }),
-  );
+  const outcome = new CompactOutcome(call, { source, physical: request.physical });
+  member.access.proposeAsAdmin(call, RequestField.compaction, bytes, outcome);
 }
 
 interface CompactContext {

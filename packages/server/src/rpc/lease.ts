@@ -1,13 +1,21 @@
-import { etcdserverpb, services } from '@quorate/api';
+import { type ErrorSymbol, etcdserverpb, services } from '@quorate/api';
 import { nextUint64, type Random } from '@quorate/base';
-import { type ApplyResult, type LeaseExpiry, type Lessor, leaseCost, type Quota } from '@quorate/machine';
+import {
+  type ApplyResult,
+  type Identity,
+  type LeaseExpiry,
+  type Lessor,
+  leaseCost,
+  type Quota,
+} from '@quorate/machine';
 import type { GrpcServer, UnaryCall } from '@quorate/transport';
 import type { LeaderLeases } from '../member/leader-leases.ts';
+import type { Recheck } from './access.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import { KeepAliveStream } from './keep-alive.ts';
 import type { MemberContext } from './member-context.ts';
 import { refuseCall, refuseStream } from './preconditions.ts';
-import { CallOutcome, type Proposals, RequestField } from './proposals.ts';
+import { CallOutcome, RequestField } from './proposals.ts';
 import { makeHeader } from './response-header.ts';
 
 /** What the lease service needs beyond the member itself. */
@@ -15,7 +23,6 @@ export interface LeaseSource {
   readonly lessor: Lessor;
   readonly expiry: LeaseExpiry;
   readonly leaderLeases: LeaderLeases;
-  readonly proposals: Proposals;
   readonly quota: Quota;
   readonly random: Random;
   /** See KeyValueSource. */
@@ -30,14 +37,11 @@ export function registerLease(server: GrpcServer, member: MemberContext, source:
   server.registerUnary(methods.LeaseRevoke.path, (call, bytes) => {
     if (refuseCall(call, member, false)) return;
     if (decodeRequest(call, etcdserverpb.LeaseRevokeRequest, bytes) === undefined) return;
-    source.proposals.propose(RequestField.leaseRevoke, bytes, new RevokeOutcome(call, member));
+    member.access.proposeAsUser(call, RequestField.leaseRevoke, bytes, new RevokeOutcome(call, member));
   });
   server.registerUnary(methods.LeaseTimeToLive.path, (call, bytes) => serveTimeToLive(call, bytes, member, source));
   server.registerUnary(methods.LeaseLeases.path, (call) => {
-    if (refuseCall(call, member, false)) return;
-    const leases = source.expiry.list().map((id) => etcdserverpb.LeaseStatus.create({ id }));
-    const response = etcdserverpb.LeaseLeasesResponse.create({ header: makeHeader(member), leases });
-    replyMessage(call, etcdserverpb.LeaseLeasesResponse, response);
+    if (!refuseCall(call, member, false)) serveLeases(call, member, source);
   });
   server.registerStream(methods.LeaseKeepAlive.path, (call) => {
     if (!refuseStream(call, member)) new KeepAliveStream(call, member, source.leaderLeases);
@@ -63,7 +67,7 @@ function serveGrant(call: UnaryCall, bytes: Uint8Array, member: MemberContext, s
   // The id is random, so it is drawn before the entry is proposed and travels in it.
   const proposal =
     request.id === 0n ? etcdserverpb.LeaseGrantRequest.encode({ ...request, id: pickId(source) }) : bytes;
-  source.proposals.propose(RequestField.leaseGrant, proposal, new GrantOutcome(call, member));
+  member.access.proposeAsUser(call, RequestField.leaseGrant, proposal, new GrantOutcome(call, member));
 }
 
 class GrantOutcome extends CallOutcome<UnaryCall, MemberContext> {
@@ -83,15 +87,45 @@ class RevokeOutcome extends CallOutcome<UnaryCall, MemberContext> {
   }
 }
 
+/** A list of leases says which keys there are, so who asks must be allowed to read them. */
+function serveLeases(call: UnaryCall, member: MemberContext, source: LeaseSource): void {
+  const { access } = member;
+  const ids = source.expiry.list();
+  const check = (identity: Identity) =>
+    access.checkUser(identity) ?? access.permissions.checkKeysOfLeases(identity, ids);
+  access.admit(call, check, () => {
+    const leases = ids.map((id) => etcdserverpb.LeaseStatus.create({ id }));
+    const response = etcdserverpb.LeaseLeasesResponse.create({ header: makeHeader(member), leases });
+    replyMessage(call, etcdserverpb.LeaseLeasesResponse, response);
+  });
+}
+
 function serveTimeToLive(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: LeaseSource): void {
   if (refuseCall(call, member, false)) return;
   const request = decodeRequest(call, etcdserverpb.LeaseTimeToLiveRequest, bytes);
   if (request === undefined) return;
+  const { access } = member;
   const { id, keys: wantsKeys } = request;
+  const check = (identity: Identity) =>
+    access.checkUser(identity) ?? (wantsKeys ? access.permissions.checkLeaseKeys(identity, id, 'read') : undefined);
+  access.admit(call, check, (recheck) => {
+    answerTimeToLive(call, id, wantsKeys, member, source, wantsKeys ? recheck : undefined);
+  });
+}
+
+function answerTimeToLive(
+  call: UnaryCall,
+  id: bigint,
+  wantsKeys: boolean,
+  member: MemberContext,
+  source: LeaseSource,
+  recheck?: Recheck,
+): void {
   source.leaderLeases.timeToLive(id, wantsKeys).then(
     (answer) => {
-      if (answer.kind === 'failed') {
-        failCall(call, answer.symbol);
+      const refused = answer.kind === 'failed' ? answer.symbol : recheck?.();
+      if (answer.kind === 'failed' || refused !== undefined) {
+        failCall(call, refused as ErrorSymbol);
         return;
       }
       const response = etcdserverpb.LeaseTimeToLiveResponse.create({ header: makeHeader(member), id, ttl: -1 });

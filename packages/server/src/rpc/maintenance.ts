@@ -1,5 +1,6 @@
 import { type ErrorSymbol, etcdserverpb, services, writeVarint } from '@quorate/api';
 import { allocateUnsafe, copyBytes } from '@quorate/base';
+import type { ApplyResult } from '@quorate/machine';
 import type { Backend } from '@quorate/storage';
 import type { Call, GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
 import { etcdVersion } from '../version.ts';
@@ -7,6 +8,7 @@ import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import { fieldLength } from './header-bytes.ts';
 import type { MemberContext } from './member-context.ts';
 import { refuseCall } from './preconditions.ts';
+import { CallOutcome, RequestField } from './proposals.ts';
 import { makeHeader } from './response-header.ts';
 
 /** A running digest. */
@@ -32,12 +34,6 @@ export interface MaintenanceSource {
   quotaBytes(): number;
   /** Resolves with the hash, or with the error that refuses the revision. */
   hashKeyValues(revision: number): Promise<KeyValueHash | ErrorSymbol>;
-  /** Replicates an alarm request; fails or calls back with what the alarm store says. */
-  proposeAlarm(
-    request: Uint8Array,
-    done: (alarms: readonly etcdserverpb.AlarmMember[]) => void,
-    failed: (symbol: ErrorSymbol) => void,
-  ): void;
   isLeader(): boolean;
   isVoter(id: bigint): boolean;
   /** Hands leadership over; resolves with whether that came about in time. */
@@ -51,25 +47,26 @@ const methods = services.Maintenance.methods;
 
 /** Serves etcdserverpb.Maintenance. */
 export function registerMaintenance(server: GrpcServer, member: MemberContext, source: MaintenanceSource): void {
-  /** Refuses what a learner or a member without leader may not serve, and turns failures of asynchronous handlers into answers. */
-  const serve = (servedByLearner: boolean, handle: (call: UnaryCall, bytes: Uint8Array) => Promise<void> | void) => {
+  /** For administrators: refuses what a learner may not serve, and turns failures of asynchronous handlers into answers. */
+  const serveAdmin = (handle: (call: UnaryCall, bytes: Uint8Array) => Promise<void> | void) => {
     return (call: UnaryCall, bytes: Uint8Array) => {
-      if (refuseCall(call, member, servedByLearner)) return;
-      const running = handle(call, bytes);
-      running?.catch((error: unknown) => failUnexpectedly(call, member, error));
+      if (refuseCall(call, member, false)) return;
+      const request = member.access.isOn ? copyBytes(bytes) : bytes;
+      member.access.asAdmin(call, () => {
+        const running = handle(call, request);
+        running?.catch((error: unknown) => failUnexpectedly(call, member, error));
+      });
     };
   };
-  server.registerUnary(
-    methods.Status.path,
-    serve(true, (call) => answerStatus(call, member, source)),
-  );
-  server.registerUnary(
-    methods.Alarm.path,
-    serve(false, (call, bytes) => answerAlarm(call, bytes, member, source)),
-  );
+  server.registerUnary(methods.Status.path, (call) => {
+    if (!refuseCall(call, member, true)) member.access.asUser(call, () => answerStatus(call, member, source));
+  });
+  server.registerUnary(methods.Alarm.path, (call, bytes) => {
+    if (!refuseCall(call, member, false)) serveAlarm(call, bytes, member);
+  });
   server.registerUnary(
     methods.Hash.path,
-    serve(false, async (call) => {
+    serveAdmin(async (call) => {
       const hash = await source.backend.hash();
       replyMessage(
         call,
@@ -80,7 +77,7 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
   );
   server.registerUnary(
     methods.HashKV.path,
-    serve(false, async (call, bytes) => {
+    serveAdmin(async (call, bytes) => {
       const request = decodeRequest(call, etcdserverpb.HashKVRequest, bytes);
       if (request === undefined) return;
       const result = await source.hashKeyValues(request.revision);
@@ -95,20 +92,22 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
   );
   server.registerUnary(
     methods.Defragment.path,
-    serve(false, async (call) => {
+    serveAdmin(async (call) => {
       await source.backend.defragment();
       replyMessage(call, etcdserverpb.DefragmentResponse, etcdserverpb.DefragmentResponse.create());
     }),
   );
   server.registerUnary(
     methods.MoveLeader.path,
-    serve(false, (call, bytes) => answerMoveLeader(call, bytes, member, source)),
+    serveAdmin((call, bytes) => answerMoveLeader(call, bytes, member, source)),
   );
   server.registerStream(methods.Snapshot.path, (call) => {
     if (refuseCall(call, member, true)) return;
     call.onMessage(() => {});
     call.onEnd(() => {});
-    sendSnapshot(call, source).catch((error: unknown) => failUnexpectedly(call, member, error));
+    member.access.asAdmin(call, () => {
+      sendSnapshot(call, source).catch((error: unknown) => failUnexpectedly(call, member, error));
+    });
   });
 }
 
@@ -144,16 +143,21 @@ export function alarmName(type: number): string {
   return ['NONE', 'NOSPACE', 'CORRUPT'][type] ?? String(type);
 }
 
-function answerAlarm(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: MaintenanceSource): void {
-  if (decodeRequest(call, etcdserverpb.AlarmRequest, bytes) === undefined) return;
-  source.proposeAlarm(
-    bytes,
-    (alarms) => {
-      const response = etcdserverpb.AlarmResponse.create({ header: makeHeader(member), alarms: [...alarms] });
-      replyMessage(call, etcdserverpb.AlarmResponse, response);
-    },
-    (symbol) => failCall(call, symbol),
-  );
+function serveAlarm(call: UnaryCall, bytes: Uint8Array, member: MemberContext): void {
+  const request = decodeRequest(call, etcdserverpb.AlarmRequest, bytes);
+  if (request === undefined) return;
+  const outcome = new AlarmOutcome(call, member);
+  if (request.action === etcdserverpb.AlarmAction.GET) {
+    member.access.proposeAsUser(call, RequestField.alarm, bytes, outcome);
+  } else member.access.proposeAsAdmin(call, RequestField.alarm, bytes, outcome);
+}
+
+class AlarmOutcome extends CallOutcome<UnaryCall, MemberContext> {
+  protected answer(result: ApplyResult): void {
+    if (result.kind !== 'alarm') return;
+    const response = { header: makeHeader(this.context), alarms: [...result.alarms] };
+    replyMessage(this.call, etcdserverpb.AlarmResponse, etcdserverpb.AlarmResponse.create(response));
+  }
 }
 
 function answerMoveLeader(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: MaintenanceSource): void {

@@ -1,5 +1,6 @@
 import type { ErrorSymbol } from '@quorate/api';
 import type { Clock, Logger } from '@quorate/base';
+import type { Access } from './access.ts';
 
 interface OpenStream {
   readonly end: (symbol: ErrorSymbol) => void;
@@ -59,6 +60,7 @@ export interface MemberContext {
   readonly clusterId: bigint;
   readonly memberId: bigint;
   readonly streams: OpenStreams;
+  readonly access: Access;
   /** Raft id of the leader, 0 when none is known. */
   leader(): bigint;
   isLearner(): boolean;

@@ -1,5 +1,5 @@
 import type { ErrorSymbol } from '@quorate/api';
-import type { ApplyResult } from '@quorate/machine';
+import type { ApplyResult, Identity } from '@quorate/machine';
 import type { Call } from '@quorate/transport';
 import { failCall } from './answers.ts';
 
@@ -11,8 +11,11 @@ export interface ProposalOutcome {
 
 /** The replica's side of writes. */
 export interface Proposals {
-  /** `field` is the number of the request's field in InternalRaftRequest; `request` is copied before this returns. */
-  propose(field: number, request: Uint8Array, outcome: ProposalOutcome): void;
+  /**
+   * `field` is the number of the request's field in InternalRaftRequest; `request` is copied before this returns. `identity` says whose
+   * request it is, where that matters.
+   */
+  propose(field: number, request: Uint8Array, outcome: ProposalOutcome, identity?: Identity): void;
 }
 
 /** Proposals of entries that are no InternalRaftRequest, too. */
@@ -34,6 +37,23 @@ export const RequestField = {
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,
   downgradeInfoSet: 1302,
+  authEnable: 1000,
+  authDisable: 1011,
+  authenticate: 1012,
+  authStatus: 1013,
+  authUserAdd: 1100,
+  authUserDelete: 1101,
+  authUserGet: 1102,
+  authUserChangePassword: 1103,
+  authUserGrantRole: 1104,
+  authUserRevokeRole: 1105,
+  authUserList: 1106,
+  authRoleList: 1107,
+  authRoleAdd: 1200,
+  authRoleDelete: 1201,
+  authRoleGet: 1202,
+  authRoleGrantPermission: 1203,
+  authRoleRevokePermission: 1204,
 } as const;
 
 /** Answers a call with its result; refusals become the error of the table. `Context` is what the answer is made with. */
@@ -48,7 +68,6 @@ export abstract class CallOutcome<C extends Call, Context> implements ProposalOu
 
   applied(result: ApplyResult): void {
     if (result.kind === 'error') failCall(this.call, result.symbol);
-    else if (result.kind === 'unsupported') this.call.fail(12, 'authentication is not served yet');
     else this.answer(result);
   }
 

@@ -1,7 +1,8 @@
 import { etcdserverpb, services } from '@quorate/api';
 import { copyBytes, nextTurn } from '@quorate/base';
 import { checkRangeRequest, checkRangeStreamRequest, type MvccStore, type RangeReader } from '@quorate/machine';
-import type { GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
+import type { Call, GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
+import type { Recheck } from './access.ts';
 import { decodeRequest, failCall, writeMessage } from './answers.ts';
 import type { HeaderBytes } from './header-bytes.ts';
 import type { LinearizableReads, MemberContext } from './member-context.ts';
@@ -47,14 +48,27 @@ function serveRange(call: UnaryCall, bytes: Uint8Array, member: MemberContext, s
     return;
   }
   const mayReadNow = request.serializable || source.reads.isReadable();
-  if (mayReadNow && isPlainGet(request)) {
+  const { access } = member;
+  if (mayReadNow && !access.isOn && isPlainGet(request)) {
     replyGet(call, source.header, source.store.currentRevision, source.store.get(request.key));
     return;
   }
   // What goes on in later turns needs its own copy: the bytes are a view on the socket's buffer.
   const owned = etcdserverpb.RangeRequest.decode(copyBytes(bytes));
-  if (mayReadNow) answerRange(call, owned, member, source);
-  else readThen(source.reads, call, () => answerRange(call, owned, member, source));
+  const answer = () => {
+    admitRange(call, owned, member, (recheck) => answerRange(call, owned, member, source, recheck));
+  };
+  if (mayReadNow) answer();
+  else readThen(source.reads, call, answer);
+}
+
+function admitRange(
+  call: Call,
+  { key, rangeEnd }: etcdserverpb.RangeRequest,
+  { access }: MemberContext,
+  serve: (recheck?: Recheck) => void,
+): void {
+  access.admit(call, (identity) => access.permissions.checkRange(identity, key, rangeEnd), serve);
 }
 
 /** True for the commonest read: one key, now, nothing else asked. */
@@ -82,6 +96,7 @@ function answerRange(
   request: etcdserverpb.RangeRequest,
   member: MemberContext,
   source: RangeSource,
+  recheck: Recheck | undefined,
 ): void {
   const { store, header } = source;
   if (isPlainGet(request)) {
@@ -95,7 +110,7 @@ function answerRange(
   }
   const running = readFirstSlice(reader)
     ? replyRead(call, reader, member, header)
-    : finishLongRange(call, request, reader, member, header);
+    : finishLongRange(call, request, reader, member, header, recheck);
   running?.catch((error: unknown) => failLate(call, member, error));
 }
 
@@ -116,12 +131,18 @@ async function finishLongRange(
   reader: RangeReader,
   member: MemberContext,
   header: HeaderBytes,
+  recheck: Recheck | undefined,
 ): Promise<void> {
   const isInOrder =
     request.sortTarget === SortTarget.KEY && request.sortOrder !== SortOrder.DESCEND && !hasFilters(request);
   const encoded = isInOrder ? new EncodedKeyValues() : undefined;
   encoded?.add(reader.takeKeyValues());
   if (!(await readInSlices(reader, member.clock, () => call.cancelled, encoded))) return;
+  const refused = recheck?.();
+  if (refused !== undefined) {
+    failCall(call, refused);
+    return;
+  }
   if (encoded !== undefined && reader.error === undefined) replyEncoded(call, header, encoded, reader.result);
   else await replyRead(call, reader, member, header);
 }
@@ -141,7 +162,9 @@ function serveRangeStream(call: StreamCall, bytes: Uint8Array, member: MemberCon
     return;
   }
   const stream = () => {
-    streamRange(call, request, source, member).catch((error: unknown) => failLate(call, member, error));
+    admitRange(call, request, member, (recheck) => {
+      streamRange(call, request, source, member, recheck).catch((error: unknown) => failLate(call, member, error));
+    });
   };
   if (request.serializable) stream();
   else readThen(source.reads, call, stream);
@@ -161,6 +184,7 @@ async function streamRange(
   request: etcdserverpb.RangeRequest,
   source: RangeSource,
   member: MemberContext,
+  recheck: Recheck | undefined,
 ): Promise<void> {
   // A sort target without an order is accepted and means nothing in a stream: pieces come in key order.
   const reader = source.store.openRange({ ...request, sortTarget: 0 });
@@ -195,6 +219,11 @@ async function streamRange(
       reader.close();
       return;
     }
+  }
+  const refused = recheck?.();
+  if (refused !== undefined) {
+    failCall(call, refused);
+    return;
   }
   const { more, count, revision } = reader.result;
   const isOpen = await sendPiece(call, { header: source.header.take(revision), kvs: pending, more, count }, member);

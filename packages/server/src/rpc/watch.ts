@@ -1,4 +1,5 @@
-import { etcdserverpb, services } from '@quorate/api';
+import { type ErrorSymbol, errors, etcdserverpb, grpcStatusName, services } from '@quorate/api';
+import { copyBytes } from '@quorate/base';
 import type { WatchHub, WatchOutput } from '@quorate/machine';
 import type { GrpcServer, StreamCall } from '@quorate/transport';
 import { decodeRequest, failCall } from './answers.ts';
@@ -19,25 +20,45 @@ function outputOf(call: StreamCall): WatchOutput {
   };
 }
 
+/** Texts that Go clients know; any other refusal is told as a denial. */
+const toldRefusals: ReadonlySet<ErrorSymbol> = new Set([
+  'ErrGRPCInvalidAuthToken',
+  'ErrGRPCAuthOldRevision',
+  'ErrGRPCUserEmpty',
+]);
+
+/** Why the caller may not watch these keys, judged by the range end as it was sent (GHSA-xg4h-6gfc-h4m8). */
+function refuseWatch(call: StreamCall, member: MemberContext, key: Uint8Array, rangeEnd: Uint8Array) {
+  const { access } = member;
+  const refused = access.refusal(call, (identity) => access.permissions.checkRange(identity, key, rangeEnd));
+  if (refused === undefined) return undefined;
+  const { sentCode, message } = errors[toldRefusals.has(refused) ? refused : 'ErrGRPCPermissionDenied'];
+  return `rpc error: code = ${grpcStatusName(sentCode)} desc = ${message}`;
+}
+
 function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): void {
   const output = outputOf(call);
   let paused = false;
-  const stream = hub.openStream({
-    send: output.send,
-    onDrain: (callback) =>
-      output.onDrain(() => {
-        callback();
-        if (paused && !stream.isBacklogged) {
-          paused = false;
-          call.resume();
-        }
-      }),
-  });
+  const authorize = (key: Uint8Array, rangeEnd: Uint8Array) => refuseWatch(call, member, key, rangeEnd);
+  const stream = hub.openStream(
+    {
+      send: output.send,
+      onDrain: (callback) =>
+        output.onDrain(() => {
+          callback();
+          if (paused && !stream.isBacklogged) {
+            paused = false;
+            call.resume();
+          }
+        }),
+    },
+    { authorize },
+  );
   const endWatching = member.streams.add((symbol) => {
     stream.close();
     failCall(call, symbol);
   }, needsLeader(call));
-  call.onMessage((bytes) => {
+  const take = (bytes: Uint8Array) => {
     const request = decodeRequest(call, etcdserverpb.WatchRequest, bytes);
     if (request === undefined) {
       stream.close();
@@ -52,6 +73,22 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
       paused = true;
       call.pause();
     }
+  };
+  /** Requests that came before the entry that made the caller's token. */
+  let early: Uint8Array[] | undefined;
+  const goOn = () => {
+    const requests = early ?? [];
+    early = undefined;
+    call.resume();
+    requests.forEach(take);
+  };
+  call.onMessage((bytes) => {
+    if (early === undefined && member.access.waits(call, goOn)) {
+      early = [];
+      call.pause();
+    }
+    if (early === undefined) take(bytes);
+    else early.push(copyBytes(bytes));
   });
   // A client that has half-closed still gets events, until it cancels the call (semantics 4.5).
   call.onEnd(() => {});

@@ -11,6 +11,7 @@ import { MetricsRegistry } from '../metrics/registry.ts';
 import { noPeerClient, noPeers, type PeerNetwork } from '../replica/peer-network.ts';
 import { RequestField } from '../rpc/proposals.ts';
 import { etcdVersion } from '../version.ts';
+import { authDeps } from './plain-passwords.ts';
 
 const clock = new NodeClock();
 
@@ -74,11 +75,13 @@ export class LocalCluster {
         ...this.flags,
       ]),
     );
+    const random = new SeededRandom(this.names.indexOf(name) + 1);
     return Member.open(
       {
         clock,
         disk,
-        random: new SeededRandom(this.names.indexOf(name) + 1),
+        random,
+        ...authDeps({ clock, random }),
         logger: silentLogger,
         metrics: new MetricsRegistry(),
         connect: (source) => this.networkOf(source.memberId),

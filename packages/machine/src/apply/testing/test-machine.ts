@@ -1,6 +1,7 @@
 import { type ErrorSymbol, etcdserverpb } from '@quorate/api';
 import { type Clock, latin1ToBytes, SeededRandom, silentLogger } from '@quorate/base';
 import { type Backend, createMemoryBackend } from '@quorate/storage';
+import { AuthStore, type Identity, nobody } from '../../auth/index.ts';
 import { Lessor } from '../../lease/index.ts';
 import {
   checkDeleteRangeRequest,
@@ -24,6 +25,9 @@ export class TestMachine {
   readonly backend: Backend;
   readonly lessor: Lessor;
   readonly alarms: AlarmStore;
+  readonly auth: AuthStore;
+  /** Whose requests are proposed. */
+  identity: Identity = nobody;
   readonly store: MvccStore;
   readonly applier: Applier;
   readonly membership: string[] = [];
@@ -35,12 +39,14 @@ export class TestMachine {
     this.lessor = lessor;
     this.store = store;
     this.alarms = new AlarmStore(backend);
+    this.auth = new AuthStore({ backend, leases: lessor });
     const { membership } = this;
     this.applier = new Applier(
       {
         store,
         alarms: this.alarms,
         leases: lessor,
+        auth: this.auth,
         membership: {
           setClusterVersion: (version) => membership.push(`version ${version}`),
           setAttributes: (id, name, urls) => membership.push(`attributes ${id.toString(16)} ${name} ${urls}`),
@@ -68,7 +74,7 @@ export class TestMachine {
   /** Applies one request as the next entry. */
   propose(request: Init<etcdserverpb.InternalRaftRequest>): ApplyResult {
     this.lastId += 1n;
-    const header = etcdserverpb.RequestHeader.create({ id: this.lastId });
+    const header = etcdserverpb.RequestHeader.create({ id: this.lastId, ...this.identity });
     const { InternalRaftRequest } = etcdserverpb;
     return this.applyBytes(InternalRaftRequest.encode(InternalRaftRequest.create({ ...request, header })), this.lastId);
   }

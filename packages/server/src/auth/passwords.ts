@@ -1,0 +1,79 @@
+import { utf8ToBytes } from '@quorate/base';
+
+/** bcrypt, which takes its time: off the event loop but for `hashNow`. */
+export interface PasswordHashing {
+  hash(password: Uint8Array): Promise<string>;
+  hashNow(password: Uint8Array): string;
+  compare(password: Uint8Array, hash: string): Promise<boolean>;
+  /** A digest under a secret of this process: says nothing to who finds it. */
+  digest(text: string): string;
+}
+
+/** bcrypt takes no more of a password. */
+const passwordBytesMax = 72;
+/** Hashes worked on at once: they share their threads with the disk. */
+const workersMax = 2;
+/** Hashes that wait for a worker. */
+const waitingMax = 1_000;
+/** Passwords remembered as right. */
+const verifiedMax = 1_000;
+
+export type Hashed = { readonly hash: string } | 'PasswordTooLong' | 'ErrGRPCRequestTooManyRequests';
+
+/** Hashes and checks passwords, a few at a time. One that was found right is not worked out again while the user keeps it. */
+export class Passwords {
+  private readonly hashing: PasswordHashing;
+  private working = 0;
+  private readonly waiting: (() => void)[] = [];
+  /** Digests of user, password and hash that belong together, the longest unused first. */
+  private readonly verified = new Set<string>();
+
+  constructor(hashing: PasswordHashing) {
+    this.hashing = hashing;
+  }
+
+  async hash(password: string): Promise<Hashed> {
+    const bytes = utf8ToBytes(password);
+    if (bytes.length > passwordBytesMax) return 'PasswordTooLong';
+    const hash = await this.work(() => this.hashing.hash(bytes));
+    return hash === undefined ? 'ErrGRPCRequestTooManyRequests' : { hash };
+  }
+
+  /** Of an entry that holds a plain password: all members apply it the same way, though each with a salt of its own. */
+  hashNow(password: string): string {
+    return this.hashing.hashNow(utf8ToBytes(password).subarray(0, passwordBytesMax));
+  }
+
+  async verify(username: string, password: string, hash: string): Promise<boolean | 'ErrGRPCRequestTooManyRequests'> {
+    const digest = this.hashing.digest(JSON.stringify([username, password, hash]));
+    if (this.verified.delete(digest)) {
+      this.verified.add(digest);
+      return true;
+    }
+    // As etcd compares: what is behind the limit does not count.
+    const bytes = utf8ToBytes(password).subarray(0, passwordBytesMax);
+    const isRight = await this.work(() => this.hashing.compare(bytes, hash));
+    if (isRight === undefined) return 'ErrGRPCRequestTooManyRequests';
+    if (isRight) {
+      this.verified.add(digest);
+      if (this.verified.size > verifiedMax) this.verified.delete(this.verified.values().next().value as string);
+    }
+    return isRight;
+  }
+
+  /** Runs `action` when its turn comes; undefined when too many wait. */
+  private async work<Result>(action: () => Promise<Result>): Promise<Result | undefined> {
+    if (this.working >= workersMax) {
+      if (this.waiting.length >= waitingMax) return undefined;
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    } else this.working++;
+    try {
+      return await action();
+    } finally {
+      // The worker goes on to who waits longest.
+      const next = this.waiting.shift();
+      if (next === undefined) this.working--;
+      else next();
+    }
+  }
+}

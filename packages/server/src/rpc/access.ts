@@ -1,0 +1,211 @@
+import type { ErrorSymbol } from '@quorate/api';
+import { copyBytes, type Logger } from '@quorate/base';
+import { type AuthStore, type Identity, nobody } from '@quorate/machine';
+import type { Call } from '@quorate/transport';
+import type { TokenProvider } from '../auth/token-provider.ts';
+import { failCall } from './answers.ts';
+import type { ProposalOutcome, Proposals } from './proposals.ts';
+
+export interface AccessDeps {
+  readonly auth: AuthStore;
+  readonly tokens: TokenProvider;
+  readonly proposals: Proposals;
+  readonly appliedIndex: () => number;
+  readonly logger: Logger;
+  /** Under which a token is named in the log. */
+  readonly fingerprint: (token: string) => string;
+}
+
+export interface AccessOptions {
+  /** A client without a token is who its certificate says. */
+  readonly clientCertAuth: boolean;
+}
+
+/** Whether the users and roles under which something was permitted have changed since. */
+export type Recheck = () => ErrorSymbol | undefined;
+
+type Check = (identity: Identity) => ErrorSymbol | undefined;
+
+interface Waiting {
+  readonly index: number;
+  readonly call: Call;
+  readonly goOn: () => void;
+}
+
+/** Calls whose token is of an entry not applied yet; more are told that it is invalid. */
+const waitingMax = 10_000;
+const bearer = 'Bearer ';
+
+/** Who calls, and whether they may: the checks of a member's services. While auth is off all of it is one look at {@link isOn}. */
+export class Access {
+  private readonly deps: AccessDeps;
+  private readonly options: AccessOptions;
+  private waiting: Waiting[] = [];
+
+  constructor(deps: AccessDeps, options: AccessOptions) {
+    this.deps = deps;
+    this.options = options;
+  }
+
+  get isOn(): boolean {
+    return this.deps.auth.isEnabled;
+  }
+
+  /** Proposes a request of the caller. `request` is copied before this returns. */
+  propose(call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
+    const { proposals } = this.deps;
+    if (!this.isOn) {
+      proposals.propose(field, request, outcome);
+      return;
+    }
+    const owned = copyBytes(request);
+    this.identify(call, (identity) => proposals.propose(field, owned, outcome, identity));
+  }
+
+  /** The same of what a caller must be somebody for. */
+  proposeAsUser(call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
+    this.proposeIf(this.checkUser, call, field, request, outcome);
+  }
+
+  /** The same of what only an administrator may. */
+  proposeAsAdmin(call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
+    this.proposeIf(this.checkAdmin, call, field, request, outcome);
+  }
+
+  private proposeIf(check: Check, call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
+    const { proposals } = this.deps;
+    if (!this.isOn) {
+      proposals.propose(field, request, outcome);
+      return;
+    }
+    const owned = copyBytes(request);
+    this.identify(call, (identity) => {
+      const refused = check(identity);
+      if (refused === undefined) proposals.propose(field, owned, outcome, identity);
+      else failCall(call, refused);
+    });
+  }
+
+  /** Serves the call if the caller is somebody. */
+  asUser(call: Call, serve: () => void): void {
+    this.admit(call, this.checkUser, serve);
+  }
+
+  /** Serves the call if the caller is an administrator. */
+  asAdmin(call: Call, serve: () => void): void {
+    this.admit(call, this.checkAdmin, serve);
+  }
+
+  /**
+   * Serves the call if `check` has nothing against it, at once or, when its token is of an entry that is not applied yet, later; fails it
+   * otherwise. What reads on in later turns asks `recheck` before it answers.
+   */
+  admit(call: Call, check: Check, serve: (recheck?: Recheck) => void): void {
+    if (!this.isOn) {
+      serve();
+      return;
+    }
+    this.identify(call, (identity) => {
+      const refused = check(identity);
+      if (refused !== undefined) failCall(call, refused);
+      else {
+        const { revision } = this.deps.auth;
+        serve(() => (this.isOn && this.deps.auth.revision !== revision ? 'ErrGRPCAuthOldRevision' : undefined));
+      }
+    });
+  }
+
+  /** What any known caller may. */
+  readonly checkUser: Check = (identity) => (identity === nobody ? 'ErrGRPCUserEmpty' : undefined);
+
+  readonly checkAdmin: Check = (identity) => this.deps.auth.permissions.checkAdmin(identity);
+
+  /** The rules, for {@link admit}. */
+  get permissions(): AuthStore['permissions'] {
+    return this.deps.auth.permissions;
+  }
+
+  /** Why the bearer of a token, sent on by another member, is no administrator here. */
+  refuseAdmin(token: string | undefined): ErrorSymbol | undefined {
+    if (!this.isOn) return undefined;
+    if (token === undefined) return this.checkAdmin(nobody);
+    const identity = this.identityOf(withoutBearer(token));
+    return identity === undefined ? 'ErrGRPCInvalidAuthToken' : this.checkAdmin(identity);
+  }
+
+  /** Why the caller may not, as of now; whoever {@link waits} asks later. */
+  refusal(call: Call, check: Check): ErrorSymbol | undefined {
+    if (!this.isOn) return undefined;
+    const identity = this.caller(call);
+    return typeof identity === 'string' ? identity : check(identity);
+  }
+
+  private caller(call: Call): Identity | 'ErrGRPCInvalidAuthToken' {
+    const token = tokenOf(call);
+    if (token === undefined) return this.certified(call);
+    return this.identityOf(token) ?? 'ErrGRPCInvalidAuthToken';
+  }
+
+  /** Runs `goOn` when the entry that made the call's token is applied here; @returns false when that is so already. */
+  waits(call: Call, goOn: () => void): boolean {
+    const token = this.isOn ? tokenOf(call) : undefined;
+    const index = token === undefined ? 0 : this.deps.tokens.entryOf(token);
+    if (index <= this.deps.appliedIndex() || this.waiting.length >= waitingMax) return false;
+    const waiting = { index, call, goOn };
+    this.waiting.push(waiting);
+    call.onCancel(() => {
+      this.waiting = this.waiting.filter((one) => one !== waiting);
+    });
+    return true;
+  }
+
+  /** Entries were applied. */
+  applied(): void {
+    if (this.waiting.length === 0) return;
+    const appliedIndex = this.deps.appliedIndex();
+    const ready = this.waiting.filter(({ index }) => index <= appliedIndex);
+    if (ready.length === 0) return;
+    this.waiting = this.waiting.filter(({ index }) => index > appliedIndex);
+    for (const { call, goOn } of ready) if (!call.cancelled) goOn();
+  }
+
+  private identify(call: Call, then: (identity: Identity) => void): void {
+    const goOn = () => {
+      const identity = this.caller(call);
+      if (typeof identity === 'string') failCall(call, identity);
+      else then(identity);
+    };
+    if (!this.waits(call, goOn)) goOn();
+  }
+
+  private identityOf(token: string): Identity | undefined {
+    const { auth, tokens, logger, fingerprint } = this.deps;
+    const identity = tokens.identify(token, auth.revision);
+    if (identity === undefined) logger.warn('invalid auth token', { 'token-fingerprint': fingerprint(token) });
+    return identity;
+  }
+
+  /** Who the client's certificate says that it is. The gateway's own certificate would speak for all its clients. */
+  private certified(call: Call): Identity {
+    const { certificate } = call.peer;
+    if (!this.options.clientCertAuth || certificate === null || !certificate.verified) return nobody;
+    if (certificate.commonName === '') return nobody;
+    if (call.metadata.get('grpcgateway-accept') !== undefined) {
+      this.deps.logger.warn('ignoring common name in gRPC-gateway proxy request', {
+        'common-name': certificate.commonName,
+      });
+      return nobody;
+    }
+    return { username: certificate.commonName, authRevision: this.deps.auth.revision };
+  }
+}
+
+/** The token that a call brings; it may be empty. */
+export function tokenOf(call: Call): string | undefined {
+  const token = call.metadata.get('token') ?? call.metadata.get('authorization');
+  return token === undefined ? undefined : withoutBearer(token);
+}
+
+function withoutBearer(token: string): string {
+  return token.startsWith(bearer) ? token.slice(bearer.length) : token;
+}
