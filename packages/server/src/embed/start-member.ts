@@ -67,6 +67,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   member.serveOn(grpc);
   const listeners: Listener[] = [];
   try {
+    await Promise.race([member.checkInitially(), failure]);
     // A member that breaks before it has a leader would be waited for without end.
     const started = member.start();
     peers.serve();

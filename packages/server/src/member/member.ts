@@ -22,6 +22,8 @@ import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
 import type { Proposals } from '../rpc/proposals.ts';
+import { NoSpaceAlarm } from '../upkeep/no-space-alarm.ts';
+import { Upkeep } from '../upkeep/upkeep.ts';
 import { ClusterVersions } from '../versions/cluster-versions.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
 import { EntryMachine } from './entry-machine.ts';
@@ -33,7 +35,6 @@ import { registerMemberMetrics } from './member-metrics.ts';
 import { registerServices } from './member-services.ts';
 import { MemberState } from './member-state.ts';
 import { MembershipChanges } from './membership-changes.ts';
-import { NoSpaceAlarm } from './no-space-alarm.ts';
 import { PeerDoor } from './peer-door.ts';
 import { makeNode } from './raft-node.ts';
 import { ServingState } from './serving-state.ts';
@@ -69,6 +70,7 @@ export class Member implements MemberContext, HttpSource {
   private readonly hub: WatchHub;
   private readonly quota: Quota;
   private readonly noSpace: NoSpaceAlarm;
+  private readonly upkeep: Upkeep;
   private readonly replica: Replica<ApplyResult>;
   private readonly snapshotter: Snapshotter;
   private readonly versions: ClusterVersions;
@@ -102,6 +104,8 @@ export class Member implements MemberContext, HttpSource {
     this.replica = this.makeReplica();
     const { memberId, cluster, replica, quota } = this;
     this.noSpace = new NoSpaceAlarm({ ...deps, alarms: state.alarms, proposals: replica, memberId, quota });
+    const upkeepDeps = { ...deps, ...this.storage, alarms: state.alarms, replica, quota, store: () => state.store };
+    this.upkeep = new Upkeep(upkeepDeps, { ...config, requestTimeoutMs: this.requestTimeoutMs });
     this.members = new KnownMembers({
       ...deps,
       memberId,
@@ -330,6 +334,11 @@ export class Member implements MemberContext, HttpSource {
     });
   }
 
+  /** Before {@link start}: holds the data that is there already against that of the other members, if asked for. @throws CodedError */
+  checkInitially(): Promise<void> {
+    return this.upkeep.checkInitially();
+  }
+
   /** Begins to take part. Resolves when the member has told the cluster who it is, so when there is a leader. */
   async start(): Promise<void> {
     this.logger.info('starting etcd server', {
@@ -341,6 +350,7 @@ export class Member implements MemberContext, HttpSource {
     this.replica.start();
     this.leadership.start();
     this.versions.start();
+    this.upkeep.start();
     await this.versions.published;
     this.serving.set(true);
   }
@@ -372,6 +382,7 @@ export class Member implements MemberContext, HttpSource {
     this.leadership.stop();
     this.members.stop();
     this.versions.stop();
+    this.upkeep.stop();
     this.replica.stop();
     await this.network.stop();
     this.hub.close();
