@@ -5,6 +5,7 @@ import type { MemberConfig } from '../config/config.ts';
 import type { Replica } from '../replica/replica.ts';
 import { failCall } from '../rpc/answers.ts';
 import { registerCluster } from '../rpc/cluster.ts';
+import { registerDowngrade } from '../rpc/downgrade.ts';
 import type { HeaderBytes } from '../rpc/header-bytes.ts';
 import { registerHealth } from '../rpc/health.ts';
 import { registerKeyValue } from '../rpc/kv.ts';
@@ -13,6 +14,7 @@ import { type Digest, registerMaintenance } from '../rpc/maintenance.ts';
 import type { MemberContext } from '../rpc/member-context.ts';
 import { RequestField } from '../rpc/proposals.ts';
 import { registerWatch } from '../rpc/watch.ts';
+import { Downgrades } from '../versions/downgrades.ts';
 import type { LeaderLeases } from './leader-leases.ts';
 import type { MemberState } from './member-state.ts';
 import type { MembershipChanges } from './membership-changes.ts';
@@ -77,6 +79,7 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     appliedIndex: () => parts.appliedIndex(),
     alarms: () => state.alarms.list(0),
     storageVersion: () => parts.storageVersion() ?? '',
+    downgrade: () => state.cluster.downgrade,
     quotaBytes: () => (Number.isFinite(quota.bytes) ? quota.bytes : 0),
     hashKeyValues: (revision) => hashKeys(state.store, revision),
     proposeAlarm: (request, done, failed) =>
@@ -91,5 +94,10 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     isVoter: (id) => replica.configuration.voters.includes(id),
     moveLeader: (to) => parts.moveLeader(to),
     sha256: parts.sha256,
+  });
+  const { cluster } = state;
+  registerDowngrade(server, member, {
+    downgrades: new Downgrades({ cluster, proposals: replica, reads: replica, logger: member.logger }),
+    clusterVersion: () => cluster.version,
   });
 }

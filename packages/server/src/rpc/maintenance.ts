@@ -1,5 +1,6 @@
 import { type ErrorSymbol, etcdserverpb, services, writeVarint } from '@quorate/api';
 import { allocateUnsafe, copyBytes } from '@quorate/base';
+import type { DowngradeInfo } from '@quorate/machine';
 import type { Backend } from '@quorate/storage';
 import type { Call, GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
 import { etcdVersion } from '../version.ts';
@@ -28,6 +29,7 @@ export interface MaintenanceSource {
   appliedIndex(): number;
   alarms(): readonly etcdserverpb.AlarmMember[];
   storageVersion(): string;
+  downgrade(): DowngradeInfo;
   /** Bytes; 0 when there is no quota. */
   quotaBytes(): number;
   /** Resolves with the hash, or with the error that refuses the revision. */
@@ -120,6 +122,7 @@ function failUnexpectedly(call: Call, member: MemberContext, error: unknown): vo
 
 function answerStatus(call: UnaryCall, member: MemberContext, source: MaintenanceSource): void {
   const leader = member.leader();
+  const { isEnabled: enabled, targetVersion } = source.downgrade();
   const alarms = source.alarms().map((alarm) => `memberID:${alarm.memberId} alarm:${alarmName(alarm.alarm)} `);
   const status = etcdserverpb.StatusResponse.create({
     header: makeHeader(member),
@@ -134,7 +137,7 @@ function answerStatus(call: UnaryCall, member: MemberContext, source: Maintenanc
     isLearner: member.isLearner(),
     storageVersion: source.storageVersion(),
     dbSizeQuota: source.quotaBytes(),
-    downgradeInfo: etcdserverpb.DowngradeInfo.create(),
+    downgradeInfo: etcdserverpb.DowngradeInfo.create({ enabled, targetVersion }),
   });
   replyMessage(call, etcdserverpb.StatusResponse, status);
 }
