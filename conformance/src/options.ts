@@ -1,7 +1,18 @@
 import { parseArgs } from 'node:util';
 import { type ClientVersion, type ServerKind, serverKinds } from './support/programs.ts';
 
-const suiteNames = ['etcdctl', 'grpc', 'watch', 'auth', 'etcd3', 'kill', 'chaos', 'partition', 'mixed'] as const;
+const suiteNames = [
+  'etcdctl',
+  'grpc',
+  'watch',
+  'auth',
+  'etcd3',
+  'kill',
+  'chaos',
+  'partition',
+  'mixed',
+  'upkeep',
+] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export interface Options {
