@@ -93,6 +93,7 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     isLeader: () => replica.isLeader,
     isVoter: (id) => replica.configuration.voters.includes(id),
     moveLeader: (to) => parts.moveLeader(to),
+    defragment: () => defragment(parts),
     sha256: parts.sha256,
   });
   const { cluster } = state;
@@ -100,4 +101,17 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     downgrades: new Downgrades({ cluster, proposals: replica, reads: replica, logger: member.logger }),
     clusterVersion: () => cluster.version,
   });
+}
+
+/** With the feature gate the health service keeps clients away from a member whose disk is busy with it. */
+async function defragment({ member, config, state, serving }: ServiceParts): Promise<void> {
+  const hides = config.featureGates.get('StopGRPCServiceOnDefrag') === true && serving.isServing();
+  member.logger.info('starting defragment');
+  if (hides) serving.set(false);
+  try {
+    await state.backend.defragment();
+    member.logger.info('finished defragment');
+  } finally {
+    if (hides && !member.streams.isClosed) serving.set(true);
+  }
 }

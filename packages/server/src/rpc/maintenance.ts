@@ -44,6 +44,8 @@ export interface MaintenanceSource {
   isVoter(id: bigint): boolean;
   /** Hands leadership over; resolves with whether that came about in time. */
   moveLeader(to: bigint): Promise<boolean>;
+  /** Rewrites the database without its free pages. */
+  defragment(): Promise<void>;
   sha256(): Digest;
 }
 
@@ -98,7 +100,7 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
   server.registerUnary(
     methods.Defragment.path,
     serve(false, async (call) => {
-      await source.backend.defragment();
+      await source.defragment();
       replyMessage(call, etcdserverpb.DefragmentResponse, etcdserverpb.DefragmentResponse.create());
     }),
   );
