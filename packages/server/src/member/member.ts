@@ -21,7 +21,7 @@ import { RequestIds } from '../replica/request-ids.ts';
 import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
-import type { Proposals } from '../rpc/proposals.ts';
+import { type Proposals, RequestField } from '../rpc/proposals.ts';
 import { NoSpaceAlarm } from '../upkeep/no-space-alarm.ts';
 import { Upkeep } from '../upkeep/upkeep.ts';
 import { ClusterVersions } from '../versions/cluster-versions.ts';
@@ -261,6 +261,7 @@ export class Member implements MemberContext, HttpSource {
         electionMs: config.electionMs,
         requestTimeoutMs: this.requestTimeoutMs,
         requestBytesMax: config.requestBytesMax,
+        priorityFields: new Set(config.featureGates.get('PriorityRequest') ? [RequestField.leaseRevoke] : []),
       },
     );
   }
