@@ -171,6 +171,7 @@ function makeGrpcServer(
       },
       onHttpRequest: http2Routes(member),
       gunzip,
+      slowUnary: { ms: member.slow.answerMs, answered: (stats) => member.slow.answered(stats) },
     },
   );
 }

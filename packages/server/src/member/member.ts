@@ -23,6 +23,7 @@ import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
 import { NoSpaceAlarm } from '../upkeep/no-space-alarm.ts';
+import { SlowRequests } from '../upkeep/slow-requests.ts';
 import { Upkeep } from '../upkeep/upkeep.ts';
 import { ClusterVersions } from '../versions/cluster-versions.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
@@ -56,6 +57,7 @@ export class Member implements MemberContext, HttpSource {
   readonly serving = new ServingState();
   readonly cluster: Cluster;
   readonly config: MemberConfig;
+  readonly slow: SlowRequests;
   /** The member as its peers see it. */
   readonly door: PeerDoor;
   private readonly deps: MemberDeps;
@@ -91,6 +93,7 @@ export class Member implements MemberContext, HttpSource {
     this.memberId = storage.memberId;
     this.clusterId = storage.clusterId;
     this.cluster = state.cluster;
+    this.slow = new SlowRequests(deps, config);
     this.requestTimeoutMs = requestSlackMs + 2 * config.electionMs;
     this.quota = new Quota(() => state.backend.size(), config.quotaBytes);
     this.node = makeNode(deps, config, storage);
@@ -188,6 +191,8 @@ export class Member implements MemberContext, HttpSource {
       backend: () => this.state.backend,
       node: this.node,
       logger: this.logger,
+      clock: this.clock,
+      onApplied: (data, tookMs) => this.slow.applied(data, tookMs),
       onMembership: (outcome, confState) => this.members.changed(outcome, confState),
       onBatch: () => this.batchApplied(),
     });
