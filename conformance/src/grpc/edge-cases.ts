@@ -371,6 +371,75 @@ const downgrades: readonly EdgeCase[] = [
   ok('cancel', 'Maintenance.Downgrade', { action: 2 }, { masked: ['version'] }),
 ];
 
+type AlarmCell = readonly [
+  method: string,
+  request: Message,
+  withoutSpace: boolean,
+  whileCorrupt: boolean,
+  masked?: string,
+];
+
+/** What each call comes to while an alarm is raised; streams apart. */
+const alarmCells: readonly AlarmCell[] = [
+  ['KV.Put', put('q', 'v'), false, false],
+  ['KV.Put', put('', 'v'), false, false],
+  ['KV.DeleteRange', range('q'), true, false],
+  ['KV.Txn', { success: [opPut('q')] }, false, false],
+  ['KV.Txn', { failure: [opPut('q')] }, false, false],
+  ['KV.Txn', { failure: [opTxn({ failure: [opPut('q')] })] }, false, false],
+  ['KV.Txn', { success: [opDelete('q')] }, true, false],
+  ['KV.Txn', { success: [opRange('q'), opDelete('q')], failure: [opRange('q')] }, true, false],
+  ['KV.Txn', { success: [opRange('q')] }, true, true],
+  ['KV.Txn', {}, true, true],
+  ['KV.Range', range('q'), true, true],
+  ['KV.Range', range('q', '', { serializable: true }), true, true],
+  ['Lease.LeaseGrant', { ID: 6003, TTL: 100 }, false, false],
+  ['Lease.LeaseTimeToLive', { ID: 6001, keys: true }, true, true, 'TTL'],
+  ['Lease.LeaseLeases', {}, true, true, 'leases'],
+  ['Lease.LeaseRevoke', { ID: 6001 }, true, false],
+  ['Cluster.MemberList', {}, true, true, 'members'],
+  // It is refused for another reason, so it got past the alarm.
+  ['Cluster.MemberUpdate', { ID: 4711, peerURLs: ['http://127.0.0.1:12'] }, false, false],
+  ['Maintenance.Hash', {}, true, true, 'hash'],
+  ['Maintenance.HashKV', {}, true, true],
+  ['Maintenance.Defragment', {}, true, true],
+  ['Maintenance.Downgrade', { action: 0, version: '3.6' }, true, true],
+  ['Maintenance.Downgrade', { action: 2 }, true, true],
+  ['Maintenance.Alarm', {}, true, true],
+  ['Health.Check', {}, true, true],
+];
+
+function casesUnder(alarm: number, name: string, isAllowed: (cell: AlarmCell) => boolean): EdgeCase[] {
+  return [
+    ok(`activate ${name}`, 'Maintenance.Alarm', { action: 1, memberID: 77, alarm }),
+    ...alarmCells.map((cell, index) => {
+      const [method, request, , , masked] = cell;
+      const make = isAllowed(cell) ? ok : fails;
+      return make(
+        `${method} ${index} under ${name}`,
+        method,
+        request,
+        masked === undefined ? {} : { masked: [masked] },
+      );
+    }),
+    ok(`disarm ${name}`, 'Maintenance.Alarm', { action: 2, memberID: 77, alarm }),
+  ];
+}
+
+const alarms: readonly EdgeCase[] = [
+  ok('lease', 'Lease.LeaseGrant', { ID: 6001, TTL: 100 }),
+  ok('put', 'KV.Put', put('q', 'v', { lease: 6001 })),
+  ...casesUnder(2, 'CORRUPT', ([, , , allowed]) => allowed),
+  ...casesUnder(1, 'NOSPACE', ([, , allowed]) => allowed),
+  ok('activate both', 'Maintenance.Alarm', { action: 1, memberID: 77, alarm: 1 }),
+  ok('and the other', 'Maintenance.Alarm', { action: 1, memberID: 77, alarm: 2 }),
+  fails('put under both', 'KV.Put', put('q', 'v')),
+  ok('list both', 'Maintenance.Alarm', {}),
+  ok('disarm one', 'Maintenance.Alarm', { action: 2, memberID: 77, alarm: 2 }),
+  ok('compact without space', 'KV.Compact', { revision: 30 }),
+  ok('disarm the other', 'Maintenance.Alarm', { action: 2, memberID: 77, alarm: 1 }),
+];
+
 const cluster: readonly EdgeCase[] = [
   fails('add without urls', 'Cluster.MemberAdd', {}),
   fails('add a bad url', 'Cluster.MemberAdd', { peerURLs: ['foo:123'] }),
@@ -419,6 +488,7 @@ export const edgeCases: ReadonlyMap<string, readonly EdgeCase[]> = new Map([
   ['compaction', compaction],
   ['leases', leases],
   ['maintenance', maintenance],
+  ['alarms', alarms],
   ['downgrades', downgrades],
   ['cluster', cluster],
   ['authentication', authentication],
