@@ -12,6 +12,7 @@ const suiteNames = [
   'chaos',
   'partition',
   'mixed',
+  'upkeep',
 ] as const;
 export type SuiteName = (typeof suiteNames)[number];
 /** Those that take long, the first time at least, and run when they are named. */

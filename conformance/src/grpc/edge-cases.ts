@@ -355,7 +355,7 @@ const maintenance: readonly EdgeCase[] = [
   ok('put again', 'KV.Put', put('a', 'v')),
 ];
 
-const downgrades: readonly EdgeCase[] = later('cluster', [
+const downgrades: readonly EdgeCase[] = [
   fails('downgrade without version', 'Maintenance.Downgrade', { action: 0 }),
   fails('downgrade to nonsense', 'Maintenance.Downgrade', { action: 0, version: 'x.y' }),
   fails('downgrade two minors', 'Maintenance.Downgrade', { action: 0, version: '3.5' }),
@@ -365,7 +365,80 @@ const downgrades: readonly EdgeCase[] = later('cluster', [
   ok('validate with a patch number', 'Maintenance.Downgrade', { action: 0, version: '3.6.0' }),
   ok('cancel no downgrade', 'Maintenance.Downgrade', { action: 2 }),
   fails('unknown downgrade action', 'Maintenance.Downgrade', { action: 9, version: '3.6' }),
-]);
+  // The leader may lower the version at once.
+  ok('enable a downgrade', 'Maintenance.Downgrade', { action: 1, version: '3.6' }, { masked: ['version'] }),
+  fails('enable it twice', 'Maintenance.Downgrade', { action: 1, version: '3.6' }),
+  ok('cancel', 'Maintenance.Downgrade', { action: 2 }, { masked: ['version'] }),
+];
+
+type AlarmCell = readonly [
+  method: string,
+  request: Message,
+  withoutSpace: boolean,
+  whileCorrupt: boolean,
+  masked?: string,
+];
+
+/** What each call comes to while an alarm is raised; streams apart. */
+const alarmCells: readonly AlarmCell[] = [
+  ['KV.Put', put('q', 'v'), false, false],
+  ['KV.Put', put('', 'v'), false, false],
+  ['KV.DeleteRange', range('q'), true, false],
+  ['KV.Txn', { success: [opPut('q')] }, false, false],
+  ['KV.Txn', { failure: [opPut('q')] }, false, false],
+  ['KV.Txn', { failure: [opTxn({ failure: [opPut('q')] })] }, false, false],
+  ['KV.Txn', { success: [opDelete('q')] }, true, false],
+  ['KV.Txn', { success: [opRange('q'), opDelete('q')], failure: [opRange('q')] }, true, false],
+  ['KV.Txn', { success: [opRange('q')] }, true, true],
+  ['KV.Txn', {}, true, true],
+  ['KV.Range', range('q'), true, true],
+  ['KV.Range', range('q', '', { serializable: true }), true, true],
+  ['Lease.LeaseGrant', { ID: 6003, TTL: 100 }, false, false],
+  ['Lease.LeaseTimeToLive', { ID: 6001, keys: true }, true, true, 'TTL'],
+  ['Lease.LeaseLeases', {}, true, true, 'leases'],
+  ['Lease.LeaseRevoke', { ID: 6001 }, true, false],
+  ['Cluster.MemberList', {}, true, true, 'members'],
+  // It is refused for another reason, so it got past the alarm.
+  ['Cluster.MemberUpdate', { ID: 4711, peerURLs: ['http://127.0.0.1:12'] }, false, false],
+  ['Maintenance.Hash', {}, true, true, 'hash'],
+  ['Maintenance.HashKV', {}, true, true],
+  ['Maintenance.Defragment', {}, true, true],
+  ['Maintenance.Downgrade', { action: 0, version: '3.6' }, true, true],
+  ['Maintenance.Downgrade', { action: 2 }, true, true],
+  ['Maintenance.Alarm', {}, true, true],
+  ['Health.Check', {}, true, true],
+];
+
+function casesUnder(alarm: number, name: string, isAllowed: (cell: AlarmCell) => boolean): EdgeCase[] {
+  return [
+    ok(`activate ${name}`, 'Maintenance.Alarm', { action: 1, memberID: 77, alarm }),
+    ...alarmCells.map((cell, index) => {
+      const [method, request, , , masked] = cell;
+      const make = isAllowed(cell) ? ok : fails;
+      return make(
+        `${method} ${index} under ${name}`,
+        method,
+        request,
+        masked === undefined ? {} : { masked: [masked] },
+      );
+    }),
+    ok(`disarm ${name}`, 'Maintenance.Alarm', { action: 2, memberID: 77, alarm }),
+  ];
+}
+
+const alarms: readonly EdgeCase[] = [
+  ok('lease', 'Lease.LeaseGrant', { ID: 6001, TTL: 100 }),
+  ok('put', 'KV.Put', put('q', 'v', { lease: 6001 })),
+  ...casesUnder(2, 'CORRUPT', ([, , , allowed]) => allowed),
+  ...casesUnder(1, 'NOSPACE', ([, , allowed]) => allowed),
+  ok('activate both', 'Maintenance.Alarm', { action: 1, memberID: 77, alarm: 1 }),
+  ok('and the other', 'Maintenance.Alarm', { action: 1, memberID: 77, alarm: 2 }),
+  fails('put under both', 'KV.Put', put('q', 'v')),
+  ok('list both', 'Maintenance.Alarm', {}),
+  ok('disarm one', 'Maintenance.Alarm', { action: 2, memberID: 77, alarm: 2 }),
+  ok('compact without space', 'KV.Compact', { revision: 30 }),
+  ok('disarm the other', 'Maintenance.Alarm', { action: 2, memberID: 77, alarm: 1 }),
+];
 
 const cluster: readonly EdgeCase[] = [
   fails('add without urls', 'Cluster.MemberAdd', {}),
@@ -415,6 +488,7 @@ export const edgeCases: ReadonlyMap<string, readonly EdgeCase[]> = new Map([
   ['compaction', compaction],
   ['leases', leases],
   ['maintenance', maintenance],
+  ['alarms', alarms],
   ['downgrades', downgrades],
   ['cluster', cluster],
   ['authentication', authentication],

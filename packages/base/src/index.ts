@@ -4,6 +4,7 @@ export * from './clock.ts';
 export * from './crc32c.ts';
 export * from './disk.ts';
 export * from './errors.ts';
+export { humanBytes } from './human-bytes.ts';
 export * from './logger.ts';
 export * from './memory-disk.ts';
 export * from './metrics.ts';

@@ -28,4 +28,6 @@ export {
   type GrpcServerOptions,
   type GrpcServerSettings,
   type ServerKeepalive,
+  type SlowUnary,
+  type UnaryStats,
 } from './server/server-options.ts';

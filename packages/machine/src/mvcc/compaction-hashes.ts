@@ -20,6 +20,11 @@ export class CompactionHashes {
     if (this.hashes.length > hashesMax) this.hashes.shift();
   }
 
+  /** Newest first. */
+  list(): CompactionHash[] {
+    return this.hashes.toReversed();
+  }
+
   find(revision: number): CompactionHash | undefined {
     return this.hashes.find((hash) => hash.hashRevision === revision);
   }

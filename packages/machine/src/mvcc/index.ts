@@ -1,3 +1,4 @@
+export type { CompactionHash } from './compaction-hashes.ts';
 export * from './contract.ts';
 export { hashKeys, type KeyHashResult } from './hash.ts';
 export { intervalEnd } from './interval.ts';

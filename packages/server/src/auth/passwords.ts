@@ -1,17 +1,17 @@
 import { utf8ToBytes } from '@quorate/base';
 
-/** bcrypt, which takes its time: off the event loop but for `hashNow`. */
+/** bcrypt, which takes its time: off the event loop but for `hashNow`. What is behind the first 72 bytes of a password does not count. */
 export interface PasswordHashing {
-  hash(password: Uint8Array): Promise<string>;
-  hashNow(password: Uint8Array): string;
-  compare(password: Uint8Array, hash: string): Promise<boolean>;
+  hash(password: string): Promise<string>;
+  hashNow(password: string): string;
+  compare(password: string, hash: string): Promise<boolean>;
   /** A digest under a secret of this process: says nothing to who finds it. */
   digest(text: string): string;
 }
 
 /** bcrypt takes no more of a password. */
 const passwordBytesMax = 72;
-/** Hashes worked on at once: they share their threads with the disk. */
+/** Hashes under way at once: one in the thread for them, one that waits there. */
 const workersMax = 2;
 /** Hashes that wait for a worker. */
 const waitingMax = 1_000;
@@ -33,15 +33,14 @@ export class Passwords {
   }
 
   async hash(password: string): Promise<Hashed> {
-    const bytes = utf8ToBytes(password);
-    if (bytes.length > passwordBytesMax) return 'PasswordTooLong';
-    const hash = await this.work(() => this.hashing.hash(bytes));
+    if (utf8ToBytes(password).length > passwordBytesMax) return 'PasswordTooLong';
+    const hash = await this.work(() => this.hashing.hash(password));
     return hash === undefined ? 'ErrGRPCRequestTooManyRequests' : { hash };
   }
 
   /** Of an entry that holds a plain password: all members apply it the same way, though each with a salt of its own. */
   hashNow(password: string): string {
-    return this.hashing.hashNow(utf8ToBytes(password).subarray(0, passwordBytesMax));
+    return this.hashing.hashNow(password);
   }
 
   async verify(username: string, password: string, hash: string): Promise<boolean | 'ErrGRPCRequestTooManyRequests'> {
@@ -50,9 +49,7 @@ export class Passwords {
       this.verified.add(digest);
       return true;
     }
-    // As etcd compares: what is behind the limit does not count.
-    const bytes = utf8ToBytes(password).subarray(0, passwordBytesMax);
-    const isRight = await this.work(() => this.hashing.compare(bytes, hash));
+    const isRight = await this.work(() => this.hashing.compare(password, hash));
     if (isRight === undefined) return 'ErrGRPCRequestTooManyRequests';
     if (isRight) {
       this.verified.add(digest);

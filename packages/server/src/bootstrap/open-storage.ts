@@ -29,6 +29,7 @@ import { checkClusterVersion } from './cluster-version-check.ts';
 import { describeNewCluster, type FirstStart, prepareFirstStart } from './first-start.ts';
 import { forceNewCluster } from './force-new-cluster.ts';
 import { joinCluster } from './join-cluster.ts';
+import { defragmentAtStart } from './start-defragmentation.ts';
 import { chooseStart, findSnapshots, membershipAtDatabase, type StartPoint } from './start-point.ts';
 
 /** Everything a member has on disk, open, and what raft starts from. */
@@ -68,7 +69,9 @@ export async function openMemberStorage(deps: MemberDeps, config: MemberConfig):
     const snapshots = new SnapshotStore(deps, layout.snap);
     await snapshots.removeLeftovers();
     const files = { directory, snapshots, layout, opened };
-    return first === undefined ? await restart(deps, config, files) : await begin(deps, config, files, first);
+    const storage = first === undefined ? await restart(deps, config, files) : await begin(deps, config, files, first);
+    await defragmentAtStart(deps, storage.backend, config.bootstrapDefragBytes);
+    return storage;
   } catch (error) {
     await opened.closeAll();
     throw error;

@@ -123,6 +123,29 @@ test('flags that nothing acts on yet are named when set', () => {
   assert.deepEqual(settingsWithoutEffect(parseArguments(['--cors=x', '--name=x'])), ['cors']);
 });
 
+test('the retention of compactions is a duration, hours or revisions', () => {
+  const policy = (...args: string[]) => config(...args).autoCompaction;
+  assert.equal(policy(), undefined);
+  assert.equal(policy('--auto-compaction-mode=revision', '--auto-compaction-retention=0s'), undefined);
+  assert.equal(policy('--auto-compaction-retention='), undefined);
+  assert.deepEqual(policy('--auto-compaction-retention=2'), { mode: 'periodic', retentionMs: 7_200_000 });
+  assert.deepEqual(policy('--auto-compaction-retention=10m'), { mode: 'periodic', retentionMs: 600_000 });
+  const revisions = (text: string) => policy('--auto-compaction-mode=revision', `--auto-compaction-retention=${text}`);
+  assert.deepEqual(revisions('100'), { mode: 'revision', retention: 100 });
+  assert.deepEqual(revisions('1us'), { mode: 'revision', retention: 1000 });
+  for (const [text, problem] of [
+    ['10x', 'unknown unit "x" in duration "10x"'],
+    ['1hx', 'unknown unit "hx" in duration "1hx"'],
+    ['-5', 'missing unit in duration "-5"'],
+    ['1h5', 'missing unit in duration "1h5"'],
+    ['m', 'invalid duration "m"'],
+  ] as const) {
+    assert.equal(refusal(() => revisions(text)).text, `error parsing CompactionRetention: time: ${problem}`);
+  }
+  assert.equal(refusal(() => config('--auto-compaction-mode=x')).text, 'unknown auto-compaction-mode "x"');
+  assert.equal(refusal(() => config('--auto-compaction-mode=')).text, 'undefined auto-compaction-mode');
+});
+
 test('durations read and print as Go does', () => {
   for (const [text, ms] of [
     ['1m30s', 90_000],

@@ -1,4 +1,5 @@
-import { parseDurationMs } from './duration.ts';
+import { type CompactionPolicy, parseCompactionPolicy } from './compaction-policy.ts';
+import { formatDuration, parseDurationMs } from './duration.ts';
 import { featureGates, flags } from './flag-table.ts';
 import { type RawSettings, UsageError } from './parse.ts';
 import { isBindable, type MemberUrl, parseMemberUrls } from './urls.ts';
@@ -56,6 +57,16 @@ export interface MemberConfig {
   readonly keepaliveMinTimeMs: number;
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** How the leader compacts by itself; undefined: it does not. */
+  readonly autoCompaction: CompactionPolicy | undefined;
+  /** How often the leader compares the keys of all members; 0 never. */
+  readonly corruptCheckMs: number;
+  /** How often it compares what compactions stored, where that is asked for. */
+  readonly compactHashCheckMs: number;
+  /** A member whose database has room again lowers its NOSPACE alarm. */
+  readonly autoDisarmNoSpace: boolean;
+  /** Bytes that a defragmentation at the start must free; 0: there is none. */
+  readonly bootstrapDefragBytes: number;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly watchProgressIntervalMs: number;
@@ -172,6 +183,15 @@ function readFeatureGates(text: string): Map<string, boolean> {
   return gates;
 }
 
+function readCompactionPolicy(read: SettingReader): CompactionPolicy | undefined {
+  const mode = read.text('auto-compaction-mode');
+  if (mode === '') refuse('undefined auto-compaction-mode');
+  if (mode !== 'periodic' && mode !== 'revision') refuse(`unknown auto-compaction-mode "${mode}"`);
+  const policy = parseCompactionPolicy(mode, read.text('auto-compaction-retention'));
+  if (policy !== undefined && 'problem' in policy) refuse(`error parsing CompactionRetention: ${policy.problem}`);
+  return policy;
+}
+
 function readPeerTls(read: SettingReader): PeerTlsFiles {
   return {
     certFile: read.text('peer-cert-file'),
@@ -233,6 +253,11 @@ export function makeConfig(
     keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
     keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
     keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
+    autoCompaction: readCompactionPolicy(read),
+    corruptCheckMs: read.durationMs('corrupt-check-time'),
+    compactHashCheckMs: read.durationMs('compact-hash-check-time'),
+    autoDisarmNoSpace: read.bool('auto-disarm-nospace'),
+    bootstrapDefragBytes: read.number('bootstrap-defrag-threshold-megabytes') * 1024 * 1024,
     compactionBatchLimit: read.number('compaction-batch-limit', 1_000),
     compactionSleepMs: read.durationMs('compaction-sleep-interval', 10),
     watchProgressIntervalMs: Math.max(100, read.durationMs('watch-progress-notify-interval', 600_000)),
@@ -275,9 +300,6 @@ function verify(config: MemberConfig, read: SettingReader): void {
   if (config.logOutputs.includes('default') && config.logOutputs.length > 1) {
     refuse('multi logoutput for "default" is not supported yet');
   }
-  const mode = read.text('auto-compaction-mode');
-  if (mode === '') refuse('undefined auto-compaction-mode');
-  if (mode !== 'periodic' && mode !== 'revision') refuse(`unknown auto-compaction-mode "${mode}"`);
 }
 
 /** Others must be able to reach what is advertised. */
@@ -305,6 +327,9 @@ function verifyTimes(config: MemberConfig): void {
     refuse(
       `--election-timeout[${config.electionMs}ms] should be at least as 5 times as --heartbeat-interval[${config.heartbeatMs}ms]`,
     );
+  }
+  if (config.compactHashCheckMs <= 0) {
+    refuse(`--compact-hash-check-time must be >0 (set to ${formatDuration(config.compactHashCheckMs)})`);
   }
   if (config.electionMs > 50_000) {
     refuse(`--election-timeout[${config.electionMs}ms] is too long, and should be set less than 50000ms`);

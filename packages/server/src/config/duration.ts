@@ -22,6 +22,16 @@ export function parseDurationMs(text: string): number | undefined {
   return signed?.[1] === '-' ? -sum : sum;
 }
 
+/** What Go says of a text that is no duration. */
+export function durationProblem(text: string): string {
+  const rest = text.replace(/^[+-]/, '').replace(/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)(?![a-zµμ]))*/, '');
+  const [, unit] = /^(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest) ?? [];
+  if (unit === undefined) return `time: invalid duration "${text}"`;
+  return unit === ''
+    ? `time: missing unit in duration "${text}"`
+    : `time: unknown unit "${unit}" in duration "${text}"`;
+}
+
 /** Writes milliseconds as Go prints a duration: "7s", "1m40s", "100ms", "2h0m0s". */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';

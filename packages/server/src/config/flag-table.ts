@@ -1,5 +1,5 @@
 /**
- * Every flag of etcd 3.7.1 in one table, which parsing, the environment, the configuration file, `--help`, and the tests read.
+ * Every flag of etcd 3.7.1, and ours, in one table, which parsing, the environment, the configuration file, `--help`, and the tests read.
  * The environment variable of a flag is `ETCD_` and its name in capitals with `-` as `_`. Defaults are in the flag's own syntax.
  */
 export type FlagKind = 'string' | 'bool' | 'int' | 'uint' | 'duration' | 'urls' | 'list' | 'enum' | 'ignored' | 'removed';
@@ -14,6 +14,8 @@ export interface Flag {
   readonly status: 'normal' | 'deprecated' | 'hidden' | 'removed' | 'unsafe';
   /** Known but not acted on yet: setting it to something other than its default is said in a warning. */
   readonly later?: true;
+  /** Not one of etcd's. */
+  readonly ours?: true;
   readonly meaning: string;
 }
 
@@ -34,6 +36,7 @@ export const flags: readonly Flag[] = [
   { name: 'max-wals', fileKey: 'max-wals', kind: 'uint', default: '5', status: 'normal', meaning: 'How many WAL segments to keep, 0 keeps all' },
   { name: 'memory-mlock', fileKey: 'memory-mlock', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'mlock the backend database memory' },
   { name: 'quota-backend-bytes', fileKey: 'quota-backend-bytes', kind: 'int', default: '0', status: 'normal', meaning: 'Backend size limit that raises the NOSPACE alarm; negative disables the quota; above 8 GiB logs a warning' },
+  { name: 'auto-disarm-nospace', fileKey: 'auto-disarm-nospace', kind: 'bool', default: 'false', status: 'normal', ours: true, meaning: 'Each member lowers its NOSPACE alarm by itself once a tenth of its quota is free again' },
   { name: 'backend-bbolt-freelist-type', fileKey: 'backend-bbolt-freelist-type', kind: 'string', default: '', status: 'normal', meaning: 'bbolt freelist kind: array, anything else means map' },
   { name: 'backend-batch-interval', fileKey: 'backend-batch-interval', kind: 'duration', default: '0s', status: 'normal', meaning: 'Longest time writes stay in the pending backend transaction before commit' },
   { name: 'backend-batch-limit', fileKey: 'backend-batch-limit', kind: 'int', default: '0', status: 'normal', meaning: 'Pending backend operations that force a commit' },
@@ -72,8 +75,8 @@ export const flags: readonly Flag[] = [
   { name: 'discovery-fallback', fileKey: '', kind: 'enum', values: ['exit', 'proxy'], default: 'exit', status: 'normal', meaning: 'Left over from v2 discovery; proxy is refused at validation' },
   { name: 'strict-reconfig-check', fileKey: 'strict-reconfig-check', kind: 'bool', default: 'true', status: 'normal', meaning: 'Refuse membership changes that would lose quorum' },
   { name: 'pre-vote', fileKey: 'pre-vote', kind: 'bool', default: 'true', status: 'normal', meaning: 'Raft pre-vote' },
-  { name: 'auto-compaction-mode', fileKey: 'auto-compaction-mode', kind: 'enum', values: ['periodic', 'revision'], default: 'periodic', status: 'normal', later: true, meaning: 'How auto-compaction-retention is read' },
-  { name: 'auto-compaction-retention', fileKey: 'auto-compaction-retention', kind: 'string', default: '0', status: 'normal', later: true, meaning: 'periodic: Go duration, or a bare integer meaning hours; revision: number of revisions to keep; 0 is off' },
+  { name: 'auto-compaction-mode', fileKey: 'auto-compaction-mode', kind: 'enum', values: ['periodic', 'revision'], default: 'periodic', status: 'normal', meaning: 'How auto-compaction-retention is read' },
+  { name: 'auto-compaction-retention', fileKey: 'auto-compaction-retention', kind: 'string', default: '0', status: 'normal', meaning: 'periodic: Go duration, or a bare integer meaning hours; revision: number of revisions to keep; 0 is off' },
   { name: 'v2-deprecation', fileKey: 'v2-deprecation', kind: 'enum', values: ['write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'], default: '', status: 'deprecated', meaning: 'Old v2 store phase switch; accepted, warned about and ignored. not-yet is an invalid value on the command line' },
   { name: 'cert-file', fileKey: 'client-transport-security.cert-file', kind: 'string', default: '', status: 'normal', meaning: 'Server certificate for client listeners' },
   { name: 'key-file', fileKey: 'client-transport-security.key-file', kind: 'string', default: '', status: 'normal', meaning: 'Key for cert-file' },
@@ -118,13 +121,13 @@ export const flags: readonly Flag[] = [
   { name: 'enable-log-rotation', fileKey: 'enable-log-rotation', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'Rotate the single file target of log-outputs' },
   { name: 'log-rotation-config-json', fileKey: 'log-rotation-config-json', kind: 'string', default: '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}', status: 'normal', later: true, meaning: 'Rotation limits: MB, days, files, local time in names, gzip' },
   { name: 'warning-unary-request-duration', fileKey: 'warning-unary-request-duration', kind: 'duration', default: '300ms', status: 'normal', meaning: "Log 'request stats' at warn for slower unary RPCs; 0 means 300ms" },
-  { name: 'corrupt-check-time', fileKey: 'corrupt-check-time', kind: 'duration', default: '0s', status: 'normal', later: true, meaning: 'Period at which the leader compares KV hashes of all members' },
-  { name: 'compact-hash-check-time', fileKey: 'compact-hash-check-time', kind: 'duration', default: '1m0s', status: 'normal', later: true, meaning: 'Period of the compaction-hash comparison (needs gate CompactHashCheck); must be > 0' },
+  { name: 'corrupt-check-time', fileKey: 'corrupt-check-time', kind: 'duration', default: '0s', status: 'normal', meaning: 'Period at which the leader compares KV hashes of all members' },
+  { name: 'compact-hash-check-time', fileKey: 'compact-hash-check-time', kind: 'duration', default: '1m0s', status: 'normal', meaning: 'Period of the compaction-hash comparison (needs gate CompactHashCheck); must be > 0' },
   { name: 'compaction-batch-limit', fileKey: 'compaction-batch-limit', kind: 'int', default: '0', status: 'normal', meaning: 'Revisions scanned per compaction batch' },
   { name: 'compaction-sleep-interval', fileKey: 'compaction-sleep-interval', kind: 'duration', default: '0s', status: 'normal', meaning: 'Pause between compaction batches' },
   { name: 'watch-progress-notify-interval', fileKey: 'watch-progress-notify-interval', kind: 'duration', default: '0s', status: 'normal', meaning: 'Idle-watch progress notification period, plus up to 10% jitter; values under 100ms are raised to 100ms with a warning' },
   { name: 'warning-apply-duration', fileKey: 'warning-apply-duration', kind: 'duration', default: '100ms', status: 'normal', meaning: "Log 'apply request took too long' beyond this" },
-  { name: 'bootstrap-defrag-threshold-megabytes', fileKey: 'bootstrap-defrag-threshold-megabytes', kind: 'uint', default: '0', status: 'normal', later: true, meaning: 'Defragment at boot when at least this much would be freed' },
+  { name: 'bootstrap-defrag-threshold-megabytes', fileKey: 'bootstrap-defrag-threshold-megabytes', kind: 'uint', default: '0', status: 'normal', meaning: 'Defragment at boot when at least this much would be freed' },
   { name: 'max-learners', fileKey: 'max-learners', kind: 'int', default: '1', status: 'normal', meaning: 'Most learners allowed in the membership' },
   { name: 'downgrade-check-time', fileKey: 'downgrade-check-time', kind: 'duration', default: '5s', status: 'normal', meaning: 'How often the leader checks whether a running downgrade finished; 0 turns the check off' },
   { name: 'force-new-cluster', fileKey: 'force-new-cluster', kind: 'bool', default: 'false', status: 'unsafe', meaning: 'Restart an old data dir as a one-member cluster, dropping other members' },

@@ -70,6 +70,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   member.serveOn(grpc);
   const listeners: Listener[] = [];
   try {
+    await Promise.race([member.checkInitially(), failure]);
     // A member that breaks before it has a leader would be waited for without end.
     const started = member.start();
     peers.serve();
@@ -176,6 +177,7 @@ function makeGrpcServer(
       },
       onHttpRequest: http2Routes(member),
       gunzip,
+      slowUnary: { ms: member.slow.answerMs, answered: (stats) => member.slow.answered(stats) },
     },
   );
 }

@@ -20,12 +20,20 @@ import { EntryMachine } from './entry-machine.ts';
 
 /** A machine whose database has the entries up to 5. What raft is told, and whether callers hear, is noted. */
 function start() {
-  const backend = createMemoryBackend({ clock: new ManualClock() });
+  const clock = new ManualClock();
+  const backend = createMemoryBackend({ clock });
   backend.setConsistentIndex(5, 1);
   const cluster = new Cluster({ backend });
   const told: bigint[] = [];
   const answers: ApplyResult[] = [];
-  const applier = { appliedIndex: 0, revision: 1, advance: (index: number) => backend.setConsistentIndex(index, 1) };
+  /** Milliseconds that each entry took. */
+  const took: number[] = [];
+  const applier = {
+    appliedIndex: 0,
+    revision: 1,
+    apply: ({ index }: Entry) => void clock.jump(index),
+    advance: (index: number) => backend.setConsistentIndex(index, 1),
+  };
   const node = {
     applyConfChange: (change: AnyConfChange) => {
       if ('nodeId' in change) told.push(change.nodeId);
@@ -38,11 +46,13 @@ function start() {
     backend: () => backend,
     node: node as unknown as RawNode,
     logger: silentLogger,
+    clock,
+    onApplied: (_data, tookMs) => took.push(tookMs),
     onMembership() {},
     onBatch() {},
   });
   const apply = (entry: Entry) => machine.applyConfChange(entry, (_high, _low, result) => void answers.push(result));
-  return { cluster, told, answers, apply };
+  return { cluster, told, answers, apply, machine, clock, took };
 }
 
 function addAt(index: number, id: bigint, url: string): Entry {
@@ -73,4 +83,15 @@ test('a change of several members at once stops the member', () => {
   assert.throws(() => apply(createEntry(1, 6, EntryType.ConfChangeV2, new Uint8Array(0))), {
     code: 'member/conf-change-v2',
   });
+});
+
+test('it is told how long each entry took, and not what came between batches', () => {
+  const { machine, clock, took } = start();
+  const apply = (index: number) => machine.apply(createEntry(1, index, EntryType.Normal, new Uint8Array(0)), () => {});
+  apply(10);
+  apply(3);
+  machine.batchApplied();
+  clock.jump(1000);
+  apply(2);
+  assert.deepEqual(took, [10, 3, 2]);
 });

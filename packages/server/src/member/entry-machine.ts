@@ -1,4 +1,4 @@
-import { type Logger, latin1ToBytes } from '@quorate/base';
+import { type Clock, type Logger, latin1ToBytes } from '@quorate/base';
 import {
   type Answer,
   type Applier,
@@ -19,6 +19,9 @@ export interface EntryMachineDeps {
   readonly backend: () => Backend;
   readonly node: RawNode;
   readonly logger: Logger;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** An entry has been applied, which took so long. */
+  readonly onApplied: (data: Uint8Array, tookMs: number) => void;
   /** The configuration after the entry that is being applied. */
   readonly onMembership: (outcome: ChangeOutcome, confState: ConfState) => void;
   /** A batch of entries is applied. */
@@ -32,6 +35,8 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   appliedTerm = 0;
   /** Bytes of all entries applied since the start. */
   appliedBytes = 0;
+  /** When the last entry of the batch that is being applied was done; undefined before the first. */
+  private doneMs: number | undefined;
 
   constructor(deps: EntryMachineDeps) {
     this.deps = deps;
@@ -42,9 +47,13 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   }
 
   apply(entry: Entry, answer: Answer): void {
-    this.deps.applier.apply(entry, answer);
+    const { applier, clock, onApplied } = this.deps;
+    const startMs = this.doneMs ?? clock.nowMs();
+    applier.apply(entry, answer);
     this.appliedTerm = entry.term;
     this.appliedBytes += entry.data.length;
+    this.doneMs = clock.nowMs();
+    onApplied(entry.data, this.doneMs - startMs);
   }
 
   /**
@@ -86,6 +95,7 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   }
 
   batchApplied(): void {
+    this.doneMs = undefined;
     this.deps.onBatch();
   }
 

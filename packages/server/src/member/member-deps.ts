@@ -6,7 +6,7 @@ import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { PeerSource } from '../peer/peer-source.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
-import type { Digest } from '../rpc/maintenance.ts';
+import type { Digest } from '../rpc/snapshot-streams.ts';
 
 /** All that a member takes from outside: the machine's own in a process, simulated ones in a simulation. */
 export interface MemberDeps {

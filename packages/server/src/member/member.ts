@@ -22,7 +22,10 @@ import { Access } from '../rpc/access.ts';
 import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
-import type { Proposals } from '../rpc/proposals.ts';
+import { type Proposals, RequestField } from '../rpc/proposals.ts';
+import { NoSpaceAlarm } from '../upkeep/no-space-alarm.ts';
+import { SlowRequests } from '../upkeep/slow-requests.ts';
+import { Upkeep } from '../upkeep/upkeep.ts';
 import { ClusterVersions } from '../versions/cluster-versions.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
 import { EntryMachine } from './entry-machine.ts';
@@ -34,7 +37,6 @@ import { registerMemberMetrics } from './member-metrics.ts';
 import { registerServices } from './member-services.ts';
 import { MemberState } from './member-state.ts';
 import { MembershipChanges } from './membership-changes.ts';
-import { NoSpaceAlarm } from './no-space-alarm.ts';
 import { PeerDoor } from './peer-door.ts';
 import { makeNode } from './raft-node.ts';
 import { ServingState } from './serving-state.ts';
@@ -57,6 +59,7 @@ export class Member implements MemberContext, HttpSource {
   readonly access: Access;
   readonly cluster: Cluster;
   readonly config: MemberConfig;
+  readonly slow: SlowRequests;
   /** The member as its peers see it. */
   readonly door: PeerDoor;
   private readonly deps: MemberDeps;
@@ -71,6 +74,7 @@ export class Member implements MemberContext, HttpSource {
   private readonly hub: WatchHub;
   private readonly quota: Quota;
   private readonly noSpace: NoSpaceAlarm;
+  private readonly upkeep: Upkeep;
   private readonly replica: Replica<ApplyResult>;
   private readonly snapshotter: Snapshotter;
   private readonly versions: ClusterVersions;
@@ -91,6 +95,7 @@ export class Member implements MemberContext, HttpSource {
     this.memberId = storage.memberId;
     this.clusterId = storage.clusterId;
     this.cluster = state.cluster;
+    this.slow = new SlowRequests(deps, config);
     this.requestTimeoutMs = requestSlackMs + 2 * config.electionMs;
     this.quota = new Quota(() => state.backend.size(), config.quotaBytes);
     this.node = makeNode(deps, config, storage);
@@ -105,6 +110,8 @@ export class Member implements MemberContext, HttpSource {
     this.access = this.makeAccess();
     const { memberId, cluster, replica, quota } = this;
     this.noSpace = new NoSpaceAlarm({ ...deps, alarms: state.alarms, proposals: replica, memberId, quota });
+    const upkeepDeps = { ...deps, ...this.storage, alarms: state.alarms, replica, quota, store: () => state.store };
+    this.upkeep = new Upkeep(upkeepDeps, { ...config, requestTimeoutMs: this.requestTimeoutMs });
     this.members = new KnownMembers({
       ...deps,
       memberId,
@@ -187,6 +194,8 @@ export class Member implements MemberContext, HttpSource {
       backend: () => this.state.backend,
       node: this.node,
       logger: this.logger,
+      clock: this.clock,
+      onApplied: (data, tookMs) => this.slow.applied(data, tookMs),
       onMembership: (outcome, confState) => this.members.changed(outcome, confState),
       onBatch: () => this.batchApplied(),
     });
@@ -261,6 +270,7 @@ export class Member implements MemberContext, HttpSource {
         electionMs: config.electionMs,
         requestTimeoutMs: this.requestTimeoutMs,
         requestBytesMax: config.requestBytesMax,
+        priorityFields: new Set(config.featureGates.get('PriorityRequest') ? [RequestField.leaseRevoke] : []),
       },
     );
   }
@@ -343,6 +353,11 @@ export class Member implements MemberContext, HttpSource {
     });
   }
 
+  /** Before {@link start}: holds the data that is there already against that of the other members, if asked for. @throws CodedError */
+  checkInitially(): Promise<void> {
+    return this.upkeep.checkInitially();
+  }
+
   /** Begins to take part. Resolves when the member has told the cluster who it is, so when there is a leader. */
   async start(): Promise<void> {
     this.logger.info('starting etcd server', {
@@ -354,6 +369,7 @@ export class Member implements MemberContext, HttpSource {
     this.replica.start();
     this.leadership.start();
     this.versions.start();
+    this.upkeep.start();
     await this.versions.published;
     this.serving.set(true);
   }
@@ -384,6 +400,7 @@ export class Member implements MemberContext, HttpSource {
     this.leadership.stop();
     this.members.stop();
     this.versions.stop();
+    this.upkeep.stop();
     this.replica.stop();
     await this.network.stop();
     this.hub.close();

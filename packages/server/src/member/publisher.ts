@@ -1,4 +1,4 @@
-import { etcdserverpb, membershippb } from '@quorate/api';
+import { membershippb } from '@quorate/api';
 import type { Clock, Logger, Timer } from '@quorate/base';
 import { type Cluster, encodeV2Attributes } from '@quorate/machine';
 import type { PeerClient } from '../peer/peer-client.ts';
@@ -106,11 +106,4 @@ export class Publisher {
   private retry(): void {
     this.retryTimer = this.deps.clock.setTimer(retryMs, () => this.publish());
   }
-}
-
-/** The request that raises or lowers an alarm. */
-export function encodeAlarm(memberId: bigint, alarm: number, isRaised: boolean): Uint8Array {
-  const { AlarmAction } = etcdserverpb;
-  const action = isRaised ? AlarmAction.ACTIVATE : AlarmAction.DEACTIVATE;
-  return etcdserverpb.AlarmRequest.encode(etcdserverpb.AlarmRequest.create({ action, memberId, alarm }));
 }

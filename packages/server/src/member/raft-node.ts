@@ -9,6 +9,11 @@ const heartbeatTick = 1;
 const messageBytesMax = 512 * 1024;
 const applyBytesMax = 256 * 1024;
 const inflightMessagesMax = 512;
+/**
+ * Entries sent to a member and not acknowledged by it. etcd counts messages alone, so that up to 512 of them, of up to 1.5 MiB each, may
+ * wait for a member that hangs; this is far more than a network with a round trip of a tenth of a second can use.
+ */
+const inflightBytesMax = 64 * 1024 * 1024;
 /** Payload that may be proposed and not yet committed. */
 const uncommittedBytesMax = 512 * 1024 * 1024;
 
@@ -24,6 +29,7 @@ export function makeNode(deps: MemberDeps, config: MemberConfig, storage: Member
     maxCommittedSizePerReady: applyBytesMax,
     maxUncommittedEntriesSize: uncommittedBytesMax,
     maxInflightMsgs: inflightMessagesMax,
+    maxInflightBytes: inflightBytesMax,
     checkQuorum: true,
     preVote: config.preVote,
     logger: raftLogger(deps.logger, config.logLevel === 'debug'),

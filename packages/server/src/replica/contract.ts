@@ -60,6 +60,8 @@ export interface ReplicaOptions {
   readonly requestTimeoutMs: number;
   /** Largest entry in bytes. */
   readonly requestBytesMax: number;
+  /** Requests, by their field, that are still taken up to twice the gap at which others are refused (etcd's factor). */
+  readonly priorityFields?: ReadonlySet<number>;
   readonly limits?: Partial<ReplicaLimits>;
 }
 

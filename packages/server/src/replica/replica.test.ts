@@ -68,6 +68,8 @@ function makeReplica(limits: Partial<ReplicaLimits> = {}, voters: readonly bigin
     node,
     applied: [] as Entry[],
     fatal: [] as unknown[],
+    /** By how much the machine claims to be behind. */
+    lag: 0,
     caughtUp: undefined as Promise<void> | undefined,
     onApply: () => {},
   };
@@ -81,7 +83,7 @@ function makeReplica(limits: Partial<ReplicaLimits> = {}, voters: readonly bigin
       log: { append() {}, sync: () => Promise.resolve() },
       machine: {
         get appliedIndex() {
-          return appliedIndex;
+          return appliedIndex - world.lag;
         },
         apply(entry) {
           appliedIndex = entry.index;
@@ -119,6 +121,7 @@ function makeReplica(limits: Partial<ReplicaLimits> = {}, voters: readonly bigin
       electionMs: 10 * heartbeatMs,
       requestTimeoutMs: 1000,
       requestBytesMax: 1000,
+      priorityFields: new Set([9]),
       limits,
     },
   );
@@ -146,6 +149,34 @@ test('proposals wait while the disk lags behind, and go on when it has caught up
   await world.clock.settle();
   assert.equal(payloads(world.applied), 1);
   assert.deepEqual(failures, []);
+  replica.stop();
+});
+
+test('far behind in applying it refuses requests, before it looks at them; some only at twice the gap', async () => {
+  const { world, replica } = makeReplica({ applyGapMax: 50 });
+  replica.start();
+  await world.clock.settle();
+  const propose = (field: number, bytes = 3) => {
+    let answer = 'taken';
+    const failed = (symbol: string) => {
+      answer = symbol;
+    };
+    replica.propose(field, new Uint8Array(bytes), { applied() {}, failed });
+    return answer;
+  };
+  for (const [lag, ordinary, priority] of [
+    [50, 'taken', 'taken'],
+    [51, 'ErrGRPCRequestTooManyRequests', 'taken'],
+    [100, 'ErrGRPCRequestTooManyRequests', 'taken'],
+    [101, 'ErrGRPCRequestTooManyRequests', 'ErrGRPCRequestTooManyRequests'],
+  ] as const) {
+    world.lag = lag;
+    assert.deepEqual([propose(4), propose(9)], [ordinary, priority], `${lag} behind`);
+    await world.clock.settle();
+  }
+  assert.equal(propose(4, 5000), 'ErrGRPCRequestTooManyRequests');
+  world.lag = 0;
+  assert.equal(propose(4, 5000), 'ErrGRPCRequestTooLarge');
   replica.stop();
 });
 

@@ -137,18 +137,19 @@ export class Replica<Result> {
 
   /** Proposes a request, of whom it says, whose bytes are spliced into the entry; `request` is copied before this returns. */
   propose(field: number, request: Uint8Array, call: PendingCall<Result>, identity?: Identity): void {
-    if (this.takes(call) && this.proposer.add(field, request, call, this.lastTickMs, identity)) this.schedule();
+    const gaps = this.options.priorityFields?.has(field) === true ? 2 : 1;
+    if (this.takes(call, gaps) && this.proposer.add(field, request, call, this.lastTickMs, identity)) this.schedule();
   }
 
   /** Proposes an entry of another form than {@link propose} makes; `encode` makes its data around the request id. */
   proposeEntry(encode: (requestId: bigint) => Uint8Array, call: PendingCall<Result>): void {
-    if (this.takes(call) && this.proposer.addEntry(encode, call, this.lastTickMs)) this.schedule();
+    if (this.takes(call, 1) && this.proposer.addEntry(encode, call, this.lastTickMs)) this.schedule();
   }
 
   /** Whether proposals are taken now; else the call fails. */
-  private takes(call: PendingCall<Result>): boolean {
+  private takes(call: PendingCall<Result>, gaps: number): boolean {
     if (this.state === 'stopped') call.failed('ErrGRPCStopped');
-    else if (this.commitIndex > this.deps.machine.appliedIndex + this.limits.applyGapMax) {
+    else if (this.commitIndex > this.deps.machine.appliedIndex + gaps * this.limits.applyGapMax) {
       call.failed('ErrGRPCRequestTooManyRequests');
     } else return true;
     return false;

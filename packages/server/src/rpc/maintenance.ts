@@ -1,21 +1,15 @@
-import { type ErrorSymbol, etcdserverpb, services, writeVarint } from '@quorate/api';
-import { allocateUnsafe, copyBytes } from '@quorate/base';
-import type { ApplyResult } from '@quorate/machine';
+import { type ErrorSymbol, etcdserverpb, services } from '@quorate/api';
+import { copyBytes } from '@quorate/base';
+import type { ApplyResult, DowngradeInfo } from '@quorate/machine';
 import type { Backend } from '@quorate/storage';
-import type { Call, GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
+import type { Call, GrpcServer, UnaryCall } from '@quorate/transport';
 import { etcdVersion } from '../version.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
-import { fieldLength } from './header-bytes.ts';
 import type { MemberContext } from './member-context.ts';
 import { refuseCall } from './preconditions.ts';
 import { CallOutcome, RequestField } from './proposals.ts';
 import { makeHeader } from './response-header.ts';
-
-/** A running digest. */
-export interface Digest {
-  update(bytes: Uint8Array): void;
-  finish(): Uint8Array;
-}
+import { type Digest, SnapshotStreams } from './snapshot-streams.ts';
 
 export interface KeyValueHash {
   readonly hash: number;
@@ -30,6 +24,7 @@ export interface MaintenanceSource {
   appliedIndex(): number;
   alarms(): readonly etcdserverpb.AlarmMember[];
   storageVersion(): string;
+  downgrade(): DowngradeInfo;
   /** Bytes; 0 when there is no quota. */
   quotaBytes(): number;
   /** Resolves with the hash, or with the error that refuses the revision. */
@@ -38,11 +33,11 @@ export interface MaintenanceSource {
   isVoter(id: bigint): boolean;
   /** Hands leadership over; resolves with whether that came about in time. */
   moveLeader(to: bigint): Promise<boolean>;
+  /** Rewrites the database without its free pages. */
+  defragment(): Promise<void>;
   sha256(): Digest;
 }
 
-/** Bytes of the database in one message of a snapshot, as etcd's. */
-const snapshotChunkBytes = 32 * 1024;
 const methods = services.Maintenance.methods;
 
 /** Serves etcdserverpb.Maintenance. */
@@ -58,6 +53,12 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
       });
     };
   };
+  const snapshots = new SnapshotStreams({
+    clock: member.clock,
+    openSnapshot: () => source.backend.snapshot(),
+    storageVersion: () => source.storageVersion(),
+    sha256: () => source.sha256(),
+  });
   server.registerUnary(methods.Status.path, (call) => {
     if (!refuseCall(call, member, true)) member.access.asUser(call, () => answerStatus(call, member, source));
   });
@@ -93,7 +94,7 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
   server.registerUnary(
     methods.Defragment.path,
     serveAdmin(async (call) => {
-      await source.backend.defragment();
+      await source.defragment();
       replyMessage(call, etcdserverpb.DefragmentResponse, etcdserverpb.DefragmentResponse.create());
     }),
   );
@@ -106,7 +107,7 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
     call.onMessage(() => {});
     call.onEnd(() => {});
     member.access.asAdmin(call, () => {
-      sendSnapshot(call, source).catch((error: unknown) => failUnexpectedly(call, member, error));
+      snapshots.send(call).catch((error: unknown) => failUnexpectedly(call, member, error));
     });
   });
 }
@@ -119,6 +120,7 @@ function failUnexpectedly(call: Call, member: MemberContext, error: unknown): vo
 
 function answerStatus(call: UnaryCall, member: MemberContext, source: MaintenanceSource): void {
   const leader = member.leader();
+  const { isEnabled: enabled, targetVersion } = source.downgrade();
   const alarms = source.alarms().map((alarm) => `memberID:${alarm.memberId} alarm:${alarmName(alarm.alarm)} `);
   const status = etcdserverpb.StatusResponse.create({
     header: makeHeader(member),
@@ -133,7 +135,7 @@ function answerStatus(call: UnaryCall, member: MemberContext, source: Maintenanc
     isLearner: member.isLearner(),
     storageVersion: source.storageVersion(),
     dbSizeQuota: source.quotaBytes(),
-    downgradeInfo: etcdserverpb.DowngradeInfo.create(),
+    downgradeInfo: etcdserverpb.DowngradeInfo.create({ enabled, targetVersion }),
   });
   replyMessage(call, etcdserverpb.StatusResponse, status);
 }
@@ -173,47 +175,4 @@ function answerMoveLeader(call: UnaryCall, bytes: Uint8Array, member: MemberCont
       else replyMessage(call, etcdserverpb.MoveLeaderResponse, etcdserverpb.MoveLeaderResponse.create());
     });
   }
-}
-
-/** Streams the database as of one moment, then the SHA-256 of all that was sent. */
-async function sendSnapshot(call: StreamCall, source: MaintenanceSource): Promise<void> {
-  const snapshot = await source.backend.snapshot();
-  try {
-    const behind = encodeSnapshotPart({ version: source.storageVersion() });
-    const digest = source.sha256();
-    let remaining = snapshot.sizeBytes;
-    const send = async (blob: Uint8Array): Promise<boolean> => {
-      // The blob goes out as it was read: only the fields around it are encoded.
-      const before = encodeSnapshotPart({ remainingBytes: remaining });
-      const tag = allocateUnsafe(fieldLength(blob.length) - blob.length);
-      tag[0] = 0x1a;
-      writeVarint(blob.length, tag, 1);
-      if (!call.writeChunks([before, tag, blob, behind])) await drained(call);
-      return !call.cancelled;
-    };
-    for await (const chunk of snapshot.chunks()) {
-      digest.update(chunk);
-      for (let start = 0; start < chunk.length; start += snapshotChunkBytes) {
-        const blob = chunk.subarray(start, start + snapshotChunkBytes);
-        remaining -= blob.length;
-        if (!(await send(blob))) return;
-      }
-    }
-    if (await send(copyBytes(digest.finish()))) call.end();
-  } finally {
-    snapshot.close();
-  }
-}
-
-/** Some fields of a message of the snapshot; the parts of one message are put together in the order of the fields. */
-function encodeSnapshotPart(fields: Partial<etcdserverpb.SnapshotResponse>): Uint8Array {
-  return copyBytes(etcdserverpb.SnapshotResponse.encode(etcdserverpb.SnapshotResponse.create(fields)));
-}
-
-/** Resolves when the stream takes more, or is over. */
-function drained(call: StreamCall): Promise<void> {
-  return new Promise((resolve) => {
-    call.onDrain(resolve);
-    call.onCancel(resolve);
-  });
 }

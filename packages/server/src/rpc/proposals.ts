@@ -56,6 +56,20 @@ export const RequestField = {
   authRoleRevokePermission: 1204,
 } as const;
 
+/** Proposes what no client asked for. Resolves once it is applied, with why it was refused, if it was. */
+export function proposeRequest(
+  proposals: Proposals,
+  field: number,
+  request: Uint8Array,
+): Promise<ErrorSymbol | undefined> {
+  return new Promise((resolve) => {
+    proposals.propose(field, request, {
+      applied: (result) => resolve(result.kind === 'error' ? result.symbol : undefined),
+      failed: resolve,
+    });
+  });
+}
+
 /** Answers a call with its result; refusals become the error of the table. `Context` is what the answer is made with. */
 export abstract class CallOutcome<C extends Call, Context> implements ProposalOutcome {
   protected readonly call: C;

@@ -31,6 +31,11 @@ export class ManualClock implements Clock {
     setImmediate(callback);
   }
 
+  /** Lets time pass within a turn: nothing runs. */
+  jump(ms: number): void {
+    this.now += ms;
+  }
+
   /** Lets time pass, running what is due in its order, and all that follows from it without a timer. */
   async advance(ms: number): Promise<void> {
     const until = this.now + ms;

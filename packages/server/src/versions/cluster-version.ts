@@ -56,7 +56,8 @@ export function minorOf(version: string): string | undefined {
   return parsed === undefined ? undefined : `${parsed[0]}.${parsed[1]}.0`;
 }
 
-function oneBelow(version: string): string | undefined {
+/** The minor version before; undefined of what is no version. */
+export function oneBelow(version: string): string | undefined {
   const parsed = parseVersion(version);
   return parsed === undefined ? undefined : `${parsed[0]}.${parsed[1] - 1}.0`;
 }

@@ -1,10 +1,11 @@
-import type { Histogram, Metrics } from '@quorate/base';
+import type { Gauge, Histogram, Metrics } from '@quorate/base';
 
 /** etcd's metrics of the backend. */
 export class BackendMetrics {
   readonly commitSeconds: Histogram;
   readonly snapshotSeconds: Histogram;
   readonly defragmentSeconds: Histogram;
+  readonly defragmentInflight: Gauge;
 
   constructor(metrics: Metrics) {
     this.commitSeconds = metrics.histogram(
@@ -21,6 +22,10 @@ export class BackendMetrics {
       'etcd_disk_backend_defrag_duration_seconds',
       'The latency distribution of backend defragmentation.',
       doubling(0.1, 13),
+    );
+    this.defragmentInflight = metrics.gauge(
+      'etcd_disk_defrag_inflight',
+      'Whether or not defrag is active on the member. 1 means active, 0 means not.',
     );
   }
 }

@@ -26,6 +26,7 @@ import { BackendMetrics } from './backend-metrics.ts';
 import { Batch } from './batch.ts';
 import { BucketId, bucketNameBytes, type PlainBucketId } from './bucket-id.ts';
 import { CommittedReader } from './committed-reader.ts';
+import { databaseSizeFields } from './database-size-fields.ts';
 import { Deferred } from './deferred.ts';
 import { rangeMergedPairs, rangeMergedRevisions } from './merged-reader.ts';
 import { revisionCode } from './revision-run.ts';
@@ -379,12 +380,14 @@ class BboltBackend implements Backend {
     const startMs = this.clock.nowMs();
     await this.commit();
     this.pause = done.promise;
+    this.metrics.defragmentInflight.set(1);
     try {
       while (this.frozen !== undefined) await this.frozenCommitted();
       if (this.state !== 'open') throw this.stateError();
       await this.replaceFile();
       this.metrics.defragmentSeconds.observe((this.clock.nowMs() - startMs) / 1000);
     } finally {
+      this.metrics.defragmentInflight.set(0);
       this.pause = undefined;
       done.resolve();
       this.start();
@@ -402,7 +405,9 @@ class BboltBackend implements Backend {
     const { disk } = this.deps;
     const old = this.database;
     const temporary = defragmentPath(this.path);
-    const beforeBytes = old.sizeBytes;
+    const startMs = this.clock.nowMs();
+    const before = { bytes: old.sizeBytes, inUseBytes: old.stats().inUseBytes };
+    this.logger.info('defragmenting', { path: this.path, ...databaseSizeFields(before) });
     await old.compactTo(temporary);
     const compacted = await Database.open(this.deps, temporary, this.options);
     try {
@@ -419,10 +424,13 @@ class BboltBackend implements Backend {
     old
       .closeAfterReads()
       .catch((error) => this.logger.warn('failed to close the file before defragmentation', { error: String(error) }));
-    this.logger.info('finished defragmenting', {
+    const after = { bytes: compacted.sizeBytes, inUseBytes: compacted.stats().inUseBytes };
+    this.logger.info('finished defragmenting directory', {
       path: this.path,
-      'current-db-size-bytes-diff': compacted.sizeBytes - beforeBytes,
-      'current-db-size-bytes': compacted.sizeBytes,
+      'current-db-size-bytes-diff': after.bytes - before.bytes,
+      'current-db-size-in-use-bytes-diff': after.inUseBytes - before.inUseBytes,
+      ...databaseSizeFields(after),
+      took: `${(this.clock.nowMs() - startMs).toFixed(1)}ms`,
     });
   }
 

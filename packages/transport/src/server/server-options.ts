@@ -14,6 +14,25 @@ export interface ServerKeepalive {
   readonly permitWithoutStream: boolean;
 }
 
+/** Of a unary call that was answered, with an error or not. */
+export interface UnaryStats {
+  readonly path: string;
+  /** Of the client. */
+  readonly address: string;
+  /** When it came, as wall-clock milliseconds. */
+  readonly startedWallMs: number;
+  readonly tookMs: number;
+  readonly requestBytes: number;
+  /** 0 when it failed. */
+  readonly responseBytes: number;
+}
+
+/** Who wants to hear of unary calls that took longer than that. */
+export interface SlowUnary {
+  readonly ms: number;
+  answered(stats: UnaryStats): void;
+}
+
 export interface GrpcServerOptions {
   readonly limits: Http2Limits;
   readonly keepalive: ServerKeepalive;
@@ -23,6 +42,7 @@ export interface GrpcServerOptions {
   readonly onHttpRequest: HttpFallback | null;
   /** Gunzips requests; without it gzip is an unsupported encoding. */
   readonly gunzip: Decompress | null;
+  readonly slowUnary: SlowUnary | null;
 }
 
 export const defaultGrpcServerOptions: GrpcServerOptions = {
@@ -31,6 +51,7 @@ export const defaultGrpcServerOptions: GrpcServerOptions = {
   streamHighWaterBytes: 256 * 1024,
   onHttpRequest: null,
   gunzip: null,
+  slowUnary: null,
 };
 
 /** What callers pass: anything left out has its default. */
@@ -40,6 +61,7 @@ export interface GrpcServerSettings {
   readonly streamHighWaterBytes?: number;
   readonly onHttpRequest?: HttpFallback;
   readonly gunzip?: Decompress;
+  readonly slowUnary?: SlowUnary;
 }
 
 export function completeServerOptions(settings: GrpcServerSettings): GrpcServerOptions {
@@ -50,5 +72,6 @@ export function completeServerOptions(settings: GrpcServerSettings): GrpcServerO
     streamHighWaterBytes: settings.streamHighWaterBytes ?? defaults.streamHighWaterBytes,
     onHttpRequest: settings.onHttpRequest ?? defaults.onHttpRequest,
     gunzip: settings.gunzip ?? defaults.gunzip,
+    slowUnary: settings.slowUnary ?? defaults.slowUnary,
   };
 }

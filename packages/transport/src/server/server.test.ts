@@ -16,7 +16,7 @@ import {
 import { ServerHarness } from '../testing/server-harness.ts';
 import type { StreamCall, UnaryCall } from './calls.ts';
 import type { HttpBodyWriter } from './http-fallback.ts';
-import type { GrpcServerSettings } from './server-options.ts';
+import type { GrpcServerSettings, UnaryStats } from './server-options.ts';
 
 function start(settings: GrpcServerSettings = {}, peerSettings: readonly number[] = []): ServerHarness {
   const harness = new ServerHarness(settings);
@@ -107,6 +107,29 @@ describe('answers on the wire', () => {
     assert.equal(harness.frames().length, 300);
     assert.equal(harness.stream.writes, writes + 1);
     harness.server.flush();
+  });
+
+  test('a call that was slow is told of once it is answered, with what it took', () => {
+    const held: UnaryCall[] = [];
+    const told: UnaryStats[] = [];
+    const harness = new ServerHarness({ slowUnary: { ms: 100, answered: (stats) => told.push(stats) } });
+    harness.server.registerUnary('/t.T/Hold', (call) => void held.push(call));
+    harness.connect();
+    const requests = [1, 3, 5].map((id) => unaryRequest(id, '/t.T/Hold'));
+    harness.feed(concatBytes(requests));
+    harness.clock.advance(100);
+    held[0]?.reply(new Uint8Array(7), 0, 7);
+    assert.deepEqual(told, []);
+    harness.clock.advance(1);
+    held[1]?.replyChunks([new Uint8Array(3), new Uint8Array(4)]);
+    held[2]?.fail(5, 'no');
+    const stats = { path: '/t.T/Hold', tookMs: 101, requestBytes: 0 };
+    const { address } = held[0]?.peer as { address: string };
+    const startedWallMs = harness.clock.wallMs() - 101;
+    assert.deepEqual(told, [
+      { ...stats, address, startedWallMs, responseBytes: 7 },
+      { ...stats, address, startedWallMs, responseBytes: 0 },
+    ]);
   });
 
   test('a call can be answered once, and not after the client has gone', () => {

@@ -12,6 +12,8 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
   private reader: MessageReader | null = null;
   /** A message that waits for the half-close, in memory of its own. */
   private held: Uint8Array | null = null;
+  private requestBytes = 0;
+  private responseBytes = 0;
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {
     if (this.finished) return;
@@ -86,23 +88,24 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
   private deliver(message: Uint8Array): void {
     const route = this.head.route as Route;
     route.received.add(1);
+    this.requestBytes = message.length;
     this.connection.counters.received.add(message.length);
     (route.unary as NonNullable<Route['unary']>)(this, message);
   }
 
   reply(source: Uint8Array, start: number, end: number): void {
     if (this.finished) return;
-    this.settle(GrpcStatus.ok);
     this.countSent(end - start);
+    this.settle(GrpcStatus.ok);
     this.connection.replyUnary(this, source, start, end);
   }
 
   replyChunks(chunks: readonly Uint8Array[]): void {
     if (this.finished) return;
-    this.settle(GrpcStatus.ok);
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
     this.countSent(length);
+    this.settle(GrpcStatus.ok);
     this.connection.replyUnaryChunks(this, chunks);
   }
 
@@ -110,9 +113,20 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     super.settle(code);
     // etcd's metrics count one message sent for a unary call that ends with an error, too.
     (this.head.route as Route).sent.add(1);
+    if (this.connection.options.slowUnary !== null) this.tellWhenSlow();
+  }
+
+  private tellWhenSlow(): void {
+    const { clock, options, peer } = this.connection;
+    const tookMs = clock.nowMs() - this.startedMs;
+    if (tookMs <= (options.slowUnary?.ms ?? Number.POSITIVE_INFINITY)) return;
+    const { path, requestBytes, responseBytes } = this;
+    const startedWallMs = clock.wallMs() - tookMs;
+    options.slowUnary?.answered({ path, address: peer.address, startedWallMs, tookMs, requestBytes, responseBytes });
   }
 
   private countSent(length: number): void {
+    this.responseBytes = length;
     this.connection.counters.sent.add(length);
   }
 }

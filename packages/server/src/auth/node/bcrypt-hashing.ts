@@ -1,13 +1,14 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Logger } from '@quorate/base';
-import bcrypt from 'bcrypt';
+import { genSaltSync, hashSync } from 'bcryptjs';
 import type { PasswordHashing } from '../passwords.ts';
+import { askBcryptThread } from './bcrypt-thread.ts';
 
 const costMin = 4;
 const costMax = 31;
 const costDefault = 10;
 
-/** bcrypt in threads of libuv, in the form `$2a$` that etcd writes. */
+/** bcrypt in a thread of its own, in the form `$2a$` that etcd writes. */
 export function makeBcryptHashing(cost: number, logger: Logger): PasswordHashing {
   let rounds = cost;
   if (cost < costMin || cost > costMax) {
@@ -20,14 +21,11 @@ export function makeBcryptHashing(cost: number, logger: Logger): PasswordHashing
     rounds = costDefault;
   }
   const secret = randomBytes(32);
+  const drawSalt = () => genSaltSync(rounds).replace(/^\$2b\$/, '$2a$');
   return {
-    hash: async (password) => bcrypt.hash(bufferOf(password), await bcrypt.genSalt(rounds, 'a')),
-    hashNow: (password) => bcrypt.hashSync(bufferOf(password), bcrypt.genSaltSync(rounds, 'a')),
-    compare: (password, hash) => bcrypt.compare(bufferOf(password), hash),
+    hash: async (password) => String(await askBcryptThread({ kind: 'hash', password, salt: drawSalt() })),
+    hashNow: (password) => hashSync(password, drawSalt()),
+    compare: async (password, hash) => (await askBcryptThread({ kind: 'compare', password, hash })) === true,
     digest: (text) => createHmac('sha256', secret).update(text).digest('base64'),
   };
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

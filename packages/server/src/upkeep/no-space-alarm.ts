@@ -1,7 +1,8 @@
+import { etcdserverpb } from '@quorate/api';
 import type { Logger } from '@quorate/base';
 import type { AlarmStore, Quota } from '@quorate/machine';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
-import { encodeAlarm } from './publisher.ts';
+import { encodeAlarm } from './alarm-request.ts';
 
 export interface NoSpaceAlarmDeps {
   readonly alarms: AlarmStore;
@@ -39,6 +40,9 @@ export class NoSpaceAlarm {
       this.awaiting = undefined;
       for (const callback of waiting) callback();
     };
-    proposals.propose(RequestField.alarm, encodeAlarm(memberId, 1, true), { applied: done, failed: done });
+    proposals.propose(RequestField.alarm, encodeAlarm(memberId, etcdserverpb.AlarmType.NOSPACE, true), {
+      applied: done,
+      failed: done,
+    });
   }
 }
