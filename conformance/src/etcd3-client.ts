@@ -285,7 +285,7 @@ const tests: readonly Test[] = [
   { name: 'software transactional memory', run: stm },
   { name: 'elections', run: elections },
   { name: 'maintenance', run: maintenance },
-  { name: 'users, roles', run: usersAndRoles, later: 'api, security and operation' },
+  { name: 'users, roles', run: usersAndRoles },
   { name: 'large values', run: largeValues },
 ];
 

@@ -57,7 +57,6 @@ export const authParts: readonly MixedPart[] = [
   {
     name: 'auth',
     quick: false,
-    later: 'api, security and operation',
     run: async (run) =>
       run.with([run.goKind, run.ours, run.goKind], async (live) => {
         const [theirs, own] = live.cluster.members as [ClusterMember, ClusterMember];

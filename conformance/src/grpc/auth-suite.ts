@@ -6,7 +6,7 @@ import type { Options } from '../options.ts';
 import type { Report } from '../support/report.ts';
 import { scratchDir } from '../support/server.ts';
 import { canonicalMessage } from './canonical.ts';
-import { runLaterPart, type ServerPair, type SideName } from './pair.ts';
+import { runPart, type ServerPair, type SideName } from './pair.ts';
 import type { Message } from './services.ts';
 
 const STEPS = 1500;
@@ -320,11 +320,8 @@ function writeKeys(directory: string): { publicKey: string; privateKey: string }
 export async function runAuthSuite(options: Options, report: Report): Promise<void> {
   const directory = scratchDir('auth');
   const cheap = '--bcrypt-cost=4';
-  const work = 'api, security and operation';
-  await runLaterPart(work, 'auth simple', options, report, directory, [cheap], (pair) =>
-    randomAuth(pair, options.seed),
-  );
+  await runPart('auth simple', options, report, directory, [cheap], (pair) => randomAuth(pair, options.seed));
   const { publicKey, privateKey } = writeKeys(directory);
   const jwt = `--auth-token=jwt,pub-key=${publicKey},priv-key=${privateKey},sign-method=RS256,ttl=10m`;
-  await runLaterPart(work, 'auth jwt', options, report, directory, [cheap, jwt], (pair) => jwtAuth(pair, options.seed));
+  await runPart('auth jwt', options, report, directory, [cheap, jwt], (pair) => jwtAuth(pair, options.seed));
 }

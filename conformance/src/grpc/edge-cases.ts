@@ -451,7 +451,7 @@ const cluster: readonly EdgeCase[] = [
   fails('promote unknown', 'Cluster.MemberPromote', { ID: 4711 }),
 ];
 
-const authentication: readonly EdgeCase[] = later('api, security and operation', [
+const authentication: readonly EdgeCase[] = [
   fails('enable without root', 'Auth.AuthEnable', {}),
   fails('authenticate while disabled', 'Auth.Authenticate', { name: 'root', password: 'x' }),
   ok('status', 'Auth.AuthStatus', {}),
@@ -468,7 +468,7 @@ const authentication: readonly EdgeCase[] = later('api, security and operation',
   }),
   fails('get role root', 'Auth.RoleGet', { role: 'root' }),
   ok('disable while disabled', 'Auth.AuthDisable', {}),
-]);
+];
 
 const metadata: readonly EdgeCase[] = [
   ok('a token while disabled', 'KV.Range', range('a'), { metadata: { token: 'nonsense.12' } }),

@@ -34,12 +34,18 @@ export class TestMachine {
   overQuota = 0;
   private lastId = 0n;
 
-  private constructor(backend: Backend, lessor: Lessor, store: MvccStore, quotaBytes: number, size: () => number) {
+  private constructor(
+    backend: Backend,
+    lessor: Lessor,
+    store: MvccStore,
+    quota: Quota,
+    auth: AuthStore = new AuthStore({ backend, leases: lessor }),
+  ) {
     this.backend = backend;
     this.lessor = lessor;
     this.store = store;
     this.alarms = new AlarmStore(backend);
-    this.auth = new AuthStore({ backend, leases: lessor });
+    this.auth = auth;
     const { membership } = this;
     this.applier = new Applier(
       {
@@ -52,7 +58,7 @@ export class TestMachine {
           setAttributes: (id, name, urls) => membership.push(`attributes ${id.toString(16)} ${name} ${urls}`),
           setDowngrade: (enabled, version) => membership.push(`downgrade ${enabled} ${version}`),
         },
-        quota: new Quota(size, quotaBytes),
+        quota,
         logger: silentLogger,
         onOverQuota: () => {
           this.overQuota += 1;
@@ -62,13 +68,16 @@ export class TestMachine {
     );
   }
 
-  static async open(clock: Clock, options: { backend?: Backend; quotaBytes?: number; size?: () => number } = {}) {
+  static async open(
+    clock: Clock,
+    options: { backend?: Backend; quotaBytes?: number; size?: () => number; auth?: AuthStore } = {},
+  ) {
     const backend = options.backend ?? createMemoryBackend({ clock });
     const lessor = new Lessor({ backend }, { ttlSecondsMin: 2 });
     const random = new SeededRandom(1);
     const store = await openStore({ backend, clock, random, logger: silentLogger, leases: lessor });
     const size = options.size ?? (() => backend.size());
-    return new TestMachine(backend, lessor, store, options.quotaBytes ?? 0, size);
+    return new TestMachine(backend, lessor, store, new Quota(size, options.quotaBytes ?? 0), options.auth);
   }
 
   /** Applies one request as the next entry. */
