@@ -115,7 +115,7 @@ test('a file has nanoseconds, lists and nested keys', () => {
   );
   assert.equal(made.backendBatchIntervalMs, 50);
   assert.deepEqual(made.logOutputs, ['stderr']);
-  assert.equal(made.certFile, 'c');
+  assert.equal(made.clientTls.certFile, 'c');
   assert.match(refusal(() => settingsFromFile({ name: { a: 1 } })).text, /error unmarshaling JSON/);
 });
 

@@ -2,21 +2,8 @@ import { type CompactionPolicy, parseCompactionPolicy } from './compaction-polic
 import { formatDuration, parseDurationMs } from './duration.ts';
 import { featureGates, flags } from './flag-table.ts';
 import { type RawSettings, UsageError } from './parse.ts';
+import { problemWithVersions, readClientTls, readPeerTls, type TlsSettings } from './tls-settings.ts';
 import { isBindable, type MemberUrl, parseMemberUrls } from './urls.ts';
-
-/** How members prove to each other who they are: paths of PEM files, empty where there is none. */
-export interface PeerTlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** For dialling, when it is not the same pair. */
-  readonly clientCertFile: string;
-  readonly clientKeyFile: string;
-  readonly trustedCaFile: string;
-  readonly clientCertAuth: boolean;
-  readonly allowedCommonNames: readonly string[];
-  readonly allowedHostnames: readonly string[];
-  readonly skipClientSanVerification: boolean;
-}
 
 /** All that a member needs to know to run; times in milliseconds, sizes in bytes. */
 export interface MemberConfig {
@@ -72,9 +59,10 @@ export interface MemberConfig {
   readonly watchProgressIntervalMs: number;
   readonly warningApplyMs: number;
   readonly warningUnaryMs: number;
-  readonly peerTls: PeerTlsFiles;
-  readonly certFile: string;
-  readonly keyFile: string;
+  readonly clientTls: TlsSettings;
+  readonly peerTls: TlsSettings;
+  /** How long certificates that the member makes for itself are valid. */
+  readonly selfSignedValidityYears: number;
   readonly logLevel: string;
   readonly logOutputs: readonly string[];
   readonly logFormat: 'json' | 'console';
@@ -192,25 +180,22 @@ function readCompactionPolicy(read: SettingReader): CompactionPolicy | undefined
   return policy;
 }
 
-function readPeerTls(read: SettingReader): PeerTlsFiles {
-  return {
-    certFile: read.text('peer-cert-file'),
-    keyFile: read.text('peer-key-file'),
-    clientCertFile: read.text('peer-client-cert-file'),
-    clientKeyFile: read.text('peer-client-key-file'),
-    trustedCaFile: read.text('peer-trusted-ca-file'),
-    clientCertAuth: read.bool('peer-client-cert-auth'),
-    allowedCommonNames: read.list('peer-cert-allowed-cn'),
-    allowedHostnames: read.list('peer-cert-allowed-hostname'),
-    skipClientSanVerification: read.bool('peer-skip-client-san-verification'),
-  };
+/** 0 is refused when a certificate is made, but a file cannot tell it from nothing. */
+function readSelfSignedValidity(read: SettingReader, settings: RawSettings): number {
+  const isFromFile = settings.sources.get('self-signed-cert-validity') === 'file';
+  return read.number('self-signed-cert-validity', isFromFile ? 1 : 0);
+}
+
+/** What a program that embeds the member says besides its settings. */
+export interface ConfigExtra {
+  readonly inMemory?: boolean;
+  readonly withoutPeers?: boolean;
+  readonly clientTls?: Partial<TlsSettings>;
+  readonly peerTls?: Partial<TlsSettings>;
 }
 
 /** Makes a checked configuration of settings. @throws UsageError with etcd's own text */
-export function makeConfig(
-  settings: RawSettings,
-  extra: { inMemory?: boolean; withoutPeers?: boolean } = {},
-): MemberConfig {
+export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): MemberConfig {
   const read = new SettingReader(settings);
   if (
     read.isSet('listen-client-urls') &&
@@ -263,9 +248,9 @@ export function makeConfig(
     watchProgressIntervalMs: Math.max(100, read.durationMs('watch-progress-notify-interval', 600_000)),
     warningApplyMs: read.durationMs('warning-apply-duration', 100),
     warningUnaryMs: read.durationMs('warning-unary-request-duration', 300),
-    peerTls: readPeerTls(read),
-    certFile: read.text('cert-file'),
-    keyFile: read.text('key-file'),
+    clientTls: { ...readClientTls(read), ...extra.clientTls },
+    peerTls: { ...readPeerTls(read), ...extra.peerTls },
+    selfSignedValidityYears: readSelfSignedValidity(read, settings),
     logLevel: read.text('log-level'),
     logOutputs: read.list('log-outputs'),
     logFormat: read.text('log-format') as 'json' | 'console',
@@ -287,7 +272,6 @@ function verify(config: MemberConfig, read: SettingReader): void {
   }
   verifyHosts(config);
   verifyTimes(config);
-  verifyTls(config);
   if (read.text('discovery-fallback') === 'proxy') {
     refuse(`v2 proxy is deprecated, and --discovery-fallback can't be configured as "proxy"`);
   }
@@ -300,6 +284,8 @@ function verify(config: MemberConfig, read: SettingReader): void {
   if (config.logOutputs.includes('default') && config.logOutputs.length > 1) {
     refuse('multi logoutput for "default" is not supported yet');
   }
+  const problem = problemWithVersions(config.clientTls) ?? problemWithVersions(config.peerTls);
+  if (problem !== undefined) refuse(problem);
 }
 
 /** Others must be able to reach what is advertised. */
@@ -333,33 +319,6 @@ function verifyTimes(config: MemberConfig): void {
   }
   if (config.electionMs > 50_000) {
     refuse(`--election-timeout[${config.electionMs}ms] is too long, and should be set less than 50000ms`);
-  }
-}
-
-function verifyPair(certFile: string, keyFile: string): void {
-  if ((certFile === '') === (keyFile === '')) return;
-  refuse(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
-}
-
-function verifyTls(config: MemberConfig): void {
-  const { peerTls } = config;
-  verifyPair(peerTls.certFile, peerTls.keyFile);
-  if ((peerTls.clientCertFile === '') !== (peerTls.clientKeyFile === '')) {
-    refuse(
-      `ClientKeyFile and ClientCertFile must both be present or both absent: key: ${peerTls.clientKeyFile}, cert: ${peerTls.clientCertFile}]`,
-    );
-  }
-  const { allowedCommonNames, allowedHostnames } = peerTls;
-  if (allowedCommonNames.length > 0 && allowedHostnames.length > 0) {
-    refuse(
-      `AllowedCNs and AllowedHostnames are mutually exclusive (cns=[${allowedCommonNames.join(' ')}], hostnames=[${allowedHostnames.join(' ')}])`,
-    );
-  }
-  verifyPair(config.certFile, config.keyFile);
-  for (const url of config.listenClientUrls) {
-    if ((url.scheme === 'https' || url.scheme === 'unixs') && config.certFile === '') {
-      refuse(`TLS key/cert (--cert-file, --key-file) must be provided for client url ${url.href} with HTTPS scheme`);
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { CodedError } from '@quorate/base';
 import { parseDurationMs } from './duration.ts';
-import { type Flag, flags } from './flag-table.ts';
+import { type Flag, fileOnlySettings, flags } from './flag-table.ts';
 import { parseMemberUrls } from './urls.ts';
 
 /** Values by flag name, in the flags' own syntax, and where each came from. */
@@ -192,7 +192,7 @@ function leaf(tree: FileValue, dottedKey: string): FileValue | undefined {
 export function settingsFromFile(tree: unknown): RawSettings {
   const settings: RawSettings = { values: new Map(), sources: new Map(), notes: [] };
   if (tree === null || tree === undefined) return settings;
-  for (const flag of flags) {
+  for (const flag of [...flags, ...fileOnlySettings]) {
     if (flag.fileKey === '' || flag.kind === 'ignored' || flag.kind === 'removed') continue;
     const found = leaf(tree as FileValue, flag.fileKey);
     if (found === undefined || found === null || found === '') continue;

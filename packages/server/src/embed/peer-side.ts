@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs';
 import type { Clock, Logger, Metrics } from '@quorate/base';
-import type { MemberConfig, PeerTlsFiles } from '../config/config.ts';
+import type { MemberConfig } from '../config/config.ts';
 import { makePeerClient } from '../peer/client/http-peer-client.ts';
 import { NodePeerDialer } from '../peer/node/node-peer-dialer.ts';
 import { listenPeers } from '../peer/node/peer-listener.ts';
-import type { KeyPair, PeerTls } from '../peer/node/peer-tls.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { PeerSource } from '../peer/peer-source.ts';
 import { makePeerTransport } from '../peer/transport/peer-transport.ts';
 import { noPeerClient, noPeers, type PeerNetwork } from '../replica/peer-network.ts';
+import { openPeerTls } from '../tls/open-tls.ts';
 import { etcdVersion } from '../version.ts';
 
 /** The sockets between members. */
@@ -31,7 +30,7 @@ const withoutPeers: PeerSide = {
   close: () => Promise.resolve(),
 };
 
-/** Binds the peer URLs; without any the member stays alone. @throws CodedError peer/listen */
+/** Binds the peer URLs; without any the member stays alone. @throws CodedError peer/listen, tls/config */
 export async function openPeerSide(
   deps: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics },
   config: MemberConfig,
@@ -40,9 +39,8 @@ export async function openPeerSide(
   if (config.listenPeerUrls.length === 0) return withoutPeers;
   const urls = config.listenPeerUrls.map(({ href }) => href);
   logger.info('configuring peer listeners', { 'listen-peer-urls': urls });
-  const tls = peerTlsOf(config.peerTls);
+  const tls = await openPeerTls(logger, config);
   const secure = tls === undefined ? {} : { tls };
-  if (tls !== undefined) logger.info('starting with peer TLS', { ...config.peerTls });
   const listener = await listenPeers(urls, { logger, ...secure });
   const dialer = new NodePeerDialer({ dialTimeoutMs: dialSlackMs + config.electionMs, ...secure });
   let serve = () => {};
@@ -65,20 +63,5 @@ export async function openPeerSide(
       dialer.close();
       logger.info('stopped serving peer traffic', { addresses: listener.urls });
     },
-  };
-}
-
-function peerTlsOf(files: PeerTlsFiles): PeerTls | undefined {
-  const { certFile, keyFile, clientCertFile, clientKeyFile, trustedCaFile } = files;
-  if (certFile === '' && clientCertFile === '' && trustedCaFile === '') return undefined;
-  const read = (cert: string, key: string) => (): KeyPair => ({ cert: readFileSync(cert), key: readFileSync(key) });
-  return {
-    keyPair: read(certFile, keyFile),
-    ...(clientCertFile === '' ? {} : { clientKeyPair: read(clientCertFile, clientKeyFile) }),
-    ...(trustedCaFile === '' ? {} : { ca: readFileSync(trustedCaFile) }),
-    clientCertAuth: files.clientCertAuth,
-    skipClientSanVerification: files.skipClientSanVerification,
-    allowedCommonNames: files.allowedCommonNames,
-    allowedHostnames: files.allowedHostnames,
   };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
+import type { Server as TlsServer } from 'node:tls';
 import { type Clock, type Disk, type Logger, MemoryDisk } from '@quorate/base';
 import { NodeClock, NodeDisk, NodeRandom } from '@quorate/base/node';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
@@ -12,6 +13,9 @@ import type { MemberConfig } from '../config/config.ts';
 import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
+import { guardServer } from '../tls/guard-server.ts';
+import { isSecure, openClientTls } from '../tls/open-tls.ts';
+import type { TlsMaterial } from '../tls/tls-material.ts';
 import { hostResolver } from './host-resolver.ts';
 import { createHttpServer, http2Routes } from './http-adapter.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -57,6 +61,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   failure.catch(() => {});
   // Bound before anything is opened, as in etcd: a port that is taken costs nothing, and other members wait instead of being refused.
   const peers = await openPeerSide(world, config);
+  const clientTls = await openClientSide(world, peers, config);
   const member = await openMember(world, peers, config, (error) => {
     if (fatal) return;
     fatal = true;
@@ -78,7 +83,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     logger.info('configuring client listeners', {
       'listen-client-urls': config.listenClientUrls.map((url) => url.href),
     });
-    for (const url of config.listenClientUrls) listeners.push(await bind(grpc, httpServer, url, config, logger));
+    for (const url of config.listenClientUrls) listeners.push(await bind(grpc, httpServer, url, clientTls, logger));
     const clientUrls = listeners.map((listener, i) => boundUrl(config.listenClientUrls[i] as MemberUrl, listener));
     for (const url of clientUrls) announce(logger, url);
     let stopped: Promise<void> | undefined;
@@ -108,6 +113,20 @@ interface World {
   readonly disk: Disk;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
+}
+
+/** What client ports need, before anything is opened. */
+async function openClientSide(
+  { logger }: World,
+  peers: PeerSide,
+  config: MemberConfig,
+): Promise<TlsMaterial | undefined> {
+  try {
+    return await openClientTls(logger, config, config.listenClientUrls);
+  } catch (error) {
+    await peers.close();
+    throw error;
+  }
 }
 
 async function openMember(
@@ -186,21 +205,21 @@ async function bind(
   grpc: GrpcServer,
   httpServer: HttpServer,
   url: MemberUrl,
-  config: MemberConfig,
+  clientTls: TlsMaterial | undefined,
   logger: Logger,
 ): Promise<Listener> {
   // A socket left by a member that was killed would refuse the bind.
   if (isUnix(url)) rmSync(url.host, { force: true });
-  const listener = await listen(grpc, listenOptions(httpServer, url, config));
+  const tls = isSecure(url) ? clientTls : undefined;
+  const listener = await listen(grpc, listenOptions(httpServer, url, tls));
+  if (tls !== undefined) guardServer(listener.server as TlsServer, tls, { logger, endpoint: 'client' });
   // A connection that could not be accepted, for want of memory for example: without a listener for it the process would end.
   listener.server.on('error', (error) => logger.warn('failed to accept a connection', { error: error.message }));
   return listener;
 }
 
-function listenOptions(httpServer: HttpServer, url: MemberUrl, config: MemberConfig): ListenOptions {
-  const isSecure = url.scheme === 'https' || url.scheme === 'unixs';
-  const tls = isSecure ? { tls: { cert: readFileSync(config.certFile), key: readFileSync(config.keyFile) } } : {};
-  const common: ListenOptions = { httpServer, ...tls };
+function listenOptions(httpServer: HttpServer, url: MemberUrl, tls: TlsMaterial | undefined): ListenOptions {
+  const common: ListenOptions = { httpServer, ...(tls === undefined ? {} : { tls: tls.serverOptions }) };
   return isUnix(url) ? { ...common, path: url.host } : { ...common, host: url.host, port: url.port };
 }
 
@@ -215,8 +234,7 @@ function boundUrl(url: MemberUrl, listener: Listener): string {
 
 function announce(logger: Logger, url: string): void {
   logger.info('ready to serve client requests');
-  const isSecure = url.startsWith('https') || url.startsWith('unixs');
-  const message = isSecure
+  const message = /^(?:https|unixs):/.test(url)
     ? 'serving client traffic securely'
     : 'serving client traffic insecurely; this is strongly discouraged!';
   logger.info(message, { traffic: 'grpc+http', address: url.replace(/^[a-z]+:\/\//, '') });

@@ -2,6 +2,7 @@ import { CodedError, type Logger, silentLogger } from '@quorate/base';
 import { makeConfig } from '../config/config.ts';
 import { flags } from '../config/flag-table.ts';
 import { checkValue, type RawSettings } from '../config/parse.ts';
+import type { TlsSettings } from '../config/tls-settings.ts';
 import { type RunningMember, startMember } from './start-member.ts';
 
 /** How an embedded member is set up. */
@@ -17,6 +18,10 @@ export interface QuorateOptions {
    * `listen-peer-urls`, there are none: a cluster of one.
    */
   readonly peerUrls?: readonly string[];
+  /** For `https` among `clientUrls`: paths of files, read again when they change, and what is asked of clients. */
+  readonly clientTls?: Partial<TlsSettings>;
+  /** The same for `peerUrls`, and for how other members are dialled. */
+  readonly peerTls?: Partial<TlsSettings>;
   /** Any flag of the server by its name without dashes, for example `{ 'snapshot-count': '5000' }`. */
   readonly flags?: Readonly<Record<string, string>>;
   /** Silent by default. */
@@ -69,7 +74,8 @@ export function startQuorate(options: QuorateOptions = {}): Promise<RunningMembe
       throw error;
     });
   const withoutPeers = !settings.values.has('listen-peer-urls');
-  return startMember(makeConfig(settings, { inMemory, withoutPeers }), {
+  const { clientTls = {}, peerTls = {} } = options;
+  return startMember(makeConfig(settings, { inMemory, withoutPeers, clientTls, peerTls }), {
     logger: options.logger ?? silentLogger,
     onFatal,
   });

@@ -13,7 +13,8 @@ function peerCertificate(socket: TLSSocket): PeerCertificate | null {
   if (certificate === null || certificate.subject === undefined) return null;
   const names = certificate.subjectaltname;
   return {
-    commonName: String(certificate.subject.CN ?? ''),
+    // There may be several; the last counts.
+    commonName: [certificate.subject.CN].flat().at(-1) ?? '',
     alternativeNames: names === undefined ? [] : names.split(', '),
     serialNumber: certificate.serialNumber,
     verified: socket.authorized,

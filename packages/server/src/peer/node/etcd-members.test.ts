@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,13 +13,15 @@ import { noMetrics, silentLogger, utf8FromBytes, utf8ToBytes } from '@quorate/ba
 import { NodeClock, NodeRandom } from '@quorate/base/node';
 import { type Bootstrap, makeBootstrap } from '@quorate/machine';
 import { type Entry, MessageType } from '@quorate/raft';
+import { Authority, CertificateFolder } from '../../tls/testing/authority.ts';
+import { tlsSettings } from '../../tls/testing/settings.ts';
+import { TlsMaterial } from '../../tls/tls-material.ts';
 import { makePeerClient } from '../client/http-peer-client.ts';
 import type { PeerDialer } from '../peer-edge.ts';
 import { RaftMember } from '../testing/raft-member.ts';
 import { type ListeningPeerTransport, makePeerTransport } from '../transport/peer-transport.ts';
 import { NodePeerDialer } from './node-peer-dialer.ts';
 import { listenPeers, type PeerListener } from './peer-listener.ts';
-import type { PeerTls } from './peer-tls.ts';
 
 const clock = new NodeClock();
 const built = fileURLToPath(new URL('../../../../../conformance/.bin/etcd37', import.meta.url));
@@ -28,10 +30,13 @@ const programs = {
   '3.7': process.env.QUORATE_ETCD37 ?? built,
 } as const;
 type Version = keyof typeof programs;
-const noOpenssl = spawnSync('openssl', ['version']).error === undefined ? false : 'openssl is not installed';
 
 const root = mkdtempSync(join(tmpdir(), 'quorate-peers-'));
-after(() => rmSync(root, { recursive: true, force: true }));
+const files = new CertificateFolder();
+after(() => {
+  rmSync(root, { recursive: true, force: true });
+  files.remove();
+});
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
@@ -50,7 +55,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 }
 
 interface Certificates {
-  readonly tls: PeerTls;
+  readonly tls: TlsMaterial;
   readonly flags: readonly string[];
 }
 
@@ -64,32 +69,21 @@ function peerUrls([, etcdPort, ourPort]: readonly [number, number, number], cert
   return { a: `${scheme}://127.0.0.1:${etcdPort}`, b: `${scheme}://127.0.0.1:${ourPort}` };
 }
 
-function secured(certificates: Certificates | undefined): { readonly tls?: PeerTls } {
+function secured(certificates: Certificates | undefined): { readonly tls?: TlsMaterial } {
   return certificates === undefined ? {} : { tls: certificates.tls };
 }
 
-/** One certificate, signed by itself and trusted by both, for both ways. */
-function makeCertificates(): Certificates {
-  const [cert, key] = [join(root, 'peer.crt'), join(root, 'peer.key')];
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-keyout', key, '-out', cert, '-subj', '/CN=peer', '-addext', 'subjectAltName=IP:127.0.0.1'],
-    ],
-    { stdio: 'ignore' },
-  );
-  const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+/** One certificate for both ends and both ways. */
+async function makeCertificates(): Promise<Certificates> {
+  const authority = new Authority();
+  const trustedCaFile = files.write(authority.certificate);
+  const { certFile, keyFile } = authority.issueFiles(files, { commonName: 'peer' });
+  const settings = tlsSettings({ certFile, keyFile, trustedCaFile, clientCertAuth: true });
   return {
-    tls: { keyPair: () => pair, ca: pair.cert, clientCertAuth: true },
+    tls: await TlsMaterial.open(silentLogger, settings),
     flags: [
-      '--peer-cert-file',
-      cert,
-      '--peer-key-file',
-      key,
-      '--peer-trusted-ca-file',
-      cert,
-      '--peer-client-cert-auth',
+      ...['--peer-cert-file', certFile, '--peer-key-file', keyFile],
+      ...['--peer-trusted-ca-file', trustedCaFile, '--peer-client-cert-auth'],
     ],
   };
 }
@@ -307,9 +301,7 @@ for (const version of Object.keys(programs) as Version[]) {
       );
     });
 
-    test(`over TLS, each with the other's certificate${noOpenssl === false ? '' : ` (${noOpenssl})`}`, {
-      skip: noOpenssl,
-    }, async () => {
+    test("over TLS, each with the other's certificate", async () => {
       await withPair(
         version,
         async (pair) => {
@@ -321,7 +313,7 @@ for (const version of Object.keys(programs) as Version[]) {
           assert.equal(await pair.get('we-lead'), 'y');
           assert.ok(!pair.logged('rejected connection'));
         },
-        { certificates: makeCertificates() },
+        { certificates: await makeCertificates() },
       );
     });
 

@@ -8,17 +8,16 @@ import {
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { CodedError, concatBytes, emptyBytes } from '@quorate/base';
+import { handshakeTimeoutMs, type TlsMaterial } from '../../tls/tls-material.ts';
 import type { PeerDialer, PeerExchange, PeerReply, PeerRequest, PeerStreamEvents } from '../peer-edge.ts';
-import { clientOptions, type PeerTls } from './peer-tls.ts';
 
 export interface NodePeerDialerOptions {
   /** Until a connection stands: etcd waits 1 s and an election timeout. */
   readonly dialTimeoutMs: number;
   /** For `https` and `unixs` URLs. */
-  readonly tls?: PeerTls;
+  readonly tls?: TlsMaterial;
 }
 
-const handshakeTimeoutMs = 10_000;
 const tcpKeepAliveMs = 30_000;
 /** Connections of the pool that nobody uses are closed before etcd does it, which is after 5 to 10 s. */
 const pooledIdleMs = 4_000;
@@ -40,8 +39,11 @@ export class NodePeerDialer implements PeerDialer {
       timeout: pooledIdleMs,
       maxFreeSockets: pooledPerHostMax,
     };
-    this.pools = { http: new Agent(pooled), https: new SecureAgent(pooled) };
-    this.single = { http: new Agent({ keepAlive: false }), https: new SecureAgent({ keepAlive: false }) };
+    // A session that is taken up again is not verified again: whom to trust may have changed.
+    const secure = { maxCachedSessions: 0 };
+    this.pools = { http: new Agent(pooled), https: new SecureAgent({ ...pooled, ...secure }) };
+    const single = { keepAlive: false };
+    this.single = { http: new Agent(single), https: new SecureAgent({ ...single, ...secure }) };
   }
 
   /** Closes all connections. */
@@ -143,8 +145,10 @@ export class NodePeerDialer implements PeerDialer {
       headers: headersOf(request),
     };
     const { tls } = this.options;
+    // Files that were renewed count from the dial after this one: a dial that fails for it is repeated soon.
+    if (isSecure) void tls?.refresh();
     const sent = isSecure
-      ? httpsRequest({ ...common, agent: agents.https, ...(tls === undefined ? {} : clientOptions(tls)) })
+      ? httpsRequest({ ...common, agent: agents.https, ...tls?.clientOptions })
       : httpRequest({ ...common, agent: agents.http });
     // As Go's clients do: said neither way, and the connection may be used again.
     sent.removeHeader('Connection');

@@ -1,4 +1,3 @@
-import { lookup, reverse } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
 import {
   createServer,
@@ -8,18 +7,19 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { CodedError, type Logger } from '@quorate/base';
+import type { Resolver } from '../../tls/client-certificate.ts';
+import { guardServer } from '../../tls/guard-server.ts';
+import type { TlsMaterial } from '../../tls/tls-material.ts';
 import type { IncomingPeerRequest, PeerAnswer, PeerHandler, PeerSink, PeerSinkEvents } from '../peer-edge.ts';
-import { checkClientCertificate } from './client-certificate.ts';
-import { demandsCertificate, type KeyPair, type PeerTls, type Resolver, serverContext } from './peer-tls.ts';
 
 export interface PeerListenOptions {
   readonly logger: Logger;
   /** For `https` and `unixs` URLs. */
-  readonly tls?: PeerTls;
+  readonly tls?: TlsMaterial;
   readonly resolver?: Resolver;
 }
 
@@ -34,7 +34,6 @@ export interface PeerListener {
 }
 
 const headersTimeoutMs = 5_000;
-const handshakeTimeoutMs = 10_000;
 const closeGraceMs = 1_000;
 const unreadBytesMax = 256 * 1024;
 
@@ -47,11 +46,6 @@ const httpOptions: ServerOptions = {
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: 30_000,
-};
-
-const systemResolver: Resolver = {
-  forward: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
-  reverse,
 };
 
 /**
@@ -120,69 +114,13 @@ function hostAndPort(url: string): { readonly host: string; readonly port: numbe
 }
 
 function secureServer(url: string, take: RequestListener, options: PeerListenOptions): HttpServer {
-  const { logger, tls, resolver = systemResolver } = options;
-  if (tls === undefined)
+  const { logger, tls, resolver } = options;
+  if (tls?.serverContext === undefined) {
     throw new CodedError('peer/listen', `cannot listen on TLS for ${url}: KeyFile and CertFile are not presented`);
-  const rejected = (socket: Socket, error: string): void => {
-    logger.warn('rejected connection on peer endpoint', { 'remote-addr': remoteText(socket), error });
-    socket.destroy();
-  };
-  let pair = tls.keyPair();
-  const demands = demandsCertificate(tls);
-  const server = createSecureServer(
-    {
-      ...httpOptions,
-      ...serverContext(tls, pair),
-      requestCert: demands,
-      rejectUnauthorized: demands,
-      ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: handshakeTimeoutMs,
-    },
-    take,
-  );
-  admitAfter(server, (socket) => checkClientCertificate(tls, socket, resolver), rejected);
-  server.on('tlsClientError', (error, socket) => rejected(socket, error.message));
-  // Before TLS takes the connection: files that were renewed count from the next handshake on.
-  server.prependListener('connection', () => {
-    const now = freshPair(tls, pair, logger);
-    if (now === pair) return;
-    pair = now;
-    server.setSecureContext(serverContext(tls, now));
-  });
-  return server;
-}
-
-/** Holds connections back from HTTP until `check` finds nothing against them. */
-function admitAfter(
-  server: SecureServer,
-  check: (socket: TLSSocket) => Promise<string | undefined>,
-  rejected: (socket: TLSSocket, problem: string) => void,
-): void {
-  const serve = server.listeners('secureConnection');
-  server.removeAllListeners('secureConnection');
-  server.on('secureConnection', (socket) => {
-    const ignore = () => {};
-    // Until HTTP has the socket nobody else would hear of its errors.
-    socket.on('error', ignore);
-    check(socket).then(
-      (problem) => {
-        if (problem !== undefined) rejected(socket, problem);
-        else for (const listener of serve) listener.call(server, socket);
-      },
-      (error: unknown) => rejected(socket, String(error)),
-    );
-  });
-}
-
-/** The key pair as it is now; the one before when it cannot be read, or is the same. */
-function freshPair(tls: PeerTls, before: KeyPair, logger: Logger): KeyPair {
-  try {
-    const now = tls.keyPair();
-    return String(now.cert) === String(before.cert) && String(now.key) === String(before.key) ? before : now;
-  } catch (error) {
-    logger.warn('failed to read the key pair of the peer listener again', { error: String(error) });
-    return before;
   }
+  const server = createSecureServer({ ...httpOptions, ...tls.serverOptions, ALPNProtocols: ['http/1.1'] }, take);
+  guardServer(server, tls, { logger, endpoint: 'peer', ...(resolver === undefined ? {} : { resolver }) });
+  return server;
 }
 
 /** Requests that come before the member can answer wait for it, however long. */
