@@ -2,6 +2,7 @@ import { etcdserverpb } from '@quorate/api';
 import { type Counter, type Logger, latin1FromBytes, type Metrics } from '@quorate/base';
 import type { UnaryStats } from '@quorate/transport';
 import { formatDuration } from '../config/duration.ts';
+import { formatTime } from '../peer/protocol/rfc3339.ts';
 
 export interface SlowRequestsOptions {
   /** An entry that takes longer to apply, or a range longer to answer, is told of. */
@@ -38,7 +39,7 @@ export class SlowRequests {
     if (path === rangePath && tookMs > this.options.warningApplyMs) this.warnOfApply(tookMs, 'read-only range ', path);
     if (tookMs <= this.options.warningUnaryMs) return;
     this.logger.warn('request stats', {
-      'start time': new Date(startedWallMs).toISOString(),
+      'start time': formatTime(startedWallMs),
       'time spent': shown(tookMs),
       remote: address,
       'response type': path,
