@@ -1,4 +1,3 @@
-import type { LaterWork } from '../support/report.ts';
 import type { Message } from './services.ts';
 
 // Edge cases that random requests do not reach, in the order they are sent to fresh servers. Each names what it is about.
@@ -11,7 +10,6 @@ export interface EdgeCase {
   readonly ok: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly masked?: readonly string[];
-  readonly later?: LaterWork;
 }
 
 const OPEN = Buffer.from([0]);
@@ -26,10 +24,6 @@ function ok(name: string, method: string, request: Message, extra: Partial<EdgeC
 
 function fails(name: string, method: string, request: Message, extra: Partial<EdgeCase> = {}): EdgeCase {
   return { name, method, request, ok: false, ...extra };
-}
-
-function later(work: LaterWork, cases: readonly EdgeCase[]): EdgeCase[] {
-  return cases.map((one) => ({ ...one, later: work }));
 }
 
 function put(key: string, value: string, extra: Message = {}): Message {
