@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import type { Cluster } from '../support/cluster.ts';
 import type { ClusterMember } from '../support/cluster-member.ts';
-import { waitUntil } from '../support/text.ts';
+import { sleep, waitUntil } from '../support/text.ts';
+import { SlowReaders } from './slow-readers.ts';
 import { call, hasLogged, put, type Story, withCluster } from './story.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -26,6 +28,52 @@ async function tellAutoCompaction(cluster: Cluster): Promise<string[]> {
   return lines;
 }
 
+const MEBIBYTE = 1024 * 1024;
+const VALUES = 64;
+const VALUE_BYTES = 512 * 1024;
+const READERS = 20;
+/** Of the server under test; etcd reads all that a watcher is behind by. */
+const GROWTH_MIB_MAX = 128;
+
+/** Readers that take nothing of a database of 32 MiB: each could make the server hold all of it. */
+async function tellSlowReaders(cluster: Cluster, isBounded: boolean, note: (text: string) => void): Promise<string[]> {
+  const [member] = cluster.members as [ClusterMember];
+  const value = 'x'.repeat(VALUE_BYTES);
+  for (let i = 0; i < VALUES; i++) await put(member, `k${i}`, value);
+  const before = residentBytes(member);
+  const readers = new SlowReaders(member.endpoint);
+  try {
+    readers.openSnapshots(READERS);
+    readers.openWatches(READERS);
+    await waitUntil('readers to be answered', TIMEOUT_MS, () => readers.answered === 2 * READERS);
+    let last = 0;
+    await waitUntil('the memory to settle', TIMEOUT_MS, async () => {
+      const now = residentBytes(member);
+      const isSettled = Math.abs(now - last) < MEBIBYTE;
+      last = now;
+      await sleep(500);
+      return isSettled;
+    });
+    const grown = Math.round((last - before) / MEBIBYTE);
+    note(
+      `${READERS} snapshots and ${READERS} watches that take nothing: ${Math.round(before / MEBIBYTE)} MiB and ${grown} MiB more`,
+    );
+    return [
+      `memory is bounded: ${!isBounded || grown < GROWTH_MIB_MAX}`,
+      `put ${await put(member, 'a', '1')}`,
+      `range ${await call(member, 'KV.Range', { key: Buffer.from('a') })}`,
+    ];
+  } finally {
+    readers.close();
+  }
+}
+
+/** What a process holds in memory. */
+function residentBytes(member: ClusterMember): number {
+  const status = readFileSync(`/proc/${member.server?.child.process.pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+}
+
 export const limitStories: readonly Story[] = [
   {
     name: 'auto-compaction by time',
@@ -39,6 +87,17 @@ export const limitStories: readonly Story[] = [
       let lines: string[] = [];
       await withCluster(kind, directory, 3, ['--auto-compaction-retention=1s'], async (cluster) => {
         lines = await tellAutoCompaction(cluster);
+      });
+      return lines;
+    },
+  },
+  {
+    name: 'readers that take nothing',
+    expected: ['memory is bounded: true', 'put ok', 'range ok'],
+    tell: async (kind, directory, note) => {
+      let lines: string[] = [];
+      await withCluster(kind, directory, 1, [], async (cluster) => {
+        lines = await tellSlowReaders(cluster, !kind.startsWith('etcd'), note);
       });
       return lines;
     },
