@@ -68,6 +68,44 @@ async function tellSlowReaders(cluster: Cluster, isBounded: boolean, note: (text
   }
 }
 
+const QUOTA_BYTES = 2 * MEBIBYTE;
+const FILL_BYTES = 10_000;
+const PUTS_A_COMMIT = 5;
+
+/** Puts until there is no space: how many were taken. A hash makes the server commit, so that the size it judges by is the present one. */
+async function fill(member: ClusterMember): Promise<number> {
+  for (let taken = 0; ; taken++) {
+    if (taken % PUTS_A_COMMIT === 0) await call(member, 'Maintenance.Hash', {});
+    const answer = await put(member, `k${taken % 3}`, 'x'.repeat(FILL_BYTES));
+    if (answer !== 'ok') return taken;
+  }
+}
+
+async function tellNoSpace(cluster: Cluster, note: (text: string) => void): Promise<string[]> {
+  const [member] = cluster.members as [ClusterMember];
+  const lines: string[] = [];
+  const taken = await fill(member);
+  const revision = taken + 1;
+  note(`${taken} puts of ${FILL_BYTES} bytes in ${QUOTA_BYTES}`);
+  lines.push(`taken as the size allows: ${taken > 150 && taken < 230}`);
+  const alarms = (): Promise<string> =>
+    call(member, 'Maintenance.Alarm', {}, (message) => `${(message.alarms as unknown[]).length} alarms`);
+  lines.push(await alarms());
+  lines.push(`small put ${await put(member, 'a', '1')}`);
+  lines.push(`delete ${await call(member, 'KV.DeleteRange', { key: Buffer.from('k0') })}`);
+  lines.push(`compact ${await call(member, 'KV.Compact', { revision, physical: true })}`);
+  lines.push(`defragment ${await call(member, 'Maintenance.Defragment', {})}`);
+  lines.push(`put ${await put(member, 'a', '1')}`);
+  lines.push(`disarm ${await call(member, 'Maintenance.Alarm', { action: 2, memberID: member.id, alarm: 1 })}`);
+  lines.push(`put ${await put(member, 'a', '1')}`);
+  const again = await fill(member);
+  lines.push(`as much room as at first: ${Math.abs(again - taken) < 15}`);
+  for (const line of ['enabled backend quota', 'finished defragmenting directory']) {
+    lines.push(`logged${hasLogged(member, line) ? '' : ' by nobody'}: ${line}`);
+  }
+  return lines;
+}
+
 /** What a process holds in memory. */
 function residentBytes(member: ClusterMember): number {
   const status = readFileSync(`/proc/${member.server?.child.process.pid}/status`, 'utf8');
@@ -98,6 +136,30 @@ export const limitStories: readonly Story[] = [
       let lines: string[] = [];
       await withCluster(kind, directory, 1, [], async (cluster) => {
         lines = await tellSlowReaders(cluster, !kind.startsWith('etcd'), note);
+      });
+      return lines;
+    },
+  },
+  {
+    name: 'space runs out and comes back',
+    expected: [
+      'taken as the size allows: true',
+      '1 alarms',
+      'small put RESOURCE_EXHAUSTED etcdserver: mvcc: database space exceeded',
+      'delete ok',
+      'compact ok',
+      'defragment ok',
+      'put RESOURCE_EXHAUSTED etcdserver: mvcc: database space exceeded',
+      'disarm ok',
+      'put ok',
+      'as much room as at first: true',
+      'logged: enabled backend quota',
+      'logged: finished defragmenting directory',
+    ],
+    tell: async (kind, directory, note) => {
+      let lines: string[] = [];
+      await withCluster(kind, directory, 1, [`--quota-backend-bytes=${QUOTA_BYTES}`], async (cluster) => {
+        lines = await tellNoSpace(cluster, note);
       });
       return lines;
     },
