@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import type { Cluster } from '../support/cluster.ts';
 import type { ClusterMember } from '../support/cluster-member.ts';
-import { waitUntil } from '../support/text.ts';
+import { sleep, waitUntil } from '../support/text.ts';
+import { SlowReaders } from './slow-readers.ts';
 import { call, hasLogged, put, type Story, withCluster } from './story.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -26,6 +28,90 @@ async function tellAutoCompaction(cluster: Cluster): Promise<string[]> {
   return lines;
 }
 
+const MEBIBYTE = 1024 * 1024;
+const VALUES = 64;
+const VALUE_BYTES = 512 * 1024;
+const READERS = 20;
+/** Of the server under test; etcd reads all that a watcher is behind by. */
+const GROWTH_MIB_MAX = 128;
+
+/** Readers that take nothing of a database of 32 MiB: each could make the server hold all of it. */
+async function tellSlowReaders(cluster: Cluster, isBounded: boolean, note: (text: string) => void): Promise<string[]> {
+  const [member] = cluster.members as [ClusterMember];
+  const value = 'x'.repeat(VALUE_BYTES);
+  for (let i = 0; i < VALUES; i++) await put(member, `k${i}`, value);
+  const before = residentBytes(member);
+  const readers = new SlowReaders(member.endpoint);
+  try {
+    readers.openSnapshots(READERS);
+    readers.openWatches(READERS);
+    await waitUntil('readers to be answered', TIMEOUT_MS, () => readers.answered === 2 * READERS);
+    let last = 0;
+    await waitUntil('the memory to settle', TIMEOUT_MS, async () => {
+      const now = residentBytes(member);
+      const isSettled = Math.abs(now - last) < MEBIBYTE;
+      last = now;
+      await sleep(500);
+      return isSettled;
+    });
+    const grown = Math.round((last - before) / MEBIBYTE);
+    note(
+      `${READERS} snapshots and ${READERS} watches that take nothing: ${Math.round(before / MEBIBYTE)} MiB and ${grown} MiB more`,
+    );
+    return [
+      `memory is bounded: ${!isBounded || grown < GROWTH_MIB_MAX}`,
+      `put ${await put(member, 'a', '1')}`,
+      `range ${await call(member, 'KV.Range', { key: Buffer.from('a') })}`,
+    ];
+  } finally {
+    readers.close();
+  }
+}
+
+const QUOTA_BYTES = 2 * MEBIBYTE;
+const FILL_BYTES = 10_000;
+const PUTS_A_COMMIT = 5;
+
+/** Puts until there is no space: how many were taken. A hash makes the server commit, so that the size it judges by is the present one. */
+async function fill(member: ClusterMember): Promise<number> {
+  for (let taken = 0; ; taken++) {
+    if (taken % PUTS_A_COMMIT === 0) await call(member, 'Maintenance.Hash', {});
+    const answer = await put(member, `k${taken % 3}`, 'x'.repeat(FILL_BYTES));
+    if (answer !== 'ok') return taken;
+  }
+}
+
+async function tellNoSpace(cluster: Cluster, note: (text: string) => void): Promise<string[]> {
+  const [member] = cluster.members as [ClusterMember];
+  const lines: string[] = [];
+  const taken = await fill(member);
+  const revision = taken + 1;
+  note(`${taken} puts of ${FILL_BYTES} bytes in ${QUOTA_BYTES}`);
+  lines.push(`taken as the size allows: ${taken > 150 && taken < 230}`);
+  const alarms = (): Promise<string> =>
+    call(member, 'Maintenance.Alarm', {}, (message) => `${(message.alarms as unknown[]).length} alarms`);
+  lines.push(await alarms());
+  lines.push(`small put ${await put(member, 'a', '1')}`);
+  lines.push(`delete ${await call(member, 'KV.DeleteRange', { key: Buffer.from('k0') })}`);
+  lines.push(`compact ${await call(member, 'KV.Compact', { revision, physical: true })}`);
+  lines.push(`defragment ${await call(member, 'Maintenance.Defragment', {})}`);
+  lines.push(`put ${await put(member, 'a', '1')}`);
+  lines.push(`disarm ${await call(member, 'Maintenance.Alarm', { action: 2, memberID: member.id, alarm: 1 })}`);
+  lines.push(`put ${await put(member, 'a', '1')}`);
+  const again = await fill(member);
+  lines.push(`as much room as at first: ${Math.abs(again - taken) < 15}`);
+  for (const line of ['enabled backend quota', 'finished defragmenting directory']) {
+    lines.push(`logged${hasLogged(member, line) ? '' : ' by nobody'}: ${line}`);
+  }
+  return lines;
+}
+
+/** What a process holds in memory. */
+function residentBytes(member: ClusterMember): number {
+  const status = readFileSync(`/proc/${member.server?.child.process.pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+}
+
 export const limitStories: readonly Story[] = [
   {
     name: 'auto-compaction by time',
@@ -39,6 +125,41 @@ export const limitStories: readonly Story[] = [
       let lines: string[] = [];
       await withCluster(kind, directory, 3, ['--auto-compaction-retention=1s'], async (cluster) => {
         lines = await tellAutoCompaction(cluster);
+      });
+      return lines;
+    },
+  },
+  {
+    name: 'readers that take nothing',
+    expected: ['memory is bounded: true', 'put ok', 'range ok'],
+    tell: async (kind, directory, note) => {
+      let lines: string[] = [];
+      await withCluster(kind, directory, 1, [], async (cluster) => {
+        lines = await tellSlowReaders(cluster, !kind.startsWith('etcd'), note);
+      });
+      return lines;
+    },
+  },
+  {
+    name: 'space runs out and comes back',
+    expected: [
+      'taken as the size allows: true',
+      '1 alarms',
+      'small put RESOURCE_EXHAUSTED etcdserver: mvcc: database space exceeded',
+      'delete ok',
+      'compact ok',
+      'defragment ok',
+      'put RESOURCE_EXHAUSTED etcdserver: mvcc: database space exceeded',
+      'disarm ok',
+      'put ok',
+      'as much room as at first: true',
+      'logged: enabled backend quota',
+      'logged: finished defragmenting directory',
+    ],
+    tell: async (kind, directory, note) => {
+      let lines: string[] = [];
+      await withCluster(kind, directory, 1, [`--quota-backend-bytes=${QUOTA_BYTES}`], async (cluster) => {
+        lines = await tellNoSpace(cluster, note);
       });
       return lines;
     },

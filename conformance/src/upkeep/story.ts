@@ -9,7 +9,8 @@ export interface Story {
   readonly name: string;
   /** What the reference tells: so that two kinds cannot agree on nothing. */
   readonly expected: readonly string[];
-  readonly tell: (kind: ServerKind, directory: string) => Promise<string[]>;
+  /** Figures that differ by right go to `note`. */
+  readonly tell: (kind: ServerKind, directory: string, note: (text: string) => void) => Promise<string[]>;
 }
 
 const CALL_TIMEOUT_MS = 8000;

@@ -10,10 +10,10 @@ import type { Story } from './story.ts';
 
 const stories: readonly Story[] = [...downgradeStories, ...corruptionStories, ...limitStories];
 
-async function tell(story: Story, kind: ServerKind, keep: boolean): Promise<string[]> {
+async function tell(story: Story, kind: ServerKind, keep: boolean, report: Report): Promise<string[]> {
   const directory = scratchDir('upkeep');
   try {
-    return await story.tell(kind, directory);
+    return await story.tell(kind, directory, (text) => report.note(`${story.name}, ${kind}: ${text}`));
   } finally {
     if (!keep) removeScratchDir(directory);
   }
@@ -31,8 +31,8 @@ export async function runUpkeepSuite(options: Options, report: Report): Promise<
     const name = `upkeep ${story.name}`;
     if (!name.includes(options.filter)) continue;
     try {
-      const expected = await tell(story, reference, keep);
-      const found = await tell(story, serverUnderTest, keep);
+      const expected = await tell(story, reference, keep, report);
+      const found = await tell(story, serverUnderTest, keep, report);
       if (expected.join('\n') !== story.expected.join('\n')) {
         report.fail(`${name}: the reference`, `expected\n${story.expected.join('\n')}\nfound\n${expected.join('\n')}`);
       } else if (found.join('\n') === expected.join('\n')) report.pass(name);

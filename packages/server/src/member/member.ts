@@ -6,7 +6,7 @@ import {
   type LeaseCheckpoint,
   LeaseExpiry,
   type MvccStore,
-  Quota,
+  type Quota,
   WatchHub,
 } from '@quorate/machine';
 import { type RawNode, type Snapshot, toConfState } from '@quorate/raft';
@@ -23,6 +23,7 @@ import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
+import { makeQuota } from '../upkeep/make-quota.ts';
 import { NoSpaceAlarm } from '../upkeep/no-space-alarm.ts';
 import { SlowRequests } from '../upkeep/slow-requests.ts';
 import { Upkeep } from '../upkeep/upkeep.ts';
@@ -97,7 +98,7 @@ export class Member implements MemberContext, HttpSource {
     this.cluster = state.cluster;
     this.slow = new SlowRequests(deps, config);
     this.requestTimeoutMs = requestSlackMs + 2 * config.electionMs;
-    this.quota = new Quota(() => state.backend.size(), config.quotaBytes);
+    this.quota = makeQuota(deps, () => state.backend.size(), config.quotaBytes);
     this.node = makeNode(deps, config, storage);
     this.header = new HeaderBytes(this.clusterId, this.memberId, () => this.machine.appliedTerm);
     this.hub = this.makeHub();
@@ -229,7 +230,7 @@ export class Member implements MemberContext, HttpSource {
         },
         quota: this.quota,
         logger: this.logger,
-        onOverQuota: () => this.noSpace.raise(),
+        onOverQuota: () => this.noSpace.exceeded(),
         isAwaited: (idHigh, idLow) => this.replica.isAwaited(idHigh, idLow),
       },
       this.storage.snapshot.index,

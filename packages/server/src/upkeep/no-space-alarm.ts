@@ -12,6 +12,9 @@ export interface NoSpaceAlarmDeps {
   readonly quota: Quota;
 }
 
+/** Calls that wait for the alarm; more are refused before it is raised. */
+export const waitingCallsMax = 10_000;
+
 /** Raises the NOSPACE alarm of this member, once however many ask for it. */
 export class NoSpaceAlarm {
   private readonly deps: NoSpaceAlarmDeps;
@@ -22,19 +25,26 @@ export class NoSpaceAlarm {
     this.deps = deps;
   }
 
+  /** A write was done that found the database over its quota. */
+  exceeded(): void {
+    const { logger, quota } = this.deps;
+    logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': quota.bytes });
+    this.raise(() => {});
+  }
+
   /** Raises the alarm unless it is raised; `then` runs once it is, or cannot be. */
-  raise(then: () => void = () => {}): void {
-    const { alarms, proposals, logger, memberId, quota } = this.deps;
+  raise(then: () => void): void {
+    const { alarms, proposals, memberId } = this.deps;
     if (alarms.hasNoSpace) {
       then();
       return;
     }
     if (this.awaiting !== undefined) {
-      this.awaiting.push(then);
+      if (this.awaiting.length < waitingCallsMax) this.awaiting.push(then);
+      else then();
       return;
     }
     this.awaiting = [then];
-    logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': quota.bytes });
     const done = () => {
       const waiting = this.awaiting ?? [];
       this.awaiting = undefined;

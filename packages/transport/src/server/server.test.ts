@@ -124,7 +124,7 @@ describe('answers on the wire', () => {
     held[1]?.replyChunks([new Uint8Array(3), new Uint8Array(4)]);
     held[2]?.fail(5, 'no');
     const stats = { path: '/t.T/Hold', tookMs: 101, requestBytes: 0 };
-    const { address } = held[0]?.peer as { address: string };
+    const address = held[0]?.peer.address as string;
     const startedWallMs = harness.clock.wallMs() - 101;
     assert.deepEqual(told, [
       { ...stats, address, startedWallMs, responseBytes: 7 },
