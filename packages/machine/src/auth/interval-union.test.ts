@@ -31,6 +31,17 @@ test('only an open grant covers an open request', () => {
   assert.deepEqual([covers('l', '\0'), covers('\xff\xff')], [false, true]);
 });
 
+test('an inverted interval is judged by its start, as far as the search of etcd comes', () => {
+  const covers = union(['b', 'd'], ['f', 'h']);
+  assert.deepEqual([covers('c', 'c'), covers('b', 'a'), covers('g', 'c'), covers('e', 'b')], [true, true, true, false]);
+  assert.equal(covers('a', 'a'), false);
+  // The root begins at b: nothing behind it is looked at.
+  assert.equal(covers('g', 'b'), false);
+  // A third grant makes the second the root.
+  const three = union(['b', 'd'], ['f', 'h'], ['k', 'm']);
+  assert.deepEqual([three('l', 'f'), three('l', 'g'), three('g', 'a'), three('c', 'a')], [false, true, true, true]);
+});
+
 test('grants of nothing grant nothing', () => {
   const covers = union(['b', 'a'], ['c', 'c']);
   assert.deepEqual([covers('a'), covers('b'), covers('c')], [false, false, false]);

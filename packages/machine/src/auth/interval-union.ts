@@ -1,6 +1,7 @@
 import { compareBytes } from '@quorate/base';
+import { GrantTree } from './grant-tree.ts';
 
-interface Interval {
+export interface Interval {
   readonly start: Uint8Array;
   /** Exclusive; undefined when it is open. */
   readonly end: Uint8Array | undefined;
@@ -13,12 +14,15 @@ interface Interval {
 export class IntervalUnion {
   /** Ascending, with gaps between them. */
   private readonly intervals: readonly Interval[];
+  private readonly granted: readonly Interval[];
+  /** Made when an inverted interval is asked for. */
+  private tree: GrantTree | undefined = undefined;
 
   constructor(ranges: readonly { readonly key: Uint8Array; readonly rangeEnd: Uint8Array }[]) {
-    const sorted = ranges
+    this.granted = ranges
       .map(({ key, rangeEnd }) => intervalOf(key, rangeEnd))
-      .filter(({ start, end }) => end === undefined || compareBytes(start, end) < 0)
-      .sort((a, b) => compareBytes(a.start, b.start));
+      .filter(({ start, end }) => end === undefined || compareBytes(start, end) < 0);
+    const sorted = [...this.granted].sort((a, b) => compareBytes(a.start, b.start));
     const merged: Interval[] = [];
     for (const next of sorted) {
       const last = merged.at(-1);
@@ -28,8 +32,12 @@ export class IntervalUnion {
     this.intervals = merged;
   }
 
-  /** Whether every key of the interval is in it. An empty interval is judged by its start, as in etcd. */
+  /** Whether every key of the interval is in it. An inverted interval is judged by its start, as in etcd. */
   covers(key: Uint8Array, rangeEnd: Uint8Array): boolean {
+    if (rangeEnd.length > 0 && !isOpen(rangeEnd) && compareBytes(rangeEnd, key) <= 0) {
+      this.tree ??= new GrantTree(this.granted);
+      return this.tree.reaches(key, rangeEnd);
+    }
     const around = this.intervalAround(key);
     if (around === undefined) return false;
     if (rangeEnd.length === 0 || around.end === undefined) return true;

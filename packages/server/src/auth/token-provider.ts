@@ -18,7 +18,7 @@ export interface TokenProvider extends TokenSink {
   drawPrefix(): string;
   /** The token for who authenticated here. */
   issue(granted: Granted): Issued;
-  /** The entry that must be applied here before the token can be known; 0 when no entry matters. */
+  /** The number of the entry before the one that made the token, or of that itself; 0 when no entry matters. */
   entryOf(token: string): number;
   /** Whose token it is, if it is valid; `authRevision` is the present one. */
   identify(token: string, authRevision: number): Identity | undefined;

@@ -280,8 +280,12 @@ export class Member implements MemberContext, HttpSource {
     const { deps, state, replica, machine } = this;
     const { clientCertAuth } = this.config;
     const appliedIndex = () => machine.appliedIndex;
+    const committedIndex = () => replica.committedIndex;
     const fingerprint = (token: string) => hexFromBytes(deps.sha1(utf8ToBytes(token))).slice(0, 12);
-    return new Access({ ...deps, auth: state.auth, proposals: replica, appliedIndex, fingerprint }, { clientCertAuth });
+    return new Access(
+      { ...deps, auth: state.auth, proposals: replica, appliedIndex, committedIndex, fingerprint },
+      { clientCertAuth },
+    );
   }
 
   private makeLeadership(): Leadership {

@@ -11,6 +11,8 @@ export interface AccessDeps {
   readonly tokens: TokenProvider;
   readonly proposals: Proposals;
   readonly appliedIndex: () => number;
+  /** The last entry known to be committed. */
+  readonly committedIndex: () => number;
   readonly logger: Logger;
   /** Under which a token is named in the log. */
   readonly fingerprint: (token: string) => string;
@@ -149,8 +151,12 @@ export class Access {
   /** Runs `goOn` when the entry that made the call's token is applied here; @returns false when that is so already. */
   waits(call: Call, goOn: () => void): boolean {
     const token = this.isOn ? tokenOf(call) : undefined;
-    const index = token === undefined ? 0 : this.deps.tokens.entryOf(token);
-    if (index <= this.deps.appliedIndex() || this.waiting.length >= waitingMax) return false;
+    if (token === undefined) return false;
+    const { tokens, appliedIndex, committedIndex } = this.deps;
+    const number = tokens.entryOf(token);
+    // A token carries the number of the entry before its own, which there may not be.
+    const index = number < committedIndex() ? number + 1 : number;
+    if (index <= appliedIndex() || this.waiting.length >= waitingMax) return false;
     const waiting = { index, call, goOn };
     this.waiting.push(waiting);
     call.onCancel(() => {
@@ -170,12 +176,10 @@ export class Access {
   }
 
   private identify(call: Call, then: (identity: Identity) => void): void {
-    const goOn = () => {
-      const identity = this.caller(call);
-      if (typeof identity === 'string') failCall(call, identity);
-      else then(identity);
-    };
-    if (!this.waits(call, goOn)) goOn();
+    if (this.waits(call, () => this.identify(call, then))) return;
+    const identity = this.caller(call);
+    if (typeof identity === 'string') failCall(call, identity);
+    else then(identity);
   }
 
   private identityOf(token: string): Identity | undefined {
