@@ -8,6 +8,7 @@ import { runGrpcSuite } from './grpc/suite.ts';
 import { runWatchSuite } from './grpc/watch-suite.ts';
 import { runKillSuite } from './kill/suite.ts';
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
+import { runProxySuite } from './proxy/proxy-suite.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
 import { buildMissingPrograms } from './support/build-go.ts';
 import { serverProgram } from './support/programs.ts';
@@ -25,6 +26,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   auth: runAuthSuite,
   etcd3: runEtcd3Suite,
   clients: runClientsSuite,
+  proxy: runProxySuite,
   kill: runKillSuite,
   chaos: runChaosSuite,
   partition: runPartitionSuite,

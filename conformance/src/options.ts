@@ -8,6 +8,7 @@ const suiteNames = [
   'auth',
   'etcd3',
   'clients',
+  'proxy',
   'kill',
   'chaos',
   'partition',
