@@ -8,7 +8,6 @@ import type { Replica } from '../replica/replica.ts';
 import { failCall } from '../rpc/answers.ts';
 import { registerAuth } from '../rpc/auth.ts';
 import { registerCluster } from '../rpc/cluster.ts';
-import { registerDowngrade } from '../rpc/downgrade.ts';
 import type { HeaderBytes } from '../rpc/header-bytes.ts';
 import { registerHealth } from '../rpc/health.ts';
 import { registerKeyValue } from '../rpc/kv.ts';
@@ -98,13 +97,10 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     isLeader: () => replica.isLeader,
     isVoter: (id) => replica.configuration.voters.includes(id),
     moveLeader: (to) => parts.moveLeader(to),
+    downgrades: new Downgrades({ cluster: state.cluster, proposals: replica, reads: replica, logger: member.logger }),
+    clusterVersion: () => state.cluster.version,
     defragment: () => defragment(parts),
     sha256: parts.sha256,
-  });
-  const { cluster } = state;
-  registerDowngrade(server, member, {
-    downgrades: new Downgrades({ cluster, proposals: replica, reads: replica, logger: member.logger }),
-    clusterVersion: () => cluster.version,
   });
 }
 
