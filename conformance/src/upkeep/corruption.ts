@@ -92,7 +92,7 @@ function alarmStory(
     expected: ['CORRUPT of the one that was tampered with', ...refusedAfterAlarm, `logged: ${line}`],
     tell: async (kind, directory) => {
       const lines: string[] = [];
-      await withCluster(kind, directory, 3, args, async (cluster) => {
+      await withCluster([kind, kind, kind], directory, args, async (cluster) => {
         lines.push(...(await tellAlarm(cluster, meanwhile)));
         const isLogged = cluster.members.some((member) => hasLogged(member, line));
         lines.push(`logged${isLogged ? '' : ' by nobody'}: ${line}`);
@@ -104,7 +104,7 @@ function alarmStory(
 
 async function tellRefusedStart(kind: ServerKind, directory: string): Promise<string[]> {
   const lines: string[] = [];
-  await withCluster(kind, directory, 3, ['--feature-gates=InitialCorruptCheck=true'], async (cluster) => {
+  await withCluster([kind, kind, kind], directory, ['--feature-gates=InitialCorruptCheck=true'], async (cluster) => {
     // A member whose data is right starts.
     const leader = await cluster.waitLeader();
     const [good] = cluster.others(leader) as [ClusterMember];
