@@ -83,6 +83,7 @@ const refusedAfterAlarm = [
 
 function alarmStory(
   name: string,
+  kindsOf: (kind: ServerKind) => readonly ServerKind[],
   args: readonly string[],
   line: string,
   meanwhile: (leader: ClusterMember) => Promise<void> = async () => undefined,
@@ -92,7 +93,7 @@ function alarmStory(
     expected: ['CORRUPT of the one that was tampered with', ...refusedAfterAlarm, `logged: ${line}`],
     tell: async (kind, directory) => {
       const lines: string[] = [];
-      await withCluster(kind, directory, 3, args, async (cluster) => {
+      await withCluster(kindsOf(kind), directory, args, async (cluster) => {
         lines.push(...(await tellAlarm(cluster, meanwhile)));
         const isLogged = cluster.members.some((member) => hasLogged(member, line));
         lines.push(`logged${isLogged ? '' : ' by nobody'}: ${line}`);
@@ -104,7 +105,7 @@ function alarmStory(
 
 async function tellRefusedStart(kind: ServerKind, directory: string): Promise<string[]> {
   const lines: string[] = [];
-  await withCluster(kind, directory, 3, ['--feature-gates=InitialCorruptCheck=true'], async (cluster) => {
+  await withCluster([kind, kind, kind], directory, ['--feature-gates=InitialCorruptCheck=true'], async (cluster) => {
     // A member whose data is right starts.
     const leader = await cluster.waitLeader();
     const [good] = cluster.others(leader) as [ClusterMember];
@@ -124,20 +125,35 @@ async function tellRefusedStart(kind: ServerKind, directory: string): Promise<st
   return lines;
 }
 
+const compactionArgs = ['--feature-gates=CompactHashCheck=true', '--compact-hash-check-time=1s'];
+
+async function compact(leader: ClusterMember): Promise<void> {
+  await put(leader, 'after', '1');
+  await call(leader, 'KV.Compact', { revision: 2, physical: true });
+}
+
+const alike = (kind: ServerKind): ServerKind[] => [kind, kind, kind];
+
 export const corruptionStories: readonly Story[] = [
   alarmStory(
     'corruption found from time to time',
+    alike,
     ['--corrupt-check-time=1s'],
     'same compact revision then hashes must match',
   ),
   alarmStory(
     'corruption found after a compaction',
-    ['--feature-gates=CompactHashCheck=true', '--compact-hash-check-time=1s'],
+    alike,
+    compactionArgs,
     'Detected compaction hash mismatch',
-    async (leader) => {
-      await put(leader, 'after', '1');
-      await call(leader, 'KV.Compact', { revision: 2, physical: true });
-    },
+    compact,
+  ),
+  alarmStory(
+    'corruption found after a compaction, with a member of etcd',
+    (kind) => [kind, 'etcd37', kind],
+    compactionArgs,
+    'Detected compaction hash mismatch',
+    compact,
   ),
   {
     name: 'corruption found at the start',

@@ -1,6 +1,7 @@
 import type { Message } from '../grpc/services.ts';
 import type { Cluster } from '../support/cluster.ts';
 import type { ClusterMember } from '../support/cluster-member.ts';
+import type { ServerKind } from '../support/programs.ts';
 import { sleep, waitUntil } from '../support/text.ts';
 import { call, hasLogged, put, type Story, withCluster } from './story.ts';
 
@@ -75,36 +76,43 @@ async function thereAndBack(cluster: Cluster): Promise<string[]> {
   return lines;
 }
 
-export const downgradeStories: readonly Story[] = [
-  {
-    name: 'downgrade and back',
-    expected: [
-      'all: cluster 3.7.0, storage 3.7.0, job none',
-      'peers hear 200 text/plain false',
-      'validate answers 3.7',
-      'enable answers 3.7',
-      'all: cluster 3.6.0, storage 3.6.0, job to 3.6.0',
-      'peers hear 200 text/plain true',
-      'to 3.5 FAILED_PRECONDITION etcdserver: cluster has a downgrade job in progress',
-      'to 3.6 INVALID_ARGUMENT etcdserver: invalid downgrade target version',
-      'put ok',
-      'all: cluster 3.6.0, storage 3.6.0, job to 3.6.0',
-      'logged: updating cluster version using v3 API',
-      'logged: cluster version is updated',
-      'logged: Cluster version downgrade detected, forcing snapshot',
-      'logged: updated storage version',
-      'logged: The server is ready to downgrade',
-      'logged by nobody: the cluster has been downgraded',
-      'cancel answers 3.6',
-      'all: cluster 3.7.0, storage 3.7.0, job none',
-      'cancel again answers 3.7',
-    ],
+const told = [
+  'all: cluster 3.7.0, storage 3.7.0, job none',
+  'peers hear 200 text/plain false',
+  'validate answers 3.7',
+  'enable answers 3.7',
+  'all: cluster 3.6.0, storage 3.6.0, job to 3.6.0',
+  'peers hear 200 text/plain true',
+  'to 3.5 FAILED_PRECONDITION etcdserver: cluster has a downgrade job in progress',
+  'to 3.6 INVALID_ARGUMENT etcdserver: invalid downgrade target version',
+  'put ok',
+  'all: cluster 3.6.0, storage 3.6.0, job to 3.6.0',
+  'logged: updating cluster version using v3 API',
+  'logged: cluster version is updated',
+  'logged: Cluster version downgrade detected, forcing snapshot',
+  'logged: updated storage version',
+  'logged: The server is ready to downgrade',
+  'logged by nobody: the cluster has been downgraded',
+  'cancel answers 3.6',
+  'all: cluster 3.7.0, storage 3.7.0, job none',
+  'cancel again answers 3.7',
+];
+
+function story(name: string, kindsOf: (kind: ServerKind) => readonly ServerKind[]): Story {
+  return {
+    name,
+    expected: told,
     tell: async (kind, directory) => {
       let lines: string[] = [];
-      await withCluster(kind, directory, 3, ['--downgrade-check-time=1s'], async (cluster) => {
+      await withCluster(kindsOf(kind), directory, ['--downgrade-check-time=1s'], async (cluster) => {
         lines = await thereAndBack(cluster);
       });
       return lines;
     },
-  },
+  };
+}
+
+export const downgradeStories: readonly Story[] = [
+  story('downgrade and back', (kind) => [kind, kind, kind]),
+  story('downgrade and back, with a member of etcd', (kind) => [kind, 'etcd37', kind]),
 ];

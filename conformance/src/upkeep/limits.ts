@@ -112,6 +112,48 @@ function residentBytes(member: ClusterMember): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
+/** What a member does at its start with a database most of which is free. */
+async function tellStartDefragmentation(cluster: Cluster, thresholdMib: number): Promise<string[]> {
+  const [member] = cluster.members as [ClusterMember];
+  const size = (): Promise<number> =>
+    call(member, 'Maintenance.Status', {}, (message) => String(message.dbSize)).then(Number);
+  for (let i = 0; i < 40; i++) await put(member, 'k', 'x'.repeat(100_000));
+  await call(member, 'KV.Compact', { revision: 41, physical: true });
+  await call(member, 'Maintenance.Hash', {});
+  const before = await size();
+  await member.stop();
+  member.setExtraArgs([`--bootstrap-defrag-threshold-megabytes=${thresholdMib}`]);
+  member.start();
+  await cluster.waitHealthy();
+  return [
+    `smaller: ${(await size()) < before / 2}`,
+    ...['Skipping defragmentation', 'defragmenting', 'finished defragmenting directory'].map(
+      (line) => `${line}: ${hasLogged(member, line)}`,
+    ),
+    `range ${await call(member, 'KV.Range', { key: Buffer.from('k') }, (message) => `finds ${message.count}`)}`,
+  ];
+}
+
+function startDefragmentationStory(thresholdMib: number, isDone: boolean): Story {
+  return {
+    name: `defragmentation at the start, ${isDone ? 'where it is worth it' : 'where it is not'}`,
+    expected: [
+      `smaller: ${isDone}`,
+      `Skipping defragmentation: ${!isDone}`,
+      `defragmenting: ${isDone}`,
+      `finished defragmenting directory: ${isDone}`,
+      'range finds 1',
+    ],
+    tell: async (kind, directory) => {
+      let lines: string[] = [];
+      await withCluster([kind], directory, [], async (cluster) => {
+        lines = await tellStartDefragmentation(cluster, thresholdMib);
+      });
+      return lines;
+    },
+  };
+}
+
 export const limitStories: readonly Story[] = [
   {
     name: 'auto-compaction by time',
@@ -123,7 +165,7 @@ export const limitStories: readonly Story[] = [
     ],
     tell: async (kind, directory) => {
       let lines: string[] = [];
-      await withCluster(kind, directory, 3, ['--auto-compaction-retention=1s'], async (cluster) => {
+      await withCluster([kind, kind, kind], directory, ['--auto-compaction-retention=1s'], async (cluster) => {
         lines = await tellAutoCompaction(cluster);
       });
       return lines;
@@ -134,7 +176,7 @@ export const limitStories: readonly Story[] = [
     expected: ['memory is bounded: true', 'put ok', 'range ok'],
     tell: async (kind, directory, note) => {
       let lines: string[] = [];
-      await withCluster(kind, directory, 1, [], async (cluster) => {
+      await withCluster([kind], directory, [], async (cluster) => {
         lines = await tellSlowReaders(cluster, !kind.startsWith('etcd'), note);
       });
       return lines;
@@ -158,10 +200,12 @@ export const limitStories: readonly Story[] = [
     ],
     tell: async (kind, directory, note) => {
       let lines: string[] = [];
-      await withCluster(kind, directory, 1, [`--quota-backend-bytes=${QUOTA_BYTES}`], async (cluster) => {
+      await withCluster([kind], directory, [`--quota-backend-bytes=${QUOTA_BYTES}`], async (cluster) => {
         lines = await tellNoSpace(cluster, note);
       });
       return lines;
     },
   },
+  startDefragmentationStory(1, true),
+  startDefragmentationStory(100, false),
 ];

@@ -17,18 +17,16 @@ const CALL_TIMEOUT_MS = 8000;
 
 /** A cluster for one story. */
 export async function withCluster(
-  kind: ServerKind,
+  kinds: readonly ServerKind[],
   directory: string,
-  members: number,
   extraArgs: readonly string[],
   body: (cluster: Cluster) => Promise<void>,
 ): Promise<void> {
-  const kinds = Array.from({ length: members }, () => kind);
   const cluster = await Cluster.start({ kinds, directory, extraArgs: () => extraArgs });
   try {
     await body(cluster);
   } catch (error) {
-    throw new Error(`${kind}: ${errorText(error)}\n${cluster.logTails()}`);
+    throw new Error(`${kinds.join(', ')}: ${errorText(error)}\n${cluster.logTails()}`);
   } finally {
     await cluster.close();
   }

@@ -8,7 +8,6 @@ import type { Replica } from '../replica/replica.ts';
 import { failCall } from '../rpc/answers.ts';
 import { registerAuth } from '../rpc/auth.ts';
 import { registerCluster } from '../rpc/cluster.ts';
-import { registerDowngrade } from '../rpc/downgrade.ts';
 import type { HeaderBytes } from '../rpc/header-bytes.ts';
 import { registerHealth } from '../rpc/health.ts';
 import { registerKeyValue } from '../rpc/kv.ts';
@@ -17,6 +16,7 @@ import { registerMaintenance } from '../rpc/maintenance.ts';
 import type { MemberContext } from '../rpc/member-context.ts';
 import type { Digest } from '../rpc/snapshot-streams.ts';
 import { registerWatch } from '../rpc/watch.ts';
+import { defragment } from '../upkeep/defragment.ts';
 import { Downgrades } from '../versions/downgrades.ts';
 import { passwordFormOf } from '../versions/password-form.ts';
 import type { LeaderLeases } from './leader-leases.ts';
@@ -98,25 +98,16 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     isLeader: () => replica.isLeader,
     isVoter: (id) => replica.configuration.voters.includes(id),
     moveLeader: (to) => parts.moveLeader(to),
-    defragment: () => defragment(parts),
+    downgrades: new Downgrades({ cluster: state.cluster, proposals: replica, reads: replica, logger: member.logger }),
+    clusterVersion: () => state.cluster.version,
+    defragment: () =>
+      defragment({
+        logger: member.logger,
+        backend: state.backend,
+        serving: parts.serving,
+        hides: config.featureGates.get('StopGRPCServiceOnDefrag') === true,
+        isStopping: () => member.streams.isClosed,
+      }),
     sha256: parts.sha256,
   });
-  const { cluster } = state;
-  registerDowngrade(server, member, {
-    downgrades: new Downgrades({ cluster, proposals: replica, reads: replica, logger: member.logger }),
-    clusterVersion: () => cluster.version,
-  });
-}
-
-/** With the feature gate the health service keeps clients away from a member whose disk is busy with it. */
-async function defragment({ member, config, state, serving }: ServiceParts): Promise<void> {
-  const hides = config.featureGates.get('StopGRPCServiceOnDefrag') === true && serving.isServing();
-  member.logger.info('starting defragment');
-  if (hides) serving.set(false);
-  try {
-    await state.backend.defragment();
-    member.logger.info('finished defragment');
-  } finally {
-    if (hides && !member.streams.isClosed) serving.set(true);
-  }
 }

@@ -1,12 +1,11 @@
-import { type ErrorSymbol, etcdserverpb, services } from '@quorate/api';
-import type { GrpcServer, UnaryCall } from '@quorate/transport';
+import { type ErrorSymbol, etcdserverpb } from '@quorate/api';
+import type { UnaryCall } from '@quorate/transport';
 import type { Downgrades } from '../versions/downgrades.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import type { MemberContext } from './member-context.ts';
-import { refuseCall } from './preconditions.ts';
 import { makeHeader } from './response-header.ts';
 
-/** What the Downgrade call needs beyond the member itself. */
+/** What the call Downgrade needs beyond the member itself. */
 export interface DowngradeSource {
   readonly downgrades: Downgrades;
   /** As `3.7.0`. */
@@ -15,34 +14,38 @@ export interface DowngradeSource {
 
 const { DowngradeAction } = etcdserverpb;
 
-/** Serves etcdserverpb.Maintenance.Downgrade. */
-export function registerDowngrade(server: GrpcServer, member: MemberContext, source: DowngradeSource): void {
-  server.registerUnary(services.Maintenance.methods.Downgrade.path, (call, bytes) => {
-    if (refuseCall(call, member, false)) return;
-    const request = decodeRequest(call, etcdserverpb.DowngradeRequest, bytes);
-    if (request === undefined) return;
-    member.access.asAdmin(call, () => {
-      serveDowngrade(call, request, member, source).catch((error: unknown) => call.fail(2, String(error)));
-    });
-  });
-}
-
-async function serveDowngrade(
+/** Answers Maintenance.Downgrade. */
+export async function answerDowngrade(
   call: UnaryCall,
-  { action, version }: etcdserverpb.DowngradeRequest,
+  bytes: Uint8Array,
   member: MemberContext,
-  { downgrades, clusterVersion }: DowngradeSource,
+  source: DowngradeSource,
 ): Promise<void> {
-  let refused: ErrorSymbol | undefined;
-  if (action === DowngradeAction.VALIDATE) refused = await downgrades.validate(version);
-  else if (action === DowngradeAction.ENABLE) refused = await downgrades.enable(version);
-  else if (action === DowngradeAction.CANCEL) await downgrades.cancel();
-  else refused = 'UnknownDowngradeAction';
-  const current = clusterVersion();
-  if (refused !== undefined || current === undefined) {
+  const request = decodeRequest(call, etcdserverpb.DowngradeRequest, bytes);
+  if (request === undefined) return;
+  const refused = await perform(request, source.downgrades);
+  const version = source.clusterVersion();
+  if (refused !== undefined || version === undefined) {
     failCall(call, refused ?? 'ErrGRPCClusterVersionUnavailable');
     return;
   }
-  const response = { header: makeHeader(member), version: current.replace(/\.0$/, '') };
+  const response = { header: makeHeader(member), version: version.replace(/\.0$/, '') };
   replyMessage(call, etcdserverpb.DowngradeResponse, etcdserverpb.DowngradeResponse.create(response));
+}
+
+async function perform(
+  { action, version }: etcdserverpb.DowngradeRequest,
+  downgrades: Downgrades,
+): Promise<ErrorSymbol | undefined> {
+  switch (action) {
+    case DowngradeAction.VALIDATE:
+      return downgrades.validate(version);
+    case DowngradeAction.ENABLE:
+      return downgrades.enable(version);
+    case DowngradeAction.CANCEL:
+      await downgrades.cancel();
+      return undefined;
+    default:
+      return 'UnknownDowngradeAction';
+  }
 }

@@ -5,6 +5,7 @@ import type { Backend } from '@quorate/storage';
 import type { Call, GrpcServer, UnaryCall } from '@quorate/transport';
 import { etcdVersion } from '../version.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
+import { answerDowngrade, type DowngradeSource } from './downgrade.ts';
 import type { MemberContext } from './member-context.ts';
 import { refuseCall } from './preconditions.ts';
 import { CallOutcome, RequestField } from './proposals.ts';
@@ -18,7 +19,7 @@ export interface KeyValueHash {
 }
 
 /** What maintenance needs beyond the member itself. */
-export interface MaintenanceSource {
+export interface MaintenanceSource extends DowngradeSource {
   readonly backend: Backend;
   raftIndex(): number;
   appliedIndex(): number;
@@ -101,6 +102,10 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
   server.registerUnary(
     methods.MoveLeader.path,
     serveAdmin((call, bytes) => answerMoveLeader(call, bytes, member, source)),
+  );
+  server.registerUnary(
+    methods.Downgrade.path,
+    serveAdmin((call, bytes) => answerDowngrade(call, bytes, member, source)),
   );
   server.registerStream(methods.Snapshot.path, (call) => {
     if (refuseCall(call, member, true)) return;

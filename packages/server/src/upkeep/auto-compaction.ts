@@ -1,4 +1,4 @@
-import { etcdserverpb } from '@quorate/api';
+import { errors, etcdserverpb } from '@quorate/api';
 import type { Clock, Logger } from '@quorate/base';
 import type { CompactionPolicy } from '../config/compaction-policy.ts';
 import { formatDuration } from '../config/duration.ts';
@@ -136,7 +136,7 @@ async function compact(
     logger.info(`completed auto ${mode} compaction`, { ...fields, took: formatDuration(clock.nowMs() - startedMs) });
     return true;
   }
-  const failure = { ...fields, 'retry-interval': formatDuration(retryMs), error: refused };
+  const failure = { ...fields, 'retry-interval': formatDuration(retryMs), error: errors[refused].message };
   logger.warn(`failed auto ${mode} compaction`, failure);
   return false;
 }

@@ -1,4 +1,4 @@
-import { etcdserverpb } from '@quorate/api';
+import { errors, etcdserverpb } from '@quorate/api';
 import type { Logger } from '@quorate/base';
 import type { AlarmStore, Quota } from '@quorate/machine';
 import { type Proposals, proposeRequest, RequestField } from '../rpc/proposals.ts';
@@ -27,5 +27,6 @@ export async function relieveNoSpace(deps: NoSpaceReliefDeps): Promise<void> {
   const fields = { 'quota-size-bytes': quota.bytes };
   logger.info('the database has room again; disarming alarm NOSPACE', fields);
   const refused = await proposeRequest(proposals, RequestField.alarm, encodeAlarm(memberId, NOSPACE, false));
-  if (refused !== undefined) logger.warn('failed to disarm alarm NOSPACE', { ...fields, error: refused });
+  if (refused !== undefined)
+    logger.warn('failed to disarm alarm NOSPACE', { ...fields, error: errors[refused].message });
 }

@@ -1,4 +1,4 @@
-import { etcdserverpb } from '@quorate/api';
+import { errors, etcdserverpb } from '@quorate/api';
 import { type Clock, CodedError, type Logger } from '@quorate/base';
 import { type AlarmStore, type Cluster, hashKeys, type MvccStore, memberIdText, type Quota } from '@quorate/machine';
 import type { MemberConfig } from '../config/config.ts';
@@ -141,7 +141,8 @@ export class Upkeep {
     const { alarms, replica, logger } = this.deps;
     if (this.isStopped || alarms.list(CORRUPT).some(({ memberId }) => memberId === id)) return;
     proposeRequest(replica, RequestField.alarm, encodeAlarm(id, CORRUPT, true)).then((refused) => {
-      if (refused !== undefined) logger.error('failed to raise alarm CORRUPT', { error: refused });
+      if (refused === undefined) return;
+      logger.error('failed to raise alarm CORRUPT', { error: errors[refused].message });
     });
   }
 }
