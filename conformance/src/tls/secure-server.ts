@@ -47,6 +47,12 @@ export function etcdctl(version: ClientVersion, endpoint: string, args: readonly
   return run(program.command, [...program.args, `--endpoints=${endpoint}`, ...limits, ...args], { env });
 }
 
+/** What of a command's end has to be the same everywhere: its warnings are not. */
+export function outcomeText({ exit, stdout, stderr }: RunResult): string {
+  const last = stderr.trimEnd().split('\n').at(-1) ?? '';
+  return `exit ${exit}, ${JSON.stringify(stdout)}, ${exit === 0 ? '' : last}`;
+}
+
 /** What a handshake agrees on, or that there is none. */
 export function handshake(
   port: number,

@@ -5,9 +5,10 @@ import { type RunningServer, removeScratchDir, scratchDir } from '../support/ser
 import { errorText } from '../support/text.ts';
 import { CertificateAuthority } from './certificates.ts';
 import { type ClientPart, makeClientParts, type TlsWorld, type Visit } from './client-parts.ts';
+import { runIdentityPart } from './identity-part.ts';
 import { runPeerParts } from './peer-parts.ts';
 import { runReloadPart } from './reload-part.ts';
-import { etcdctl, handshake, launchSecure, rejections } from './secure-server.ts';
+import { etcdctl, handshake, launchSecure, outcomeText, rejections } from './secure-server.ts';
 import { runStartParts } from './start-parts.ts';
 
 /** TLS of client and peer ports, against the real etcd with the same certificates. */
@@ -30,6 +31,7 @@ export async function runTlsSuite(options: Options, report: Report): Promise<voi
       if (!name.includes(options.filter) || (part.needs37 && version === '3.4')) continue;
       await runClientPart(name, part, { version, reference, options, report, folder });
     }
+    await runIdentityPart(world, { version, reference, options, report });
     await runReloadPart(world, { version, reference, options, report });
   }
   await runStartParts(world, options, report);
@@ -90,7 +92,6 @@ async function pay(visit: Visit, server: RunningServer, version: ClientVersion):
     return { works: agreed !== 'refused', text: agreed };
   }
   const endpoint = `${visit.scheme ?? 'https'}://${server.endpoint}`;
-  const { exit, stdout, stderr } = await etcdctl(version, endpoint, [...visit.flags, 'put', 'key', 'value']);
-  const last = stderr.trimEnd().split('\n').at(-1) ?? '';
-  return { works: exit === 0, text: `exit ${exit}, ${JSON.stringify(stdout)}, ${exit === 0 ? '' : last}` };
+  const result = await etcdctl(version, endpoint, [...visit.flags, 'put', 'key', 'value']);
+  return { works: result.exit === 0, text: outcomeText(result) };
 }
