@@ -15,6 +15,7 @@ import { serverProgram } from './support/programs.ts';
 import { Report } from './support/report.ts';
 import { cleanUp } from './support/server.ts';
 import { errorText } from './support/text.ts';
+import { runTlsSuite } from './tls/suite.ts';
 import { runUpkeepSuite } from './upkeep/suite.ts';
 
 type Suite = (options: Options, report: Report) => Promise<void>;
@@ -32,6 +33,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   partition: runPartitionSuite,
   mixed: runMixedSuite,
   upkeep: runUpkeepSuite,
+  tls: runTlsSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {

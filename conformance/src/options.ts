@@ -14,6 +14,7 @@ const suiteNames = [
   'partition',
   'mixed',
   'upkeep',
+  'tls',
 ] as const;
 export type SuiteName = (typeof suiteNames)[number];
 /** Those that take long, the first time at least, and run when they are named. */

@@ -71,8 +71,6 @@ export interface MemberConfig {
   readonly authToken: string;
   readonly authTokenTtlSeconds: number;
   readonly bcryptCost: number;
-  /** A verified client certificate says who a client is. */
-  readonly clientCertAuth: boolean;
   readonly unsafeNoFsync: boolean;
   /** Nothing on disk: for tests and embedded use. */
   readonly inMemory: boolean;
@@ -258,7 +256,6 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     authToken: read.text('auth-token'),
     authTokenTtlSeconds: read.number('auth-token-ttl', 300),
     bcryptCost: read.number('bcrypt-cost'),
-    clientCertAuth: read.bool('client-cert-auth'),
     unsafeNoFsync: read.bool('unsafe-no-fsync'),
     inMemory: extra.inMemory ?? false,
   };

@@ -8,6 +8,7 @@ import { silentLogger, utf8FromBytes, utf8ToBytes } from '@quorate/base';
 import { NodeClock, NodeRandom } from '@quorate/base/node';
 import type { GrpcClient } from '@quorate/transport';
 import { createGrpcClient } from '@quorate/transport/node';
+import { Authority, CertificateFolder } from '../tls/testing/authority.ts';
 import { startQuorate } from './start-quorate.ts';
 
 const { PutRequest, RangeRequest, RequestOp, WatchRequest, WatchCreateRequest } = etcdserverpb;
@@ -175,4 +176,41 @@ test('two members cannot use one directory', async () => {
     await member.stop();
     rmSync(dataDir, { recursive: true, force: true });
   }
+});
+
+test('an embedded member over TLS lets in who has a certificate', async () => {
+  const files = new CertificateFolder();
+  const authority = new Authority();
+  const trustedCaFile = files.write(authority.certificate);
+  const server = authority.issueFiles(files);
+  const user = authority.issue({ commonName: 'user' });
+  const member = await startQuorate({
+    inMemory: true,
+    clientUrls: ['https://127.0.0.1:0'],
+    clientTls: { ...server, trustedCaFile, clientCertAuth: true },
+  });
+  const url = member.clientUrls[0] as string;
+  const tlsClient = (tls: object) => {
+    const deps = { clock: new NodeClock(), logger: silentLogger, random: new NodeRandom() };
+    return createGrpcClient(deps, { address: url.replace('https://', ''), tls });
+  };
+  const clients = [
+    tlsClient({ ca: authority.certificate, ...user }),
+    tlsClient({ ca: authority.certificate }),
+  ] as const;
+  const [known, unknown] = clients;
+  try {
+    assert.match(url, /^https:/);
+    assert.equal((await call(known, KV.Put, { key: bytes('a'), value: bytes('1') })).header?.revision, 2);
+    await assert.rejects(call(unknown, KV.Range, { key: bytes('a') }));
+    assert.equal((await call(known, KV.Range, { key: bytes('a') })).kvs.length, 1);
+  } finally {
+    for (const client of clients) client.close();
+    await member.stop();
+    files.remove();
+  }
+});
+
+test('a member over TLS without a certificate does not start, and leaves nothing open', async () => {
+  await assert.rejects(startQuorate({ inMemory: true, clientUrls: ['https://127.0.0.1:0'] }), { code: 'tls/config' });
 });

@@ -278,7 +278,7 @@ export class Member implements MemberContext, HttpSource {
 
   private makeAccess(): Access {
     const { deps, state, replica, machine } = this;
-    const { clientCertAuth } = this.config;
+    const { clientCertAuth } = this.config.clientTls;
     const appliedIndex = () => machine.appliedIndex;
     const committedIndex = () => replica.committedIndex;
     const fingerprint = (token: string) => hexFromBytes(deps.sha1(utf8ToBytes(token))).slice(0, 12);

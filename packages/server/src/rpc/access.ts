@@ -193,7 +193,6 @@ export class Access {
   private certified(call: Call): Identity {
     const { certificate } = call.peer;
     if (!this.options.clientCertAuth || certificate === null || !certificate.verified) return nobody;
-    if (certificate.commonName === '') return nobody;
     if (call.metadata.get('grpcgateway-accept') !== undefined) {
       this.deps.logger.warn('ignoring common name in gRPC-gateway proxy request', {
         'common-name': certificate.commonName,

@@ -3,8 +3,8 @@ import { CodedError } from '@quorate/base';
 /** A configuration of TLS that cannot be used; the message is etcd's. */
 export type TlsConfigError = CodedError<'tls/config'>;
 
-export function tlsConfigError(message: string, cause?: unknown): TlsConfigError {
-  return new CodedError('tls/config', message, cause === undefined ? {} : { cause });
+export function tlsConfigError(message: string): TlsConfigError {
+  return new CodedError('tls/config', message);
 }
 
 /** What Node and OpenSSL call by a code, in the words that operators of etcd look for. */

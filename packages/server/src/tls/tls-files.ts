@@ -40,7 +40,7 @@ export async function readTlsContents(paths: TlsPaths, common: SecureContextOpti
     if (server !== undefined && clientPair !== pair) createSecureContext(server);
     return { server, client: createSecureContext({ ...common, ...ca, ...clientPair }) };
   } catch (error) {
-    throw tlsConfigError(problemText(error), error);
+    throw tlsConfigError(problemText(error));
   }
 }
 
