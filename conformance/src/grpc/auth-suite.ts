@@ -1,10 +1,11 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nextBelow, type Random, SeededRandom } from '@quorate/base';
 import type { Options } from '../options.ts';
 import type { Report } from '../support/report.ts';
 import { scratchDir } from '../support/server.ts';
+import { type AuthCase, enforced, logins, preparing } from './auth-cases.ts';
 import { canonicalMessage } from './canonical.ts';
 import { runPart, type ServerPair, type SideName } from './pair.ts';
 import type { Message } from './services.ts';
@@ -20,6 +21,8 @@ interface Call {
   readonly method: string;
   readonly request: Message;
   readonly masked?: readonly string[];
+  /** What the reference itself must do. */
+  readonly expectOk?: boolean;
 }
 
 function b(text: string): Buffer {
@@ -57,16 +60,61 @@ class AuthPlayer {
     return { key: b(key), range_end: b(end) };
   }
 
-  private async call(call: Call, identity: string): Promise<void> {
-    const tokens = this.tokens.get(identity);
-    await this.pair.unary(`seed ${this.seed} step ${this.step} as ${identity}`, call.method, call.request, {
+  private async call(call: Call, identity: string, name = this.nameOf(`as ${identity}`)): Promise<void> {
+    await this.pair.unary(name, call.method, call.request, {
       masked: call.masked ?? [],
-      metadataOf: (side): Record<string, string> => {
-        if (identity === 'nobody') return {};
-        if (identity === 'forged') return { token: 'abcdefghijklmnop.3' };
-        return tokens === undefined ? {} : { token: tokens[side] };
-      },
+      metadataOf: (side) => this.metadataOf(identity, side),
+      ...(call.expectOk === undefined ? {} : { expectOk: call.expectOk }),
     });
+  }
+
+  private nameOf(what: string): string {
+    return `seed ${this.seed} step ${this.step} ${what}`;
+  }
+
+  private metadataOf(identity: string, side: SideName): Record<string, string> {
+    if (identity === 'nobody') return {};
+    if (identity === 'forged') return { token: 'abcdefghijklmnop.3' };
+    const token = this.tokens.get(identity)?.[side];
+    return token === undefined ? {} : { token };
+  }
+
+  /** The first message of a stream, or its end. */
+  private async first(call: Call, identity: string, name: string): Promise<void> {
+    const answers = await this.pair.both(async (connection, side) => {
+      const stream = connection.duplex(call.method, { metadata: this.metadataOf(identity, side) });
+      stream.send(call.request);
+      // Go hands a request of one message over only once the client has sent all.
+      if (/RangeStream|Snapshot/.test(call.method)) stream.halfClose();
+      await stream.until(() => stream.received.length > 0 || stream.end !== undefined, WAIT_MS);
+      stream.cancel();
+      return {
+        hasMessage: stream.received.length > 0,
+        text: canonicalMessage(stream.received[0] ?? stream.end ?? 'none'),
+      };
+    });
+    const { reference, underTest } = answers;
+    if (call.expectOk !== undefined && call.expectOk !== reference.hasMessage) {
+      this.pair.require(name, false, `the reference was expected to behave otherwise: ${reference.text}`);
+    } else this.pair.check(name, reference.text, underTest.text, canonicalMessage(call.request));
+  }
+
+  /** Both servers get the tokens that one of them gave. */
+  async useTokensOf(side: SideName): Promise<void> {
+    const own = new Map(this.tokens);
+    for (const [name, tokens] of own) {
+      this.tokens.set(name, { reference: tokens[side], underTest: tokens[side] });
+      const call = { method: 'Cluster.MemberList', request: {}, masked: ['members'], expectOk: true };
+      await this.call(call, name, `the token of ${name} by the ${side}`);
+    }
+    for (const [name, tokens] of own) this.tokens.set(name, tokens);
+  }
+
+  async send(one: Omit<AuthCase, 'ok'> & { readonly ok?: boolean }): Promise<void> {
+    const { as, name, method, request, ok, masked = [], isStream } = one;
+    const call = { method, request, masked, ...(ok === undefined ? {} : { expectOk: ok }) };
+    if (isStream) await this.first(call, as, `${as}: ${name}`);
+    else await this.call(call, as, `${as}: ${name}`);
   }
 
   async authenticate(name: string, password: string): Promise<void> {
@@ -285,6 +333,14 @@ class AuthPlayer {
   }
 }
 
+/** The rules one by one. */
+async function authRules(pair: ServerPair, seed: number): Promise<void> {
+  const player = new AuthPlayer(pair, seed);
+  for (const one of preparing) await player.send(one);
+  for (const [name, password] of logins) await player.authenticate(name, password);
+  for (const one of enforced) await player.send(one);
+}
+
 async function randomAuth(pair: ServerPair, seed: number): Promise<void> {
   const player = new AuthPlayer(pair, seed);
   await player.setUp();
@@ -304,24 +360,68 @@ async function jwtAuth(pair: ServerPair, seed: number): Promise<void> {
   await player.compareAll();
 }
 
-function writeKeys(directory: string): { publicKey: string; privateKey: string } {
-  const keys = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
-  });
-  const publicKey = join(directory, 'jwt.pub');
-  const privateKey = join(directory, 'jwt.key');
-  writeFileSync(publicKey, keys.publicKey);
-  writeFileSync(privateKey, keys.privateKey);
-  return { publicKey, privateKey };
+/** The rules under tokens that carry a revision, and tokens of one server at the other. */
+async function jwtRules(pair: ServerPair, seed: number): Promise<void> {
+  const player = new AuthPlayer(pair, seed);
+  for (const one of preparing) await player.send(one);
+  for (const [name, password] of logins) await player.authenticate(name, password);
+  await player.useTokensOf('reference');
+  await player.useTokensOf('underTest');
+  // What is expected of the reference is written for simple tokens.
+  for (const { ok: _ok, ...one } of enforced) await player.send(one);
+}
+
+interface KeyFiles {
+  readonly publicKey: string;
+  readonly privateKey: string;
+}
+
+const signMethods = ['RS256', 'PS384', 'ES256', 'ES512', 'EdDSA', 'HS256'] as const;
+
+function writeKeys(directory: string, method: (typeof signMethods)[number]): KeyFiles {
+  const files = { publicKey: join(directory, `${method}.pub`), privateKey: join(directory, `${method}.key`) };
+  const { publicKey, privateKey } = keyTexts(method);
+  writeFileSync(files.publicKey, publicKey);
+  writeFileSync(files.privateKey, privateKey);
+  return files;
+}
+
+function keyTexts(method: (typeof signMethods)[number]): { publicKey: string; privateKey: string } {
+  if (method === 'HS256') return { publicKey: '', privateKey: 'a secret that both servers know' };
+  const { publicKey, privateKey } = keyPair(method);
+  return {
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}
+
+function keyPair(method: (typeof signMethods)[number]): KeyPairKeyObjectResult {
+  switch (method) {
+    case 'ES256':
+      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    case 'ES512':
+      return generateKeyPairSync('ec', { namedCurve: 'P-521' });
+    case 'EdDSA':
+      return generateKeyPairSync('ed25519');
+    default:
+      return generateKeyPairSync('rsa', { modulusLength: 2048 });
+  }
 }
 
 export async function runAuthSuite(options: Options, report: Report): Promise<void> {
   const directory = scratchDir('auth');
   const cheap = '--bcrypt-cost=4';
-  await runPart('auth simple', options, report, directory, [cheap], (pair) => randomAuth(pair, options.seed));
-  const { publicKey, privateKey } = writeKeys(directory);
-  const jwt = `--auth-token=jwt,pub-key=${publicKey},priv-key=${privateKey},sign-method=RS256,ttl=10m`;
-  await runPart('auth jwt', options, report, directory, [cheap, jwt], (pair) => jwtAuth(pair, options.seed));
+  const { seed } = options;
+  await runPart('auth rules', options, report, directory, [cheap], (pair) => authRules(pair, seed));
+  await runPart('auth simple', options, report, directory, [cheap], (pair) => randomAuth(pair, seed));
+  const jwtFlag = (method: (typeof signMethods)[number]) => {
+    const { publicKey, privateKey } = writeKeys(directory, method);
+    const pub = method === 'HS256' ? '' : `pub-key=${publicKey},`;
+    return `--auth-token=jwt,${pub}priv-key=${privateKey},sign-method=${method},ttl=10m`;
+  };
+  await runPart('auth jwt', options, report, directory, [cheap, jwtFlag('RS256')], (pair) => jwtAuth(pair, seed));
+  for (const method of signMethods) {
+    const flags = [cheap, jwtFlag(method)];
+    await runPart(`auth jwt ${method}`, options, report, directory, flags, (pair) => jwtRules(pair, seed));
+  }
 }
