@@ -124,7 +124,8 @@ test('the token before the authorization before the certificate', () => {
   assert.equal(admitted(access, callWith({ token: '' }, 'root')), invalid);
   assert.equal(admitted(access, callWith({}, 'root')), 'root at 4');
   assert.equal(admitted(access, callWith({}, 'root', false)), 'nobody');
-  assert.equal(admitted(access, callWith({}, '')), 'nobody');
+  // As in etcd: somebody without a name, to whom no role gives anything.
+  assert.equal(admitted(access, callWith({}, '')), ' at 4');
   assert.equal(admitted(access, callWith({ 'grpcgateway-accept': 'application/json' }, 'root')), 'nobody');
   assert.equal(admitted(access, callWith({})), 'nobody');
 });
