@@ -20,7 +20,15 @@ export { defaultHttp2Limits, type Http2Limits } from './http2/limits.ts';
 export { Cancellation } from './local/cancellation.ts';
 export type { LocalCallOptions, LocalClient, LocalUnaryOptions } from './local/local-client.ts';
 export type { LocalStream } from './local/local-stream-call.ts';
-export type { Call, GrpcType, StreamCall, StreamHandler, UnaryCall, UnaryHandler } from './server/calls.ts';
+export type {
+  Call,
+  GrpcType,
+  HandlerWrapper,
+  StreamCall,
+  StreamHandler,
+  UnaryCall,
+  UnaryHandler,
+} from './server/calls.ts';
 export { createGrpcServer, type GrpcServer, type GrpcServerDeps } from './server/grpc-server.ts';
 export type { HttpBodyWriter, HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
 export {

@@ -63,3 +63,9 @@ export type StreamHandler = (call: StreamCall) => void;
 
 /** Values of the `grpc_type` label. */
 export type GrpcType = 'unary' | 'client_stream' | 'server_stream' | 'bidi_stream';
+
+/** Puts something around every handler of a server as it is registered. */
+export interface HandlerWrapper {
+  unary(handler: UnaryHandler): UnaryHandler;
+  stream(handler: StreamHandler): StreamHandler;
+}

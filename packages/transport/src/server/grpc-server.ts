@@ -76,12 +76,14 @@ export class GrpcServer {
 
   /** @param path `/package.Service/Method`. */
   registerUnary(path: string, handler: UnaryHandler): void {
-    this.routes.add(new Route(this.metrics, path, 'unary', handler, null));
+    const wrapped = this.options.wrapper?.unary(handler) ?? handler;
+    this.routes.add(new Route(this.metrics, path, 'unary', wrapped, null));
   }
 
   /** @param type only for the metrics' label; every stream call may send and receive any number of messages. */
   registerStream(path: string, handler: StreamHandler, type: GrpcType = 'bidi_stream'): void {
-    this.routes.add(new Route(this.metrics, path, type, null, handler));
+    const wrapped = this.options.wrapper?.stream(handler) ?? handler;
+    this.routes.add(new Route(this.metrics, path, type, null, wrapped));
   }
 
   /** Serves HTTP/2 on a stream whose first bytes are still to come, the client's preface included. */

@@ -1,5 +1,6 @@
 import type { Decompress } from '../grpc/compression.ts';
 import { defaultHttp2Limits, type Http2Limits } from '../http2/limits.ts';
+import type { HandlerWrapper } from './calls.ts';
 import type { HttpFallback } from './http-fallback.ts';
 
 /** Keepalive of a server; times in milliseconds, `Infinity` for never. The defaults are etcd's flags'. */
@@ -43,6 +44,8 @@ export interface GrpcServerOptions {
   /** Gunzips requests; without it gzip is an unsupported encoding. */
   readonly gunzip: Decompress | null;
   readonly slowUnary: SlowUnary | null;
+  /** Wraps every handler. */
+  readonly wrapper: HandlerWrapper | null;
 }
 
 export const defaultGrpcServerOptions: GrpcServerOptions = {
@@ -52,6 +55,7 @@ export const defaultGrpcServerOptions: GrpcServerOptions = {
   onHttpRequest: null,
   gunzip: null,
   slowUnary: null,
+  wrapper: null,
 };
 
 /** What callers pass: anything left out has its default. */
@@ -62,6 +66,7 @@ export interface GrpcServerSettings {
   readonly onHttpRequest?: HttpFallback;
   readonly gunzip?: Decompress;
   readonly slowUnary?: SlowUnary;
+  readonly wrapper?: HandlerWrapper;
 }
 
 export function completeServerOptions(settings: GrpcServerSettings): GrpcServerOptions {
@@ -73,5 +78,6 @@ export function completeServerOptions(settings: GrpcServerSettings): GrpcServerO
     onHttpRequest: settings.onHttpRequest ?? defaults.onHttpRequest,
     gunzip: settings.gunzip ?? defaults.gunzip,
     slowUnary: settings.slowUnary ?? defaults.slowUnary,
+    wrapper: settings.wrapper ?? defaults.wrapper,
   };
 }
