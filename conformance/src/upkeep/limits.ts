@@ -28,6 +28,27 @@ async function tellAutoCompaction(cluster: Cluster): Promise<string[]> {
   return lines;
 }
 
+/** What no client asks for needs nobody's permission. */
+async function tellCompactionWithAuthentication(cluster: Cluster): Promise<string[]> {
+  const [member] = cluster.members as [ClusterMember];
+  for (let i = 0; i < 5; i++) await put(member, 'a', `${i}`);
+  await call(member, 'Auth.UserAdd', { name: 'root', password: 'pw' });
+  await call(member, 'Auth.RoleAdd', { name: 'root' });
+  await call(member, 'Auth.UserGrantRole', { user: 'root', role: 'root' });
+  const enabled = await call(member, 'Auth.AuthEnable', {});
+  const isDone = (): boolean =>
+    (member.server?.logTail(1000) ?? '').split('\n').some((line) => {
+      return line.includes('"msg":"finished scheduled compaction"') && line.includes('"compact-revision":6');
+    });
+  const wasDone = isDone();
+  await waitUntil('compaction up to the last write', TIMEOUT_MS, isDone);
+  return [
+    `enable ${enabled}, compacted before ${wasDone}, compacted after true`,
+    `compact without a user ${await call(member, 'KV.Compact', { revision: 6 })}`,
+    `downgrade without a user ${await call(member, 'Maintenance.Downgrade', { action: 2 })}`,
+  ];
+}
+
 const MEBIBYTE = 1024 * 1024;
 const VALUES = 64;
 const VALUE_BYTES = 512 * 1024;
@@ -167,6 +188,21 @@ export const limitStories: readonly Story[] = [
       let lines: string[] = [];
       await withCluster([kind, kind, kind], directory, ['--auto-compaction-retention=1s'], async (cluster) => {
         lines = await tellAutoCompaction(cluster);
+      });
+      return lines;
+    },
+  },
+  {
+    name: 'auto-compaction with authentication on',
+    expected: [
+      'enable ok, compacted before false, compacted after true',
+      'compact without a user INVALID_ARGUMENT etcdserver: user name is empty',
+      'downgrade without a user INVALID_ARGUMENT etcdserver: user name is empty',
+    ],
+    tell: async (kind, directory) => {
+      let lines: string[] = [];
+      await withCluster([kind], directory, ['--auto-compaction-retention=4s'], async (cluster) => {
+        lines = await tellCompactionWithAuthentication(cluster);
       });
       return lines;
     },
