@@ -7,8 +7,9 @@ import { corruptionStories } from './corruption.ts';
 import { downgradeStories } from './downgrade.ts';
 import { limitStories } from './limits.ts';
 import type { Story } from './story.ts';
+import { warningStories } from './warnings.ts';
 
-const stories: readonly Story[] = [...downgradeStories, ...corruptionStories, ...limitStories];
+const stories: readonly Story[] = [...downgradeStories, ...corruptionStories, ...limitStories, ...warningStories];
 
 async function tell(story: Story, kind: ServerKind, keep: boolean, report: Report): Promise<string[]> {
   const directory = scratchDir('upkeep');
