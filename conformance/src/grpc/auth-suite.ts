@@ -219,6 +219,7 @@ class AuthPlayer {
     if (form < 96) return { method: 'Maintenance.Alarm', request: { action: nextBelow(this.random, 1) } };
     if (form < 97) return { method: 'Cluster.MemberRemove', request: { ID: 4711 } };
     if (form < 98) return { method: 'KV.Compact', request: { revision: 1 } };
+    if (form < 99) return { method: 'Maintenance.Downgrade', request: { action: 0, version: '3.5' } };
     return { method: 'Maintenance.MoveLeader', request: { targetID: 4711 } };
   }
 

@@ -28,6 +28,27 @@ async function tellAutoCompaction(cluster: Cluster): Promise<string[]> {
   return lines;
 }
 
+/** What no client asks for needs nobody's permission. */
+async function tellCompactionWithAuthentication(cluster: Cluster): Promise<string[]> {
+  const [member] = cluster.members as [ClusterMember];
+  for (let i = 0; i < 5; i++) await put(member, 'a', `${i}`);
+  await call(member, 'Auth.UserAdd', { name: 'root', password: 'pw' });
+  await call(member, 'Auth.RoleAdd', { name: 'root' });
+  await call(member, 'Auth.UserGrantRole', { user: 'root', role: 'root' });
+  const enabled = await call(member, 'Auth.AuthEnable', {});
+  const isDone = (): boolean =>
+    (member.server?.logTail(1000) ?? '').split('\n').some((line) => {
+      return line.includes('"msg":"finished scheduled compaction"') && line.includes('"compact-revision":6');
+    });
+  const wasDone = isDone();
+  await waitUntil('compaction up to the last write', TIMEOUT_MS, isDone);
+  return [
+    `enable ${enabled}, compacted before ${wasDone}, compacted after true`,
+    `compact without a user ${await call(member, 'KV.Compact', { revision: 6 })}`,
+    `downgrade without a user ${await call(member, 'Maintenance.Downgrade', { action: 2 })}`,
+  ];
+}
+
 const MEBIBYTE = 1024 * 1024;
 const VALUES = 64;
 const VALUE_BYTES = 512 * 1024;
@@ -106,6 +127,49 @@ async function tellNoSpace(cluster: Cluster, note: (text: string) => void): Prom
   return lines;
 }
 
+/** Writes one key after the other until told to stop; resolves with how many there were and what failed. */
+async function writeOn(member: ClusterMember, isOver: () => boolean): Promise<{ count: number; failed: string[] }> {
+  const failed = new Set<string>();
+  let count = 0;
+  for (; !isOver(); count++) {
+    const answer = await put(member, `w${count % 50}`, 'x'.repeat(20_000));
+    if (answer !== 'ok') failed.add(answer);
+  }
+  return { count, failed: [...failed] };
+}
+
+/** What operators do to members that serve. */
+async function tellOperations(cluster: Cluster, note: (text: string) => void): Promise<string[]> {
+  const leader = await cluster.waitLeader();
+  const [follower, third] = cluster.others(leader) as [ClusterMember, ClusterMember];
+  // So that there is something to defragment and to send.
+  for (let i = 0; i < 300; i++) await put(leader, `w${i % 50}`, 'x'.repeat(20_000));
+  let isOver = false;
+  const writing = writeOn(third, () => isOver);
+  const lines: string[] = [];
+  for (const member of [leader, follower, third]) {
+    lines.push(`defragment ${await call(member, 'Maintenance.Defragment', {})}`);
+  }
+  const { messages, end } = await follower.connection.serverStream('Maintenance.Snapshot', {});
+  const blobs = messages.map((message) => (message.blob as Buffer).length);
+  const total = blobs.slice(0, -1).reduce((sum, length) => sum + length, 0);
+  lines.push(
+    `snapshot ${end.code}, all there ${total === (blobs[0] as number) + Number(messages[0]?.remaining_bytes) && blobs.at(-1) === 32}`,
+  );
+  lines.push(`move by a follower ${await call(follower, 'Maintenance.MoveLeader', { targetID: third.id })}`);
+  lines.push(`move to nobody ${await call(leader, 'Maintenance.MoveLeader', { targetID: 4711 })}`);
+  lines.push(`move to itself ${await call(leader, 'Maintenance.MoveLeader', { targetID: leader.id })}`);
+  isOver = true;
+  const { count, failed } = await writing;
+  note(`${count} writes meanwhile`);
+  lines.push(`writes that failed: ${failed.join(', ') || 'none'}`);
+  lines.push(`move ${await call(leader, 'Maintenance.MoveLeader', { targetID: follower.id })}`);
+  const now = await cluster.waitLeader();
+  lines.push(`leads now: ${now === follower ? 'the one it was moved to' : now.name}`);
+  lines.push(`hashes differ: ${(await cluster.compareHashes()).join(', ') || 'no'}`);
+  return lines;
+}
+
 /** What a process holds in memory. */
 function residentBytes(member: ClusterMember): number {
   const status = readFileSync(`/proc/${member.server?.child.process.pid}/status`, 'utf8');
@@ -167,6 +231,44 @@ export const limitStories: readonly Story[] = [
       let lines: string[] = [];
       await withCluster([kind, kind, kind], directory, ['--auto-compaction-retention=1s'], async (cluster) => {
         lines = await tellAutoCompaction(cluster);
+      });
+      return lines;
+    },
+  },
+  {
+    name: 'auto-compaction with authentication on',
+    expected: [
+      'enable ok, compacted before false, compacted after true',
+      'compact without a user INVALID_ARGUMENT etcdserver: user name is empty',
+      'downgrade without a user INVALID_ARGUMENT etcdserver: user name is empty',
+    ],
+    tell: async (kind, directory) => {
+      let lines: string[] = [];
+      await withCluster([kind], directory, ['--auto-compaction-retention=4s'], async (cluster) => {
+        lines = await tellCompactionWithAuthentication(cluster);
+      });
+      return lines;
+    },
+  },
+  {
+    name: 'operations while clients write',
+    expected: [
+      'defragment ok',
+      'defragment ok',
+      'defragment ok',
+      'snapshot OK, all there true',
+      'move by a follower FAILED_PRECONDITION etcdserver: not leader',
+      'move to nobody FAILED_PRECONDITION etcdserver: bad leader transferee',
+      'move to itself ok',
+      'writes that failed: none',
+      'move ok',
+      'leads now: the one it was moved to',
+      'hashes differ: no',
+    ],
+    tell: async (kind, directory, note) => {
+      let lines: string[] = [];
+      await withCluster([kind, kind, kind], directory, [], async (cluster) => {
+        lines = await tellOperations(cluster, note);
       });
       return lines;
     },

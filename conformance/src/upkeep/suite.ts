@@ -6,9 +6,17 @@ import { errorText } from '../support/text.ts';
 import { corruptionStories } from './corruption.ts';
 import { downgradeStories } from './downgrade.ts';
 import { limitStories } from './limits.ts';
+import { peerQuestionStories } from './peer-questions.ts';
 import type { Story } from './story.ts';
+import { warningStories } from './warnings.ts';
 
-const stories: readonly Story[] = [...downgradeStories, ...corruptionStories, ...limitStories];
+const stories: readonly Story[] = [
+  ...downgradeStories,
+  ...corruptionStories,
+  ...limitStories,
+  ...warningStories,
+  ...peerQuestionStories,
+];
 
 async function tell(story: Story, kind: ServerKind, keep: boolean, report: Report): Promise<string[]> {
   const directory = scratchDir('upkeep');

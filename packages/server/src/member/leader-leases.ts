@@ -26,6 +26,8 @@ export interface LeaderLeasesDeps {
 
 export interface LeaderLeasesOptions {
   readonly requestTimeoutMs: number;
+  /** A renewal of a lease that is known does not wait until all that is committed is applied (feature gate FastLeaseKeepAlive). */
+  readonly renewsKnownAtOnce: boolean;
 }
 
 const notFound = { kind: 'not-found' } as const;
@@ -42,20 +44,24 @@ const catchUpPauseMs = 5;
 /** Only the leader knows how long leases have: it answers itself, any other member asks it over the peer port. */
 export class LeaderLeases {
   private readonly deps: LeaderLeasesDeps;
-  private readonly requestTimeoutMs: number;
+  private readonly options: LeaderLeasesOptions;
 
   constructor(deps: LeaderLeasesDeps, options: LeaderLeasesOptions) {
     this.deps = deps;
-    this.requestTimeoutMs = options.requestTimeoutMs;
+    this.options = options;
   }
 
   /** Renews a lease; the answer is its TTL in seconds. At once where this member leads and nothing has to come first. */
   renew(id: bigint): LeaseAnswer<number> | Promise<LeaseAnswer<number>> {
-    const { expiry, lessor, replica, appliedIndex } = this.deps;
+    const { expiry, replica, appliedIndex } = this.deps;
     if (!expiry.isPrimary) return this.renewElsewhere(id);
-    // A lease that is not known may be in an entry that is committed and not applied yet.
-    const isKnown = lessor.has(id) || appliedIndex() >= replica.committedIndex;
-    return replica.isFresh() && isKnown ? this.renewHere(id) : this.renewAsked(id);
+    const isReady = !this.mustCatchUp(id) || appliedIndex() >= replica.committedIndex;
+    return replica.isFresh() && isReady ? this.renewHere(id) : this.renewAsked(id);
+  }
+
+  /** A lease that is not known may be in an entry that is committed and not applied yet. */
+  private mustCatchUp(id: bigint): boolean {
+    return !this.options.renewsKnownAtOnce || !this.deps.lessor.has(id);
   }
 
   /** How long a lease has. */
@@ -75,10 +81,10 @@ export class LeaderLeases {
 
   /** As the leader: what is committed is applied first, and a clock that stood still may have missed another leader. */
   async renewAsked(id: bigint): Promise<LeaseAnswer<number>> {
-    const { expiry, lessor, replica } = this.deps;
+    const { expiry, replica } = this.deps;
     if (!expiry.isPrimary) return failed('NotPrimaryLessor');
     if (!replica.isFresh() && !(await this.stillLeads())) return failed('NotPrimaryLessor');
-    if (!lessor.has(id) && !(await this.caughtUp())) return lagging;
+    if (this.mustCatchUp(id) && !(await this.caughtUp())) return lagging;
     return this.renewHere(id);
   }
 
@@ -106,7 +112,7 @@ export class LeaderLeases {
     here: () => Promise<LeaseAnswer<Found>>,
   ): Promise<LeaseAnswer<Found>> {
     const { clock, cluster, replica, expiry } = this.deps;
-    const endMs = clock.nowMs() + this.requestTimeoutMs;
+    const endMs = clock.nowMs() + this.options.requestTimeoutMs;
     let hadLeader = false;
     while (clock.nowMs() < endMs) {
       if (expiry.isPrimary) return here();

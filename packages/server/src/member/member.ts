@@ -309,7 +309,7 @@ export class Member implements MemberContext, HttpSource {
     const appliedIndex = () => this.machine.appliedIndex;
     return new LeaderLeases(
       { ...deps, lessor: state.lessor, expiry, cluster, replica, appliedIndex },
-      { requestTimeoutMs },
+      { requestTimeoutMs, renewsKnownAtOnce: this.config.featureGates.get('FastLeaseKeepAlive') === true },
     );
   }
 

@@ -1,10 +1,11 @@
-import { errors } from '@quorate/api';
+import { type ErrorSymbol, errors } from '@quorate/api';
 import { CodedError, type Disk } from '@quorate/base';
 import { type Cluster, encodeV2Store, hashKeys, type Member } from '@quorate/machine';
 import type { MemoryStorage, Message, RawNode } from '@quorate/raft';
 import { inspectDatabase, type SnapshotStore } from '@quorate/storage';
 import type { PeerHash, PeerLease, PeerPromotion } from '../peer/peer-client.ts';
 import type { OutgoingSnapshot, PeerSource } from '../peer/peer-source.ts';
+import { storeErrorText } from '../peer/protocol/error-text.ts';
 import type { Access } from '../rpc/access.ts';
 import type { LeaderLeases, LeaseAnswer } from './leader-leases.ts';
 import type { MemberDeps } from './member-deps.ts';
@@ -25,7 +26,7 @@ export interface PeerDoorDeps extends Pick<MemberDeps, 'clock' | 'logger'> {
   readonly replica: {
     receive(message: Message): boolean;
     withNode(action: (node: RawNode) => void): void;
-    linearizableRead(read: { readable(): void; failed(symbol: string): void }): void;
+    linearizableRead(read: { readable(): void; failed(symbol: ErrorSymbol): void }): void;
   };
   readonly leases: LeaderLeases;
   readonly changes: MembershipChanges;
@@ -148,14 +149,14 @@ export class PeerDoor implements PeerSource {
     return new Promise((resolve, reject) => {
       this.deps.replica.linearizableRead({
         readable: () => resolve(this.cluster.downgrade.isEnabled),
-        failed: (symbol) => reject(new CodedError('peer/no-read', symbol)),
+        failed: (symbol) => reject(new CodedError('peer/no-read', errors[symbol].message)),
       });
     });
   }
 
   async hashKeys(revision: number): Promise<PeerHash & { readonly currentRevision: number }> {
     const hash = await hashKeys(this.deps.state.store, revision);
-    if (typeof hash === 'string') throw new CodedError('peer/refused', errors[hash].message);
+    if (typeof hash === 'string') throw new CodedError('peer/refused', storeErrorText(hash));
     return { ...hash, revision: hash.currentRevision };
   }
 

@@ -79,18 +79,7 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
   );
   server.registerUnary(
     methods.HashKV.path,
-    serveAdmin(async (call, bytes) => {
-      const request = decodeRequest(call, etcdserverpb.HashKVRequest, bytes);
-      if (request === undefined) return;
-      const result = await source.hashKeyValues(request.revision);
-      if (typeof result === 'string') failCall(call, result);
-      else
-        replyMessage(
-          call,
-          etcdserverpb.HashKVResponse,
-          etcdserverpb.HashKVResponse.create({ header: makeHeader(member), ...result }),
-        );
-    }),
+    serveAdmin((call, bytes) => answerHashKeys(call, bytes, member, source)),
   );
   server.registerUnary(
     methods.Defragment.path,
@@ -115,6 +104,22 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
       snapshots.send(call).catch((error: unknown) => failUnexpectedly(call, member, error));
     });
   });
+}
+
+async function answerHashKeys(
+  call: UnaryCall,
+  bytes: Uint8Array,
+  member: MemberContext,
+  source: MaintenanceSource,
+): Promise<void> {
+  const request = decodeRequest(call, etcdserverpb.HashKVRequest, bytes);
+  if (request === undefined) return;
+  const result = await source.hashKeyValues(request.revision);
+  if (typeof result === 'string') failCall(call, result);
+  else {
+    const response = etcdserverpb.HashKVResponse.create({ header: makeHeader(member), ...result });
+    replyMessage(call, etcdserverpb.HashKVResponse, response);
+  }
 }
 
 function failUnexpectedly(call: Call, member: MemberContext, error: unknown): void {

@@ -31,9 +31,9 @@ const samplesPerInterval = 10;
 const revisionCheckMs = 5 * 60_000;
 
 /**
- * Forgets what is older than the retention and, as in etcd, one sample. The revision is noted ten times in each interval (the retention, at most an hour), on every
- * member, so that a new leader knows at once how far to go back. The first compaction comes after one full retention, the others an
- * interval apart; one that failed is tried again at the next sample.
+ * Forgets what is older than the retention and, as in etcd, one sample. The revision is noted ten times in each interval (the retention, at
+ * most an hour), on every member, so that a new leader knows at once how far to go back. The first compaction comes after one full retention,
+ * the others an interval apart; one that failed is tried again at the next sample.
  */
 class PeriodicCompaction implements AutoCompaction {
   private readonly deps: AutoCompactionDeps;

@@ -1,7 +1,7 @@
-import { errors } from '@quorate/api';
 import { hasCode, type Logger } from '@quorate/base';
 import { type Cluster, type Member, memberIdText } from '@quorate/machine';
 import type { PeerClient, PeerHash } from '../peer/peer-client.ts';
+import { storeErrorText } from '../peer/protocol/error-text.ts';
 
 /** What another member answered when asked for its hash. */
 export interface PeerHashAnswer {
@@ -57,12 +57,7 @@ async function askPeerHash(
 function reasonOf(error: unknown): PeerHashAnswer['reason'] {
   if (!hasCode(error, 'peer/refused')) return 'unreachable';
   const { message } = error as Error;
-  if (message.includes(bare(errors.ErrGRPCFutureRev.message))) return 'behind';
-  if (message.includes(bare(errors.ErrGRPCCompacted.message))) return 'compacted';
+  if (message.includes(storeErrorText('ErrGRPCFutureRev'))) return 'behind';
+  if (message.includes(storeErrorText('ErrGRPCCompacted'))) return 'compacted';
   return message.includes('cluster ID mismatch') ? 'other-cluster' : 'unreachable';
-}
-
-/** Between members the text has not the prefix that it has for clients. */
-function bare(text: string): string {
-  return text.replace(/^etcdserver: /, '');
 }

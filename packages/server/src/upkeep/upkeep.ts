@@ -82,40 +82,28 @@ export class Upkeep {
   private makeWorks(): (AutoCompaction | Repeat)[] {
     const { deps, options, check } = this;
     const { clock, replica, store } = deps;
+    const { autoCompaction, corruptCheckMs, compactHashCheckMs, autoDisarmNoSpace, featureGates } = options;
     const works: (AutoCompaction | Repeat)[] = [];
-    const asLeader = (action: () => Promise<void>) => async () => {
-      if (!replica.isLeader) return;
-      await action().catch((error: unknown) => {
-        if (!this.isStopped) deps.logger.warn('failed to check hash KV', { error: String(error) });
-      });
-    };
-    const { autoCompaction, corruptCheckMs, compactHashCheckMs } = options;
+    const every = (ms: number, action: () => Promise<void>) => works.push(new Repeat(clock, ms, action));
     if (autoCompaction !== undefined) {
       const revision = () => store().currentRevision;
       const compactionDeps = { ...deps, proposals: replica, isLeader: () => replica.isLeader, revision };
       works.push(makeAutoCompaction(compactionDeps, autoCompaction));
     }
-    if (corruptCheckMs > 0)
-      works.push(
-        new Repeat(
-          clock,
-          corruptCheckMs,
-          asLeader(() => check.periodically()),
-        ),
-      );
-    if (options.featureGates.get('CompactHashCheck') === true) {
-      works.push(
-        new Repeat(
-          clock,
-          compactHashCheckMs,
-          asLeader(() => check.compactions()),
-        ),
-      );
+    if (corruptCheckMs > 0) every(corruptCheckMs, () => this.asLeader(() => check.periodically()));
+    if (featureGates.get('CompactHashCheck') === true) {
+      every(compactHashCheckMs, () => this.asLeader(() => check.compactions()));
     }
-    if (options.autoDisarmNoSpace) {
-      works.push(new Repeat(clock, reliefCheckMs, () => relieveNoSpace({ ...deps, proposals: replica })));
-    }
+    if (autoDisarmNoSpace) every(reliefCheckMs, () => relieveNoSpace({ ...deps, proposals: replica }));
     return works;
+  }
+
+  private async asLeader(check: () => Promise<void>): Promise<void> {
+    const { replica, logger } = this.deps;
+    if (!replica.isLeader) return;
+    await check().catch((error: unknown) => {
+      if (!this.isStopped) logger.warn('failed to check hash KV', { error: String(error) });
+    });
   }
 
   private makeCheck(): CorruptionCheck {
