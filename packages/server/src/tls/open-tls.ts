@@ -42,13 +42,15 @@ export async function openPeerTls(logger: Logger, config: MemberConfig): Promise
 
 /**
  * What the sockets for clients use; undefined where none is secure. Refuses in etcd's order.
- * @param urls all that shall listen for clients, metrics included
+ * @param urls those that shall listen for clients
+ * @param metricsUrls those that shall listen for metrics alone
  * @throws CodedError tls/config
  */
 export async function openClientTls(
   logger: Logger,
   config: MemberConfig,
   urls: readonly MemberUrl[],
+  metricsUrls: readonly MemberUrl[] = [],
 ): Promise<TlsMaterial | undefined> {
   refuseUnknownSuites(config.clientTls.cipherSuites);
   const settings = await withOwnCertificate(logger, config, 'client', config.clientTls, urls);
@@ -71,7 +73,11 @@ export async function openClientTls(
       );
     }
   }
-  if (!urls.some(isSecure)) return undefined;
+  const isMetricsSecure = metricsUrls.some(isSecure);
+  if (isMetricsSecure && !hasPair) {
+    throw tlsConfigError('client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url');
+  }
+  if (!isMetricsSecure && !urls.some(isSecure)) return undefined;
   logger.info('starting with client TLS', logFields(settings));
   return TlsMaterial.open(logger, settings);
 }

@@ -3,7 +3,7 @@ import type { ConnectionOptions, SecureContext, SecureContextOptions, SecureVers
 import type { Logger } from '@quorate/base';
 import type { TlsSettings, TlsVersion } from '../config/tls-settings.ts';
 import { chooseCiphers, unknownSuite } from './cipher-suites.ts';
-import { isAllowed, isValidFor, notAllowedText } from './client-certificate.ts';
+import { isAllowed, isValidFor, notAllowedText, revocationProblem } from './client-certificate.ts';
 import { problemText, tlsConfigError } from './problems.ts';
 import { readRevokedSerials, readTlsContents, stampOf, type TlsContents, type TlsPaths } from './tls-files.ts';
 
@@ -73,9 +73,9 @@ export class TlsMaterial {
     };
   }
 
-  /** Serial numbers that are revoked now. @throws when the list was never readable: nobody is let in then */
-  get revoked(): ReadonlySet<string> | undefined {
-    return this.crl?.serials;
+  /** Why nobody with this chain of certificates is let in: one is revoked, or nobody knows because the list was never readable. */
+  revocationProblem(chain: readonly X509Certificate[]): string | undefined {
+    return this.crl?.problemOf(chain);
   }
 
   /** Is told when the files changed and could be read. @returns stops it */
@@ -136,9 +136,8 @@ class RevocationFile {
     this.path = path;
   }
 
-  get serials(): ReadonlySet<string> {
-    if ('problem' in this.state) throw tlsConfigError(this.state.problem);
-    return this.state.serials;
+  problemOf(chain: readonly X509Certificate[]): string | undefined {
+    return 'problem' in this.state ? this.state.problem : revocationProblem(chain, this.state.serials);
   }
 
   async refresh(): Promise<void> {

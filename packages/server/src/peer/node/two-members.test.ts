@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, afterEach, describe, test } from 'node:test';
 import { CodedError, noMetrics, SeededRandom, silentLogger, utf8ToBytes } from '@quorate/base';
 import { NodeClock } from '@quorate/base/node';
@@ -459,6 +459,23 @@ describe('over TLS', { timeout: 60_000 }, () => {
     const ends = await pair({ url, tls: revoked }, { url, tls: await open({ crlFile }) });
     await twoTries(ends);
     assert.deepEqual(ends[1].source.messages, []);
+  });
+
+  test('files that were renewed count for those who dial, too', async () => {
+    const two = await end(new RecordingSource(b, 1n), { url, tls: await open({}) });
+    const pair = new Authority('other').issueFiles(files);
+    const tls = await open(pair);
+    const dialer = new NodePeerDialer({ dialTimeoutMs: 2000, tls });
+    closers.push(() => dialer.close());
+    const ask = () => dialer.request({ method: 'GET', url: two.url, path: '/version', headers: {} }).reply;
+    await assert.rejects(ask(), { code: 'peer/unreachable' });
+    const { cert, key } = authority.issue();
+    files.write(cert, basename(pair.certFile));
+    files.write(key, basename(pair.keyFile));
+    // This one looks for new files and does not wait for them.
+    await assert.rejects(ask(), { code: 'peer/unreachable' });
+    await tls.refresh();
+    assert.equal((await ask()).status, 200);
   });
 
   test('members with certificates of their own making do not look at each other’s', async () => {
