@@ -22,7 +22,8 @@ export interface GuardOptions {
   readonly resolver?: Resolver;
 }
 
-const limits = { perTurnMax: 8, pendingMax: 1024, timeoutMs: handshakeTimeoutMs + 1_000 };
+const limits = { activeMax: 16, stallMs: 50, pendingMax: 1024, timeoutMs: handshakeTimeoutMs + 1_000 };
+const pauseMs = 2;
 const ticketKeyBytes = 48;
 
 const systemResolver: Resolver = {
@@ -44,6 +45,7 @@ export function guardServer(server: Server, material: TlsMaterial, options: Guar
       prepare: () => material.refresh(),
       begin: (socket) => startTls(socket),
       overflow: (socket) => rejected(socket, new Error('too many TLS handshakes at a time')),
+      pause: () => new Promise((resolve) => setTimeout(resolve, pauseMs)),
       nowMs: () => performance.now(),
     },
     limits,
