@@ -37,7 +37,7 @@ export async function openPeerTls(logger: Logger, config: MemberConfig): Promise
     }
   }
   // With an authority alone a member can dial, but not serve.
-  return hasPair || settings.trustedCaFile !== '' ? TlsMaterial.open(logger, settings) : undefined;
+  return hasPair || settings.trustedCaFile !== '' ? TlsMaterial.open(logger, settings, { dials: true }) : undefined;
 }
 
 /**
@@ -79,7 +79,7 @@ export async function openClientTls(
   }
   if (!isMetricsSecure && !urls.some(isSecure)) return undefined;
   logger.info('starting with client TLS', logFields(settings));
-  return TlsMaterial.open(logger, settings);
+  return TlsMaterial.open(logger, settings, { dials: false });
 }
 
 /** Half a pair counts as one here; it is refused when it is read. */

@@ -390,7 +390,7 @@ describe('over TLS', { timeout: 60_000 }, () => {
   const ca = files.write(authority.certificate);
   const good = authority.issueFiles(files, { commonName: 'good', hosts: ['127.0.0.1', 'peer.example'] });
   const open = (said: Partial<TlsSettings>) =>
-    TlsMaterial.open(silentLogger, tlsSettings({ ...good, trustedCaFile: ca, ...said }));
+    TlsMaterial.open(silentLogger, tlsSettings({ ...good, trustedCaFile: ca, ...said }), { dials: true });
 
   async function twoTries(ends: [End, End]): Promise<void> {
     for (const { transport } of ends) transport.send([vote(1)]);
@@ -414,7 +414,7 @@ describe('over TLS', { timeout: 60_000 }, () => {
 
   test('nor one without a certificate', async () => {
     const two = await end(new RecordingSource(b, 1n), { url, tls: await open({}) });
-    const bare = await TlsMaterial.open(silentLogger, tlsSettings({ trustedCaFile: ca }));
+    const bare = await TlsMaterial.open(silentLogger, tlsSettings({ trustedCaFile: ca }), { dials: true });
     const dialer = new NodePeerDialer({ dialTimeoutMs: 2000, tls: bare });
     closers.push(() => dialer.close());
     await assert.rejects(dialer.request({ method: 'GET', url: two.url, path: '/version', headers: {} }).reply, {
@@ -485,7 +485,8 @@ describe('over TLS', { timeout: 60_000 }, () => {
         hosts: ['10.9.8.7'],
         validityYears: 1,
       });
-      return TlsMaterial.open(silentLogger, tlsSettings({ ...made, autoTls: true, skipClientSanVerification: true }));
+      const settings = tlsSettings({ ...made, autoTls: true, skipClientSanVerification: true });
+      return TlsMaterial.open(silentLogger, settings, { dials: true });
     };
     const ends = await pair({ url, tls: await own('a') }, { url, tls: await own('b') });
     await connected(ends);
