@@ -25,6 +25,7 @@ export interface LaunchOptions {
   /** Left out: the only member of a cluster of its own. */
   readonly membership?: Membership;
   readonly extraArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   readonly startTimeoutMs?: number;
 }
 
@@ -108,7 +109,7 @@ export function spawnServer(options: LaunchOptions): RunningServer {
   const client = `http://127.0.0.1:${options.clientPort}`;
   const peer = `http://127.0.0.1:${options.peerPort}`;
   const alone = ['--name=node1', `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=node1=${peer}`];
-  const child = new Child(program.command, [
+  const args = [
     ...program.args,
     `--data-dir=${options.dataDir}`,
     `--listen-client-urls=${client}`,
@@ -116,7 +117,8 @@ export function spawnServer(options: LaunchOptions): RunningServer {
     `--listen-peer-urls=${peer}`,
     ...(options.membership === undefined ? alone : membershipArgs(options.membership)),
     ...(options.extraArgs ?? []),
-  ]);
+  ];
+  const child = new Child(program.command, args, { env: options.env });
   return new RunningServer(options, child);
 }
 

@@ -24,6 +24,8 @@ export interface ClientPart {
   readonly name: string;
   /** What etcd 3.4 cannot do is left out there. */
   readonly needs37?: true;
+  /** A file with the authorities that the servers take for those of the system. */
+  readonly systemAuthorities?: string;
   /** etcd forgets to log whom it refuses. */
   readonly logsNothing?: true;
   readonly args: readonly string[];
@@ -44,6 +46,7 @@ export async function makeClientParts(world: TlsWorld): Promise<ClientPart[]> {
     serverOnly(world),
     await serverOfAnotherHost(world),
     await authorityAlone(world),
+    await authorityOfSystem(world),
     await revoked(world),
     await allowedHostname(world),
     ...versionsAndSuites(world),
@@ -95,6 +98,20 @@ async function authorityAlone(world: TlsWorld): Promise<ClientPart> {
       { name: 'with one of another authority', works: false, flags: as(foreign) },
       { name: 'with an expired one', works: false, flags: as(expired) },
       { name: 'with one for servers', works: false, flags: as(serverUse) },
+    ],
+  };
+}
+
+async function authorityOfSystem(world: TlsWorld): Promise<ClientPart> {
+  const stranger = await world.other.issue('system-stranger');
+  return {
+    name: 'client certificates of the authorities of the system',
+    systemAuthorities: world.authority.file,
+    args: [...serverArgs(world), '--client-cert-auth'],
+    visits: [
+      { name: 'with a certificate', works: true, flags: [trust(world), ...identity(world.client)] },
+      { name: 'without', works: false, flags: [trust(world)] },
+      { name: 'with one of another authority', works: false, flags: [trust(world), ...identity(stranger)] },
     ],
   };
 }

@@ -13,7 +13,12 @@ const COMMAND_TIMEOUT = '2s';
 const READY_LINE = 'serving client traffic securely';
 
 /** Starts a server whose client port speaks TLS and waits until it serves. */
-export async function launchSecure(kind: ServerKind, folder: string, args: readonly string[]): Promise<RunningServer> {
+export async function launchSecure(
+  kind: ServerKind,
+  folder: string,
+  args: readonly string[],
+  systemAuthorities?: string,
+): Promise<RunningServer> {
   const [clientPort = 0, peerPort = 0] = await freePorts(2);
   const url = `https://127.0.0.1:${clientPort}`;
   const server = spawnServer({
@@ -27,6 +32,7 @@ export async function launchSecure(kind: ServerKind, folder: string, args: reado
       ...(kind === 'etcd34' ? ['--logger=zap'] : []),
       ...args,
     ],
+    ...(systemAuthorities === undefined ? {} : { env: { SSL_CERT_FILE: systemAuthorities } }),
   });
   try {
     await server.child.waitForOutput(() => server.child.stderr.includes(READY_LINE), READY_TIMEOUT_MS);

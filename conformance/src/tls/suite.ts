@@ -52,7 +52,7 @@ async function runClientPart(name: string, part: ClientPart, run: ClientRun): Pr
   const servers: RunningServer[] = [];
   try {
     for (const kind of [reference, options.serverUnderTest]) {
-      servers.push(await launchSecure(kind, folder, part.args));
+      servers.push(await launchSecure(kind, folder, part.args, part.systemAuthorities));
     }
     const [theirs, ours] = servers as [RunningServer, RunningServer];
     // All at once: each refusal takes the whole time that a client tries.

@@ -32,8 +32,10 @@ export function isAllowed({ allowedCommonNames, allowedHostnames }: Allowed, cer
 }
 
 /** The common name of the subject; the last if there are several. */
-function commonNameOf({ subject }: X509Certificate): string {
-  return /(?:^|\n)CN=([^\n]*)(?![\s\S]*\nCN=)/.exec(subject ?? '')?.[1] ?? '';
+function commonNameOf(certificate: X509Certificate): string {
+  // The text form of the subject escapes what is special in it.
+  const { subject } = certificate.toLegacyObject();
+  return [subject?.CN].flat().at(-1) ?? '';
 }
 
 /** The certificate that a client showed, and those between it and an authority that is trusted. */
@@ -69,9 +71,14 @@ export function alternativeNames(certificate: X509Certificate): AlternativeNames
   for (const [, kind, raw = ''] of text.matchAll(/(DNS|IP Address|[^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g)) {
     const value = raw.startsWith('"') ? String(JSON.parse(raw)) : raw;
     if (kind === 'DNS') names.push(value);
-    else if (kind === 'IP Address') addresses.push(value);
+    else if (kind === 'IP Address') addresses.push(shortAddress(value));
   }
   return { addresses, names };
+}
+
+/** OpenSSL writes all groups of an IPv6 address. */
+function shortAddress(address: string): string {
+  return isIP(address) === 6 ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
 }
 
 /**

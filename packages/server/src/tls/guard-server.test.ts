@@ -52,7 +52,9 @@ interface Served {
 /** A server that says `hello`. */
 async function serve(said: Partial<TlsSettings>): Promise<Served> {
   const logger = new RecordingLogger();
-  const material = await TlsMaterial.open(logger, tlsSettings({ ...own, skipClientSanVerification: true, ...said }));
+  const material = await TlsMaterial.open(logger, tlsSettings({ ...own, skipClientSanVerification: true, ...said }), {
+    dials: false,
+  });
   const accepted: TLSSocket[] = [];
   const server = createServer(material.serverOptions, (socket) => {
     accepted.push(socket);
@@ -120,9 +122,18 @@ describe('who is let in', () => {
   });
 
   test('with client certificates as a must but no authority, whom the system trusts', async () => {
-    const served = await serve({ clientCertAuth: true });
-    assert.equal(await isServed(served, client), false);
-    assert.equal(served.logger.rejections.length, 1);
+    const before = process.env.SSL_CERT_FILE;
+    try {
+      process.env.SSL_CERT_FILE = files.write(new Authority('of the system').certificate);
+      const others = await serve({ clientCertAuth: true });
+      assert.equal(await isServed(others, client), false);
+      assert.equal(others.logger.rejections.length, 1);
+      process.env.SSL_CERT_FILE = ca;
+      assert.equal(await isServed(await serve({ clientCertAuth: true }), client), true);
+    } finally {
+      if (before === undefined) delete process.env.SSL_CERT_FILE;
+      else process.env.SSL_CERT_FILE = before;
+    }
   });
 
   test('only allowed common names, only allowed host names', async () => {

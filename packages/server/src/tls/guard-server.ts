@@ -9,7 +9,6 @@ import {
   isAllowed,
   notAllowedText,
   type Resolver,
-  revocationProblem,
   shownCertificates,
 } from './client-certificate.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
@@ -23,7 +22,8 @@ export interface GuardOptions {
   readonly resolver?: Resolver;
 }
 
-const limits = { perTurnMax: 8, pendingMax: 1024, timeoutMs: handshakeTimeoutMs + 1_000 };
+const limits = { activeMax: 16, stallMs: 50, pendingMax: 1024, timeoutMs: handshakeTimeoutMs + 1_000 };
+const pauseMs = 2;
 const ticketKeyBytes = 48;
 
 const systemResolver: Resolver = {
@@ -45,6 +45,7 @@ export function guardServer(server: Server, material: TlsMaterial, options: Guar
       prepare: () => material.refresh(),
       begin: (socket) => startTls(socket),
       overflow: (socket) => rejected(socket, new Error('too many TLS handshakes at a time')),
+      pause: () => new Promise((resolve) => setTimeout(resolve, pauseMs)),
       nowMs: () => performance.now(),
     },
     limits,
@@ -55,22 +56,16 @@ export function guardServer(server: Server, material: TlsMaterial, options: Guar
     const ignore = () => {};
     // Until somebody serves the socket nobody else would hear of its errors.
     socket.on('error', ignore);
-    problemOfClient(material, socket, resolver).then(
-      (problem) => {
-        if (problem === undefined) {
-          socket.off('error', ignore);
-          // Gone while its address was looked up: an error it may have had is over.
-          if (!socket.destroyed) serve(socket);
-        } else {
-          rejected(socket, new Error(problem));
-          socket.destroy();
-        }
-      },
-      (error: unknown) => {
-        rejected(socket, error);
+    problemOfClient(material, socket, resolver).then((problem) => {
+      if (problem !== undefined) {
+        rejected(socket, new Error(problem));
         socket.destroy();
-      },
-    );
+        return;
+      }
+      socket.off('error', ignore);
+      // Gone while its address was looked up: an error it may have had is over.
+      if (!socket.destroyed) serve(socket);
+    });
   });
   server.on('tlsClientError', (error, socket) => {
     queue.ended();
@@ -120,8 +115,7 @@ async function problemOfClient(
     const problem = await addressProblem(certificate, remoteAddress, resolver);
     if (problem !== undefined) return problem;
   }
-  const { revoked } = material;
-  return revoked === undefined ? undefined : revocationProblem(chain, revoked);
+  return material.revocationProblem(chain);
 }
 
 /** A client that hung up is no news. */

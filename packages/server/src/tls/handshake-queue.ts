@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 
 export interface HandshakeLimits {
-  /** Handshakes begun in one turn of the event loop: each costs about a millisecond of it. */
-  readonly perTurnMax: number;
+  /** Handshakes at a time: in one turn of the event loop each may cost about two milliseconds. */
+  readonly activeMax: number;
+  /** After which a handshake that waits for its client does not count as active any more, or slow clients would hold up the others. */
+  readonly stallMs: number;
   /** Connections that wait for their turn or are in a handshake; more are cut. */
   readonly pendingMax: number;
   /** After which a handshake is over in any case. */
@@ -10,15 +12,17 @@ export interface HandshakeLimits {
 }
 
 export interface HandshakeQueueDeps {
-  /** Runs before the handshakes of a turn; files that were renewed are read in it. */
+  /** Runs before handshakes begin; files that were renewed are read in it. */
   readonly prepare: () => Promise<void>;
   readonly begin: (socket: Socket) => void;
   /** A connection is cut because too many are pending. */
   readonly overflow: (socket: Socket) => void;
+  /** A moment in which the event loop gets to other things. */
+  readonly pause: () => Promise<void>;
   readonly nowMs: () => number;
 }
 
-/** Spreads TLS handshakes over turns of the event loop, so that a thousand clients who come back at once do not hold it. */
+/** Has TLS handshakes begin a few at a time, so that a thousand clients who come back at once do not hold the event loop. */
 export class HandshakeQueue {
   private readonly deps: HandshakeQueueDeps;
   private readonly limits: HandshakeLimits;
@@ -58,10 +62,16 @@ export class HandshakeQueue {
     this.isRunning = true;
     while (this.waiting.length > 0) {
       await this.deps.prepare();
-      for (const socket of this.waiting.splice(0, this.limits.perTurnMax)) this.begin(socket);
-      if (this.waiting.length > 0) await nextTurn();
+      const room = this.limits.activeMax - this.active();
+      for (const socket of this.waiting.splice(0, Math.max(0, room))) this.begin(socket);
+      if (this.waiting.length > 0) await this.deps.pause();
     }
     this.isRunning = false;
+  }
+
+  private active(): number {
+    const stalled = this.deps.nowMs() - this.limits.stallMs;
+    return this.begun.length - this.begun.findLastIndex((ms) => ms <= stalled) - 1;
   }
 
   private begin(socket: Socket): void {
@@ -79,7 +89,3 @@ export class HandshakeQueue {
 }
 
 function ignore(): void {}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { type LogFields, type Logger, silentLogger } from '@quorate/base';
 import { makeConfig } from '../config/config.ts';
 import { parseArguments, settingsFromFile } from '../config/parse.ts';
+import { parseMemberUrls } from '../config/urls.ts';
 import { openClientTls, openPeerTls } from './open-tls.ts';
 import { Authority, CertificateFolder } from './testing/authority.ts';
 import type { TlsMaterial } from './tls-material.ts';
@@ -84,6 +85,17 @@ test('half a pair beside plain URLs alone is refused for peers, who dial with it
   const config = makeConfig(parseArguments(['--cert-file=c', '--peer-cert-file=c']));
   assert.equal(await openClientTls(silentLogger, config, config.listenClientUrls), undefined);
   assert.match(await refusal(openPeerTls(silentLogger, config)), /^KeyFile and CertFile must both be present/);
+});
+
+test('metrics over TLS need the certificate for clients, and alone are reason enough to read it', async () => {
+  const metrics = parseMemberUrls('https://127.0.0.1:0');
+  const none = makeConfig(parseArguments([]));
+  assert.equal(
+    await refusal(openClientTls(silentLogger, none, none.listenClientUrls, metrics)),
+    'client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url',
+  );
+  const config = makeConfig(parseArguments([`--cert-file=${certFile}`, `--key-file=${keyFile}`]));
+  assert.ok(await openClientTls(silentLogger, config, config.listenClientUrls, metrics));
 });
 
 test('versions are looked at before anything starts', () => {

@@ -37,18 +37,20 @@ export async function openPeerTls(logger: Logger, config: MemberConfig): Promise
     }
   }
   // With an authority alone a member can dial, but not serve.
-  return hasPair || settings.trustedCaFile !== '' ? TlsMaterial.open(logger, settings) : undefined;
+  return hasPair || settings.trustedCaFile !== '' ? TlsMaterial.open(logger, settings, { dials: true }) : undefined;
 }
 
 /**
  * What the sockets for clients use; undefined where none is secure. Refuses in etcd's order.
- * @param urls all that shall listen for clients, metrics included
+ * @param urls those that shall listen for clients
+ * @param metricsUrls those that shall listen for metrics alone
  * @throws CodedError tls/config
  */
 export async function openClientTls(
   logger: Logger,
   config: MemberConfig,
   urls: readonly MemberUrl[],
+  metricsUrls: readonly MemberUrl[] = [],
 ): Promise<TlsMaterial | undefined> {
   refuseUnknownSuites(config.clientTls.cipherSuites);
   const settings = await withOwnCertificate(logger, config, 'client', config.clientTls, urls);
@@ -71,9 +73,13 @@ export async function openClientTls(
       );
     }
   }
-  if (!urls.some(isSecure)) return undefined;
+  const isMetricsSecure = metricsUrls.some(isSecure);
+  if (isMetricsSecure && !hasPair) {
+    throw tlsConfigError('client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url');
+  }
+  if (!isMetricsSecure && !urls.some(isSecure)) return undefined;
   logger.info('starting with client TLS', logFields(settings));
-  return TlsMaterial.open(logger, settings);
+  return TlsMaterial.open(logger, settings, { dials: false });
 }
 
 /** Half a pair counts as one here; it is refused when it is read. */

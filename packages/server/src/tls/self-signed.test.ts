@@ -25,7 +25,7 @@ test('a certificate of its own making: P-521, for its hosts, valid for whole yea
   assert.equal(certificate.publicKey.asymmetricKeyDetails?.namedCurve, 'secp521r1');
   assert.equal(certificate.verify(certificate.publicKey), true);
   assert.deepEqual(alternativeNames(certificate), {
-    addresses: ['10.0.0.1', '0:0:0:0:0:0:0:1', 'FE80:0:0:0:0:0:A:B'],
+    addresses: ['10.0.0.1', '::1', 'fe80::a:b'],
     names: ['host.example'],
   });
   assert.equal(Date.parse(certificate.validTo) - Date.parse(certificate.validFrom), 2 * 365 * 86_400_000);

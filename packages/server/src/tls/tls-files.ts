@@ -4,6 +4,7 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import type { TlsSettings } from '../config/tls-settings.ts';
 import { problemText, tlsConfigError } from './problems.ts';
 import { revokedSerials } from './revocation-list.ts';
+import { readSystemAuthorities } from './system-authorities.ts';
 
 /** What TLS takes from files, as they were at one moment. */
 export interface TlsContents {
@@ -29,10 +30,19 @@ export async function stampOf(paths: readonly string[]): Promise<string> {
   return (await Promise.all(stamps)).join(' ');
 }
 
-/** Reads certificates, keys and authorities, and sees that they fit each other. @throws CodedError tls/config */
-export async function readTlsContents(paths: TlsPaths, common: SecureContextOptions): Promise<TlsContents> {
+/**
+ * Reads certificates, keys and authorities, and sees that they fit each other.
+ * @param verifies whether certificates of others are verified, so that there must be authorities
+ * @throws CodedError tls/config
+ */
+export async function readTlsContents(
+  paths: TlsPaths,
+  common: SecureContextOptions,
+  verifies: boolean,
+): Promise<TlsContents> {
   try {
-    const ca = paths.trustedCaFile === '' ? {} : { ca: await readAuthorities(paths.trustedCaFile) };
+    const authorities = verifies ? await readAuthorities(paths.trustedCaFile) : undefined;
+    const ca = authorities === undefined ? {} : { ca: authorities };
     const pair = await readPair(paths.certFile, paths.keyFile);
     const clientPair = paths.clientCertFile === '' ? pair : await readPair(paths.clientCertFile, paths.clientKeyFile);
     const server = pair === undefined ? undefined : { ...common, ...ca, ...pair };
@@ -54,7 +64,8 @@ async function readPair(cert: string, key: string): Promise<{ cert: Buffer; key:
 }
 
 /** OpenSSL passes over what is no certificate: a file cut short would trust nobody from then on. */
-async function readAuthorities(path: string): Promise<Buffer> {
+async function readAuthorities(path: string): Promise<Buffer | undefined> {
+  if (path === '') return readSystemAuthorities();
   const bundle = await readFile(path);
   const certificates = bundle.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
   if (certificates === null) throw tlsConfigError(`no certificate in ${path}`);

@@ -3,7 +3,7 @@ import type { ConnectionOptions, SecureContext, SecureContextOptions, SecureVers
 import type { Logger } from '@quorate/base';
 import type { TlsSettings, TlsVersion } from '../config/tls-settings.ts';
 import { chooseCiphers, unknownSuite } from './cipher-suites.ts';
-import { isAllowed, isValidFor, notAllowedText } from './client-certificate.ts';
+import { isAllowed, isValidFor, notAllowedText, revocationProblem } from './client-certificate.ts';
 import { problemText, tlsConfigError } from './problems.ts';
 import { readRevokedSerials, readTlsContents, stampOf, type TlsContents, type TlsPaths } from './tls-files.ts';
 
@@ -16,6 +16,7 @@ export class TlsMaterial {
   private readonly logger: Logger;
   private readonly common: SecureContextOptions;
   private readonly paths: readonly string[];
+  private readonly verifies: boolean;
   private contents: TlsContents;
   private stamp: string;
   private check: Promise<void> | undefined;
@@ -27,25 +28,36 @@ export class TlsMaterial {
     this.settings = settings;
     this.common = common;
     this.paths = first.paths;
+    this.verifies = first.verifies;
     this.contents = first.contents;
     this.stamp = first.stamp;
     this.crl = settings.crlFile === '' ? undefined : new RevocationFile(logger, settings.crlFile);
   }
 
-  /** Reads the files for the first time. @throws CodedError tls/config with etcd's text */
-  static async open(logger: Logger, settings: TlsSettings): Promise<TlsMaterial> {
+  /**
+   * Reads the files for the first time.
+   * @param use `dials`: whether it is used to dial others, too
+   * @throws CodedError tls/config with etcd's text
+   */
+  static async open(
+    logger: Logger,
+    settings: TlsSettings,
+    use: { readonly dials: boolean } = { dials: false },
+  ): Promise<TlsMaterial> {
     refuseContradictions(settings);
     const common = commonOptions(logger, settings);
     const paths = pathsOf(settings);
     // Taken before: what changes while it is read is read again.
     const stamp = await stampOf(paths);
-    const contents = await readTlsContents(settings, common);
-    return new TlsMaterial(logger, settings, common, { paths, stamp, contents });
+    // A system trusts a hundred authorities and more, which take a while to read.
+    const verifies = demandsCertificate(settings) || (use.dials && !settings.autoTls);
+    const contents = await readTlsContents(settings, common, verifies);
+    return new TlsMaterial(logger, settings, common, { paths, verifies, stamp, contents });
   }
 
   /** Whether who connects must show a certificate. */
   get demandsCertificate(): boolean {
-    return this.settings.clientCertAuth || this.settings.trustedCaFile !== '';
+    return demandsCertificate(this.settings);
   }
 
   /** For a server; undefined without a certificate. */
@@ -73,9 +85,9 @@ export class TlsMaterial {
     };
   }
 
-  /** Serial numbers that are revoked now. @throws when the list was never readable: nobody is let in then */
-  get revoked(): ReadonlySet<string> | undefined {
-    return this.crl?.serials;
+  /** Why nobody with this chain of certificates is let in: one is revoked, or nobody knows because the list was never readable. */
+  revocationProblem(chain: readonly X509Certificate[]): string | undefined {
+    return this.crl?.problemOf(chain);
   }
 
   /** Is told when the files changed and could be read. @returns stops it */
@@ -98,7 +110,7 @@ export class TlsMaterial {
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     try {
-      this.contents = await readTlsContents(this.settings, this.common);
+      this.contents = await readTlsContents(this.settings, this.common, this.verifies);
     } catch (error) {
       // What was read before stays in use: files are often replaced one after the other.
       this.logger.warn('failed to reload TLS files; those before stay in use', {
@@ -120,6 +132,7 @@ export class TlsMaterial {
 
 interface FirstState {
   readonly paths: readonly string[];
+  readonly verifies: boolean;
   readonly contents: TlsContents;
   readonly stamp: string;
 }
@@ -136,9 +149,8 @@ class RevocationFile {
     this.path = path;
   }
 
-  get serials(): ReadonlySet<string> {
-    if ('problem' in this.state) throw tlsConfigError(this.state.problem);
-    return this.state.serials;
+  problemOf(chain: readonly X509Certificate[]): string | undefined {
+    return 'problem' in this.state ? this.state.problem : revocationProblem(chain, this.state.serials);
   }
 
   async refresh(): Promise<void> {
@@ -154,6 +166,10 @@ class RevocationFile {
       if ('problem' in this.state) this.state = { problem };
     }
   }
+}
+
+function demandsCertificate({ clientCertAuth, trustedCaFile }: TlsSettings): boolean {
+  return clientCertAuth || trustedCaFile !== '';
 }
 
 function pathsOf({ certFile, keyFile, clientCertFile, clientKeyFile, trustedCaFile }: TlsPaths): string[] {

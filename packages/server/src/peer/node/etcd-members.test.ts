@@ -80,7 +80,7 @@ async function makeCertificates(): Promise<Certificates> {
   const { certFile, keyFile } = authority.issueFiles(files, { commonName: 'peer' });
   const settings = tlsSettings({ certFile, keyFile, trustedCaFile, clientCertAuth: true });
   return {
-    tls: await TlsMaterial.open(silentLogger, settings),
+    tls: await TlsMaterial.open(silentLogger, settings, { dials: true }),
     flags: [
       ...['--peer-cert-file', certFile, '--peer-key-file', keyFile],
       ...['--peer-trusted-ca-file', trustedCaFile, '--peer-client-cert-auth'],

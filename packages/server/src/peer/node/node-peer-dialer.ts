@@ -145,7 +145,7 @@ export class NodePeerDialer implements PeerDialer {
       headers: headersOf(request),
     };
     const { tls } = this.options;
-    // Files that were renewed count from the dial after this one: a dial that fails for it is repeated soon.
+    // Files that were renewed count a moment later: a dial that fails for want of them is repeated.
     if (isSecure) void tls?.refresh();
     const sent = isSecure
       ? httpsRequest({ ...common, agent: agents.https, ...tls?.clientOptions })

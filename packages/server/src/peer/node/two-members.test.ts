@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, afterEach, describe, test } from 'node:test';
 import { CodedError, noMetrics, SeededRandom, silentLogger, utf8ToBytes } from '@quorate/base';
 import { NodeClock } from '@quorate/base/node';
@@ -390,7 +390,7 @@ describe('over TLS', { timeout: 60_000 }, () => {
   const ca = files.write(authority.certificate);
   const good = authority.issueFiles(files, { commonName: 'good', hosts: ['127.0.0.1', 'peer.example'] });
   const open = (said: Partial<TlsSettings>) =>
-    TlsMaterial.open(silentLogger, tlsSettings({ ...good, trustedCaFile: ca, ...said }));
+    TlsMaterial.open(silentLogger, tlsSettings({ ...good, trustedCaFile: ca, ...said }), { dials: true });
 
   async function twoTries(ends: [End, End]): Promise<void> {
     for (const { transport } of ends) transport.send([vote(1)]);
@@ -414,7 +414,7 @@ describe('over TLS', { timeout: 60_000 }, () => {
 
   test('nor one without a certificate', async () => {
     const two = await end(new RecordingSource(b, 1n), { url, tls: await open({}) });
-    const bare = await TlsMaterial.open(silentLogger, tlsSettings({ trustedCaFile: ca }));
+    const bare = await TlsMaterial.open(silentLogger, tlsSettings({ trustedCaFile: ca }), { dials: true });
     const dialer = new NodePeerDialer({ dialTimeoutMs: 2000, tls: bare });
     closers.push(() => dialer.close());
     await assert.rejects(dialer.request({ method: 'GET', url: two.url, path: '/version', headers: {} }).reply, {
@@ -461,6 +461,23 @@ describe('over TLS', { timeout: 60_000 }, () => {
     assert.deepEqual(ends[1].source.messages, []);
   });
 
+  test('files that were renewed count for those who dial, too', async () => {
+    const two = await end(new RecordingSource(b, 1n), { url, tls: await open({}) });
+    const pair = new Authority('other').issueFiles(files);
+    const tls = await open(pair);
+    const dialer = new NodePeerDialer({ dialTimeoutMs: 2000, tls });
+    closers.push(() => dialer.close());
+    const ask = () => dialer.request({ method: 'GET', url: two.url, path: '/version', headers: {} }).reply;
+    await assert.rejects(ask(), { code: 'peer/unreachable' });
+    const { cert, key } = authority.issue();
+    files.write(cert, basename(pair.certFile));
+    files.write(key, basename(pair.keyFile));
+    // This one looks for new files and does not wait for them.
+    await assert.rejects(ask(), { code: 'peer/unreachable' });
+    await tls.refresh();
+    assert.equal((await ask()).status, 200);
+  });
+
   test('members with certificates of their own making do not look at each other’s', async () => {
     const own = async (name: string) => {
       const made = await selfSignedFiles(silentLogger, {
@@ -468,7 +485,8 @@ describe('over TLS', { timeout: 60_000 }, () => {
         hosts: ['10.9.8.7'],
         validityYears: 1,
       });
-      return TlsMaterial.open(silentLogger, tlsSettings({ ...made, autoTls: true, skipClientSanVerification: true }));
+      const settings = tlsSettings({ ...made, autoTls: true, skipClientSanVerification: true });
+      return TlsMaterial.open(silentLogger, settings, { dials: true });
     };
     const ends = await pair({ url, tls: await own('a') }, { url, tls: await own('b') });
     await connected(ends);
