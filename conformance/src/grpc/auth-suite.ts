@@ -6,6 +6,7 @@ import type { Options } from '../options.ts';
 import type { Report } from '../support/report.ts';
 import { scratchDir } from '../support/server.ts';
 import { type AuthCase, enforced, logins, preparing } from './auth-cases.ts';
+import { runDirectoryPart } from './auth-directory.ts';
 import { canonicalMessage } from './canonical.ts';
 import { runPart, type ServerPair, type SideName } from './pair.ts';
 import type { Message } from './services.ts';
@@ -424,4 +425,5 @@ export async function runAuthSuite(options: Options, report: Report): Promise<vo
     const flags = [cheap, jwtFlag(method)];
     await runPart(`auth jwt ${method}`, options, report, directory, flags, (pair) => jwtRules(pair, seed));
   }
+  for (const kind of ['etcd34', 'etcd37'] as const) await runDirectoryPart(kind, options, report, directory);
 }
