@@ -1,23 +1,12 @@
-import type { Answer } from '../grpc/connection.ts';
+import { SeededRandom } from '@quorate/base';
 import type { Message } from '../grpc/services.ts';
 import type { ClusterMember } from '../support/cluster-member.ts';
 import { verdict } from './checks.ts';
+import { ask, CALL_TIMEOUT_MS, must } from './mixed-auth-calls.ts';
+import { writeRandomly } from './mixed-auth-random.ts';
 import type { MixedPart } from './mixed-suite.ts';
 
 /** Users, roles and permissions written through one kind hold at the other, and over a change of leaders. */
-
-const CALL_TIMEOUT_MS = 8000;
-
-async function must(member: ClusterMember, method: string, request: Message, token?: string): Promise<Message> {
-  const answer = await ask(member, method, request, token);
-  if (!answer.ok) throw new Error(`${method} at ${member.name}: ${answer.details}`);
-  return answer.message;
-}
-
-function ask(member: ClusterMember, method: string, request: Message, token?: string): Promise<Answer> {
-  const metadata: Record<string, string> = token === undefined ? {} : { token };
-  return member.connection.unary(method, request, { timeoutMs: CALL_TIMEOUT_MS, metadata });
-}
 
 async function enableAuth(at: ClusterMember): Promise<void> {
   for (const [name, role] of [
@@ -101,6 +90,11 @@ export const authParts: readonly MixedPart[] = [
         for (const member of [own, theirs]) {
           const name = `${live.name}: a token of ${member.name} (${member.kind}) at all members`;
           verdict(live.report, name, await checkToken(member, live.cluster.members));
+        }
+        // 3.4 judges less of a transaction, so that it and later members go apart, ours or etcd's.
+        if (run.goKind !== 'etcd34') {
+          const problems = await writeRandomly(new SeededRandom(run.seed), live.cluster.members);
+          verdict(live.report, `${live.name}: random writes under changing permissions`, problems);
         }
         const lists = await Promise.all(live.cluster.members.map(listAll));
         verdict(live.report, `${live.name}: users and roles are the same`, new Set(lists).size === 1 ? [] : lists);
