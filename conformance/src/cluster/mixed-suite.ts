@@ -14,6 +14,7 @@ export interface MixedRun {
   /** The kind of etcd in this run, and the kind under test. */
   readonly goKind: ServerKind;
   readonly ours: ServerKind;
+  readonly seed: number;
   /** Starts a cluster under clients, does something with it, and ends it. */
   with(
     kinds: readonly ServerKind[],
@@ -43,6 +44,7 @@ async function runPart(part: MixedPart, goKind: ServerKind, options: Options, re
   await part.run({
     goKind,
     ours,
+    seed: options.seed,
     with: async (kinds, body, extraArgs = () => []) => {
       let live: LiveCluster | undefined;
       try {

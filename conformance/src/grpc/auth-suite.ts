@@ -6,6 +6,7 @@ import type { Options } from '../options.ts';
 import type { Report } from '../support/report.ts';
 import { scratchDir } from '../support/server.ts';
 import { type AuthCase, enforced, logins, preparing } from './auth-cases.ts';
+import { runDirectoryPart } from './auth-directory.ts';
 import { canonicalMessage } from './canonical.ts';
 import { runPart, type ServerPair, type SideName } from './pair.ts';
 import type { Message } from './services.ts';
@@ -372,6 +373,14 @@ async function jwtRules(pair: ServerPair, seed: number): Promise<void> {
   for (const { ok: _ok, ...one } of enforced) await player.send(one);
 }
 
+/** Servers that cannot make tokens. */
+async function noTokens(pair: ServerPair, seed: number): Promise<void> {
+  const player = new AuthPlayer(pair, seed);
+  for (const one of preparing) await player.send(one);
+  for (const [name, password] of logins) await player.authenticate(name, password);
+  for (const { ok: _ok, ...one } of enforced.filter(({ as }) => as !== 'root')) await player.send(one);
+}
+
 interface KeyFiles {
   readonly publicKey: string;
   readonly privateKey: string;
@@ -425,4 +434,12 @@ export async function runAuthSuite(options: Options, report: Report): Promise<vo
     const flags = [cheap, jwtFlag(method)];
     await runPart(`auth jwt ${method}`, options, report, directory, flags, (pair) => jwtRules(pair, seed));
   }
+  const verifying = `--auth-token=jwt,pub-key=${writeKeys(directory, 'RS256').publicKey},sign-method=RS256`;
+  for (const [name, flag] of [
+    ['auth verify only', verifying],
+    ['auth without tokens', '--auth-token='],
+  ] as const) {
+    await runPart(name, options, report, directory, [cheap, flag], (pair) => noTokens(pair, seed));
+  }
+  for (const kind of ['etcd34', 'etcd37'] as const) await runDirectoryPart(kind, options, report, directory);
 }

@@ -23,7 +23,8 @@ function isSameRange(a: { key: Uint8Array; rangeEnd: Uint8Array }, b: { key: Uin
 
 /**
  * Permissions of a role with one more, ascending by key. As in etcd only the first one at that key is looked at for the same range, so
- * that of several with one key another can come to be there twice: what members keep must be the same.
+ * that of several with one key another can come to be there twice: what members keep must be the same. (From thirteen permissions on etcd's order
+ * of those with one key is that of its sort, which is not stable and differs between releases: it is not followed.)
  */
 function withPermission(permissions: readonly Permission[], granted: Permission): Permission[] {
   const first = permissions.findIndex(({ key }) => compareBytes(key, granted.key) >= 0);

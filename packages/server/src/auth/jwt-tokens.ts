@@ -78,9 +78,11 @@ export class JwtTokens implements TokenProvider {
     if (signed === undefined || !this.keys.verify(utf8ToBytes(`${header}.${payload}`), signed)) return undefined;
     const claims = decodeObject(payload);
     const { username, revision, exp = Number.POSITIVE_INFINITY, nbf = 0 } = claims ?? {};
-    if (typeof username !== 'string' || typeof revision !== 'number') return undefined;
+    // Whoever signed it, both must fit into an entry.
+    if (typeof username !== 'string' || /\p{Surrogate}/u.test(username)) return undefined;
+    if (!Number.isSafeInteger(revision) || (revision as number) < 0) return undefined;
     if (typeof exp !== 'number' || typeof nbf !== 'number') return undefined;
-    return { identity: { username, authRevision: Math.trunc(revision) }, from: nbf, until: exp };
+    return { identity: { username, authRevision: revision as number }, from: nbf, until: exp };
   }
 }
 

@@ -18,7 +18,7 @@ const waitingMax = 1_000;
 /** Passwords remembered as right. */
 const verifiedMax = 1_000;
 
-export type Hashed = { readonly hash: string } | 'PasswordTooLong' | 'ErrGRPCRequestTooManyRequests';
+export type Hashed = { readonly hash: string } | 'ErrGRPCRequestTooManyRequests';
 
 /** Hashes and checks passwords, a few at a time. One that was found right is not worked out again while the user keeps it. */
 export class Passwords {
@@ -32,8 +32,12 @@ export class Passwords {
     this.hashing = hashing;
   }
 
+  isTooLong(password: string): boolean {
+    return utf8ToBytes(password).length > passwordBytesMax;
+  }
+
+  /** Not of one that is too long. */
   async hash(password: string): Promise<Hashed> {
-    if (utf8ToBytes(password).length > passwordBytesMax) return 'PasswordTooLong';
     const hash = await this.work(() => this.hashing.hash(password));
     return hash === undefined ? 'ErrGRPCRequestTooManyRequests' : { hash };
   }

@@ -1,6 +1,6 @@
 import {
   AlarmStore,
-  AuthStore,
+  type AuthStore,
   type Cluster,
   compareVersions,
   Lessor,
@@ -11,7 +11,7 @@ import {
 import { type Backend, openBackend } from '@quorate/storage';
 import type { MemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
-import { passwordFormOf } from '../versions/password-form.ts';
+import { openAuth } from './member-auth.ts';
 import type { MemberDeps } from './member-deps.ts';
 
 /** From this cluster version on all members store checkpoints of leases. */
@@ -123,15 +123,6 @@ export class MemberState {
       this.closeOld(backend);
     }
   }
-}
-
-function openAuth(deps: MemberDeps, cluster: Cluster, leases: Lessor, backend: Backend): AuthStore {
-  const { logger, tokens, passwords } = deps;
-  return new AuthStore({
-    ...{ backend, leases, logger, tokens },
-    hashPassword: (password) => passwords.hashNow(password),
-    countsOwnEntry: () => passwordFormOf(cluster.version, false) === 'plain',
-  });
 }
 
 function openStoreOver(deps: MemberDeps, config: MemberConfig, backend: Backend, leases: Lessor): Promise<MvccStore> {

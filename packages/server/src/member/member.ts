@@ -1,4 +1,4 @@
-import { type Clock, hexFromBytes, type Logger, utf8ToBytes } from '@quorate/base';
+import type { Clock, Logger } from '@quorate/base';
 import {
   Applier,
   type ApplyResult,
@@ -18,7 +18,7 @@ import type { HttpSource } from '../gateway/http-routes.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import { Replica } from '../replica/replica.ts';
 import { RequestIds } from '../replica/request-ids.ts';
-import { Access } from '../rpc/access.ts';
+import type { Access } from '../rpc/access.ts';
 import { HeaderBytes } from '../rpc/header-bytes.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import { type MemberContext, OpenStreams } from '../rpc/member-context.ts';
@@ -33,6 +33,7 @@ import { EntryMachine } from './entry-machine.ts';
 import { KnownMembers } from './known-members.ts';
 import { LeaderLeases } from './leader-leases.ts';
 import { checkpointLeases, Leadership, revokeLeases } from './leadership.ts';
+import { openAccess } from './member-auth.ts';
 import type { MemberDeps } from './member-deps.ts';
 import { registerMemberMetrics } from './member-metrics.ts';
 import { registerServices } from './member-services.ts';
@@ -108,7 +109,7 @@ export class Member implements MemberContext, HttpSource {
     this.machine = this.makeMachine();
     this.snapshotter = this.makeSnapshotter();
     this.replica = this.makeReplica();
-    this.access = this.makeAccess();
+    this.access = openAccess(deps, config, state.auth, this.replica, () => this.appliedIndex());
     const { memberId, cluster, replica, quota } = this;
     this.noSpace = new NoSpaceAlarm({ ...deps, alarms: state.alarms, proposals: replica, memberId, quota });
     const upkeepDeps = { ...deps, ...this.storage, alarms: state.alarms, replica, quota, store: () => state.store };
@@ -273,18 +274,6 @@ export class Member implements MemberContext, HttpSource {
         requestBytesMax: config.requestBytesMax,
         priorityFields: new Set(config.featureGates.get('PriorityRequest') ? [RequestField.leaseRevoke] : []),
       },
-    );
-  }
-
-  private makeAccess(): Access {
-    const { deps, state, replica, machine } = this;
-    const { clientCertAuth } = this.config.clientTls;
-    const appliedIndex = () => machine.appliedIndex;
-    const committedIndex = () => replica.committedIndex;
-    const fingerprint = (token: string) => hexFromBytes(deps.sha1(utf8ToBytes(token))).slice(0, 12);
-    return new Access(
-      { ...deps, auth: state.auth, proposals: replica, appliedIndex, committedIndex, fingerprint },
-      { clientCertAuth },
     );
   }
 

@@ -67,17 +67,15 @@ interface FakeCall extends Call {
 
 function callWith(metadata: Record<string, string>, commonName?: string, verified = true): FakeCall {
   const failures: string[] = [];
-  const callbacks: (() => void)[] = [];
   const call = {
     metadata: new Map(Object.entries(metadata)),
     peer: { certificate: commonName === undefined ? null : { commonName, verified } },
     cancelled: false,
     failures,
-    onCancel: (callback: () => void) => callbacks.push(callback),
+    onCancel: () => assert.fail('the handler alone hears of the end'),
     fail: (_code: number, message: string) => failures.push(message),
     cancel: () => {
       call.cancelled = true;
-      for (const callback of callbacks) callback();
     },
   };
   return call as unknown as FakeCall;
@@ -103,7 +101,7 @@ test('while auth is off nobody is asked, and entries say nothing of who', () => 
   let served = 0;
   access.asAdmin(call, () => served++);
   access.asUser(call, () => served++);
-  access.proposeAsAdmin(call, 4, utf8ToBytes('a'), outcome);
+  access.propose(call, 4, utf8ToBytes('a'), outcome, access.checkAdmin);
   access.propose(call, 4, utf8ToBytes('b'), outcome);
   assert.equal(served, 2);
   assert.deepEqual(
@@ -143,11 +141,11 @@ test('an entry carries who asked for it, and a copy of what', () => {
   const bytes = utf8ToBytes('x');
   access.propose(callWith({ token: 'a.4' }), 4, bytes, outcome);
   access.propose(callWith({}), 4, bytes, outcome);
-  access.proposeAsUser(callWith({ token: 'a.4' }), 4, bytes, outcome);
+  access.propose(callWith({ token: 'a.4' }), 4, bytes, outcome, access.checkUser);
   const anonymous = callWith({});
-  access.proposeAsUser(anonymous, 4, bytes, outcome);
+  access.propose(anonymous, 4, bytes, outcome, access.checkUser);
   const denied = callWith({ token: 'a.4' });
-  access.proposeAsAdmin(denied, 4, bytes, outcome);
+  access.propose(denied, 4, bytes, outcome, access.checkAdmin);
   const alice = { username: 'alice', authRevision: 4 };
   assert.deepEqual(
     proposed.map(({ identity }) => identity),
@@ -190,7 +188,11 @@ test('nobody waits for the entry behind the last one', () => {
 test('those that wait for entries are bounded', () => {
   const { access, enable } = setUp();
   enable();
-  for (let i = 0; i < 10_000; i++) assert.equal(admitted(access, callWith({ token: 'x.99' })), '');
+  const calls = Array.from({ length: 10_000 }, () => callWith({ token: 'x.99' }));
+  for (const call of calls) assert.equal(admitted(access, call), '');
+  assert.equal(admitted(access, callWith({ token: 'x.99' })), errors.ErrGRPCInvalidAuthToken.message);
+  calls[0]?.cancel();
+  assert.equal(admitted(access, callWith({ token: 'x.99' })), '');
   assert.equal(admitted(access, callWith({ token: 'x.99' })), errors.ErrGRPCInvalidAuthToken.message);
 });
 

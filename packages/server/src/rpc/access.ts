@@ -42,7 +42,7 @@ const bearer = 'Bearer ';
 export class Access {
   private readonly deps: AccessDeps;
   private readonly options: AccessOptions;
-  private waiting: Waiting[] = [];
+  private readonly waiting = new Set<Waiting>();
 
   constructor(deps: AccessDeps, options: AccessOptions) {
     this.deps = deps;
@@ -53,28 +53,8 @@ export class Access {
     return this.deps.auth.isEnabled;
   }
 
-  /** Proposes a request of the caller. `request` is copied before this returns. */
-  propose(call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
-    const { proposals } = this.deps;
-    if (!this.isOn) {
-      proposals.propose(field, request, outcome);
-      return;
-    }
-    const owned = copyBytes(request);
-    this.identify(call, (identity) => proposals.propose(field, owned, outcome, identity));
-  }
-
-  /** The same of what a caller must be somebody for. */
-  proposeAsUser(call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
-    this.proposeIf(this.checkUser, call, field, request, outcome);
-  }
-
-  /** The same of what only an administrator may. */
-  proposeAsAdmin(call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
-    this.proposeIf(this.checkAdmin, call, field, request, outcome);
-  }
-
-  private proposeIf(check: Check, call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome): void {
+  /** Proposes a request of the caller, if `check` has nothing against it. `request` is copied before this returns. */
+  propose(call: Call, field: number, request: Uint8Array, outcome: ProposalOutcome, check: Check = anybody): void {
     const { proposals } = this.deps;
     if (!this.isOn) {
       proposals.propose(field, request, outcome);
@@ -156,23 +136,25 @@ export class Access {
     const number = tokens.entryOf(token);
     // A token carries the number of the entry before its own, which there may not be.
     const index = number < committedIndex() ? number + 1 : number;
-    if (index <= appliedIndex() || this.waiting.length >= waitingMax) return false;
-    const waiting = { index, call, goOn };
-    this.waiting.push(waiting);
-    call.onCancel(() => {
-      this.waiting = this.waiting.filter((one) => one !== waiting);
-    });
+    if (index <= appliedIndex()) return false;
+    if (this.waiting.size >= waitingMax) this.forgetCancelled();
+    if (this.waiting.size >= waitingMax) return false;
+    this.waiting.add({ index, call, goOn });
     return true;
+  }
+
+  private forgetCancelled(): void {
+    for (const waiting of this.waiting) if (waiting.call.cancelled) this.waiting.delete(waiting);
   }
 
   /** Entries were applied. */
   applied(): void {
-    if (this.waiting.length === 0) return;
+    if (this.waiting.size === 0) return;
     const appliedIndex = this.deps.appliedIndex();
-    const ready = this.waiting.filter(({ index }) => index <= appliedIndex);
-    if (ready.length === 0) return;
-    this.waiting = this.waiting.filter(({ index }) => index > appliedIndex);
-    for (const { call, goOn } of ready) if (!call.cancelled) goOn();
+    for (const waiting of [...this.waiting].filter(({ index }) => index <= appliedIndex)) {
+      this.waiting.delete(waiting);
+      if (!waiting.call.cancelled) waiting.goOn();
+    }
   }
 
   private identify(call: Call, then: (identity: Identity) => void): void {
@@ -202,6 +184,9 @@ export class Access {
     return { username: certificate.commonName, authRevision: this.deps.auth.revision };
   }
 }
+
+/** Whoever applies the entry judges. */
+const anybody: Check = () => undefined;
 
 /** The token that a call brings; it may be empty. */
 export function tokenOf(call: Call): string | undefined {

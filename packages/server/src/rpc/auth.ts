@@ -126,7 +126,7 @@ function serveUserAdd(call: UnaryCall, bytes: Uint8Array, member: MemberContext,
     member.access.propose(call, addUser.field, sent, new AuthOutcome(call, { member, reply: addUser.reply }));
   };
   if (request.options?.noPassword) propose(noPassword);
-  else preparePassword(call, request.password, source, propose);
+  else preparePassword(call, request.password, member, source, propose);
 }
 
 function serveChangePassword(call: UnaryCall, bytes: Uint8Array, member: MemberContext, source: AuthSource): void {
@@ -141,7 +141,7 @@ function serveChangePassword(call: UnaryCall, bytes: Uint8Array, member: MemberC
   };
   // Nobody can authenticate after a change to no password.
   if (request.password === '') propose(noPassword);
-  else preparePassword(call, request.password, source, propose);
+  else preparePassword(call, request.password, member, source, propose);
 }
 
 /** The fields of a request in which a password travels; what the client sent in the second is not taken over. */
@@ -152,16 +152,23 @@ interface SentPassword {
 
 const noPassword: SentPassword = { password: '', hashedPassword: '' };
 
-/** Hashes a password for the log, which never holds the plain one while all members know the other form. */
+/**
+ * Hashes a password for the log, which never holds the plain one while all members know the other form. Not for nobody: to hash is much
+ * work, and the entry would be refused.
+ */
 function preparePassword(
   call: UnaryCall,
   password: string,
+  { access }: MemberContext,
   source: AuthSource,
   propose: (password: SentPassword) => void,
 ): void {
   const form = source.passwordForm();
-  if (form === 'unknown') {
-    failCall(call, 'ErrGRPCNotCapable');
+  const { passwords } = source;
+  const refused =
+    form === 'unknown' ? 'ErrGRPCNotCapable' : passwords.isTooLong(password) ? 'PasswordTooLong' : undefined;
+  if (refused !== undefined) {
+    failCall(call, refused);
     return;
   }
   if (form === 'plain') {
@@ -173,7 +180,7 @@ function preparePassword(
     if (typeof hashed === 'string') failCall(call, hashed);
     else propose({ password: '', hashedPassword: encodeBase64(utf8ToBytes(hashed.hash)) });
   };
-  source.passwords.hash(password).then(take, failUnexpectedly(call));
+  access.admit(call, access.checkUser, () => passwords.hash(password).then(take, failUnexpectedly(call)));
 }
 
 function failUnexpectedly(call: UnaryCall): (error: unknown) => void {

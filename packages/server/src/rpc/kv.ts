@@ -176,7 +176,8 @@ function serveCompact(call: UnaryCall, bytes: Uint8Array, member: MemberContext,
   const request = decodeRequest(call, etcdserverpb.CompactionRequest, bytes);
   if (request === undefined) return;
   const outcome = new CompactOutcome(call, { source, physical: request.physical });
-  member.access.proposeAsAdmin(call, RequestField.compaction, bytes, outcome);
+  const { access } = member;
+  access.propose(call, RequestField.compaction, bytes, outcome, access.checkAdmin);
 }
 
 interface CompactContext {

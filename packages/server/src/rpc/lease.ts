@@ -37,7 +37,8 @@ export function registerLease(server: GrpcServer, member: MemberContext, source:
   server.registerUnary(methods.LeaseRevoke.path, (call, bytes) => {
     if (refuseCall(call, member, false)) return;
     if (decodeRequest(call, etcdserverpb.LeaseRevokeRequest, bytes) === undefined) return;
-    member.access.proposeAsUser(call, RequestField.leaseRevoke, bytes, new RevokeOutcome(call, member));
+    const { access } = member;
+    access.propose(call, RequestField.leaseRevoke, bytes, new RevokeOutcome(call, member), access.checkUser);
   });
   server.registerUnary(methods.LeaseTimeToLive.path, (call, bytes) => serveTimeToLive(call, bytes, member, source));
   server.registerUnary(methods.LeaseLeases.path, (call) => {
@@ -67,7 +68,8 @@ function serveGrant(call: UnaryCall, bytes: Uint8Array, member: MemberContext, s
   // The id is random, so it is drawn before the entry is proposed and travels in it.
   const proposal =
     request.id === 0n ? etcdserverpb.LeaseGrantRequest.encode({ ...request, id: pickId(source) }) : bytes;
-  member.access.proposeAsUser(call, RequestField.leaseGrant, proposal, new GrantOutcome(call, member));
+  const { access } = member;
+  access.propose(call, RequestField.leaseGrant, proposal, new GrantOutcome(call, member), access.checkUser);
 }
 
 class GrantOutcome extends CallOutcome<UnaryCall, MemberContext> {

@@ -158,10 +158,9 @@ export function alarmName(type: number): string {
 function serveAlarm(call: UnaryCall, bytes: Uint8Array, member: MemberContext): void {
   const request = decodeRequest(call, etcdserverpb.AlarmRequest, bytes);
   if (request === undefined) return;
-  const outcome = new AlarmOutcome(call, member);
-  if (request.action === etcdserverpb.AlarmAction.GET) {
-    member.access.proposeAsUser(call, RequestField.alarm, bytes, outcome);
-  } else member.access.proposeAsAdmin(call, RequestField.alarm, bytes, outcome);
+  const { access } = member;
+  const check = request.action === etcdserverpb.AlarmAction.GET ? access.checkUser : access.checkAdmin;
+  access.propose(call, RequestField.alarm, bytes, new AlarmOutcome(call, member), check);
 }
 
 class AlarmOutcome extends CallOutcome<UnaryCall, MemberContext> {

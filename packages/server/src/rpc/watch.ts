@@ -54,8 +54,14 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
     },
     { authorize },
   );
-  const endWatching = member.streams.add((symbol) => {
+  /** Requests that came before the entry that made the caller's token. */
+  let early: Uint8Array[] | undefined;
+  const close = () => {
+    early = undefined;
     stream.close();
+  };
+  const endWatching = member.streams.add((symbol) => {
+    close();
     failCall(call, symbol);
   }, needsLeader(call));
   const take = (bytes: Uint8Array) => {
@@ -74,8 +80,6 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
       call.pause();
     }
   };
-  /** Requests that came before the entry that made the caller's token. */
-  let early: Uint8Array[] | undefined;
   const goOn = () => {
     const requests = early ?? [];
     early = undefined;
@@ -93,7 +97,7 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
   // A client that has half-closed still gets events, until it cancels the call (semantics 4.5).
   call.onEnd(() => {});
   call.onCancel(() => {
-    stream.close();
+    close();
     endWatching();
   });
   call.sendHeaders();
