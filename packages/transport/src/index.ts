@@ -22,7 +22,7 @@ export type { LocalCallOptions, LocalClient, LocalUnaryOptions } from './local/l
 export type { LocalStream } from './local/local-stream-call.ts';
 export type { Call, GrpcType, StreamCall, StreamHandler, UnaryCall, UnaryHandler } from './server/calls.ts';
 export { createGrpcServer, type GrpcServer, type GrpcServerDeps } from './server/grpc-server.ts';
-export type { HttpBodyWriter, HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
+export type { HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
 export {
   defaultGrpcServerOptions,
   type GrpcServerOptions,

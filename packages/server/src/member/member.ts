@@ -9,12 +9,13 @@ import {
   type Quota,
   WatchHub,
 } from '@quorate/machine';
-import { type RawNode, type Snapshot, toConfState } from '@quorate/raft';
+import { type RawNode, type Snapshot, statusToJson, toConfState } from '@quorate/raft';
 import type { GrpcServer } from '@quorate/transport';
 import { type MemberStorage, openMemberStorage } from '../bootstrap/open-storage.ts';
 import { takeReceivedMembership } from '../bootstrap/start-point.ts';
 import type { MemberConfig } from '../config/config.ts';
-import type { HttpSource } from '../gateway/http-routes.ts';
+import type { VersionSource } from '../gateway/front-door.ts';
+import type { HealthSource } from '../gateway/health.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import { Replica } from '../replica/replica.ts';
 import { RequestIds } from '../replica/request-ids.ts';
@@ -30,6 +31,7 @@ import { Upkeep } from '../upkeep/upkeep.ts';
 import { ClusterVersions } from '../versions/cluster-versions.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
 import { EntryMachine } from './entry-machine.ts';
+import { tryRead } from './health-read.ts';
 import { KnownMembers } from './known-members.ts';
 import { LeaderLeases } from './leader-leases.ts';
 import { checkpointLeases, Leadership, revokeLeases } from './leadership.ts';
@@ -50,7 +52,7 @@ const requestSlackMs = 5_000;
  * A member of a cluster: its storage, its state machine and its replica put together, without sockets. Everything from
  * outside comes in through {@link MemberDeps}.
  */
-export class Member implements MemberContext, HttpSource {
+export class Member implements MemberContext, HealthSource, VersionSource {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly memberId: bigint;
@@ -454,7 +456,11 @@ export class Member implements MemberContext, HttpSource {
     return this.state.auth.revision;
   }
 
-  // HttpSource
+  isAuthEnabled(): boolean {
+    return this.state.auth.isEnabled;
+  }
+
+  // HealthSource, VersionSource
 
   alarms(): readonly string[] {
     return this.state.alarms.list(0).map((alarm) => alarmName(alarm.alarm));
@@ -465,10 +471,7 @@ export class Member implements MemberContext, HttpSource {
   }
 
   checkRead(serializable: boolean): Promise<void> {
-    if (serializable) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.replica.linearizableRead({ readable: resolve, failed: (symbol) => reject(new Error(symbol)) });
-    });
+    return tryRead(() => this.store, this.replica, serializable);
   }
 
   clusterVersion(): string | undefined {
@@ -479,8 +482,9 @@ export class Member implements MemberContext, HttpSource {
     return storageVersionOf(this.state.backend);
   }
 
-  exposeMetrics(): string {
-    return this.deps.metrics.expose();
+  /** Raft's own view of itself, as JSON. */
+  raftStatus(): string {
+    return statusToJson(this.node.status());
   }
 
   // What happens

@@ -67,6 +67,12 @@ export abstract class LocalCall implements Call, DeadlineEntry {
     callback?.();
   }
 
+  /** Ends a call whose time was over before it began: the wheel looks only every so often. */
+  protected isLate(): boolean {
+    if (this.host.clock.nowMs() >= this.deadlineMs) this.onDeadline();
+    return this.finished;
+  }
+
   onDeadline(): void {
     this.abandon(GrpcStatus.deadlineExceeded, 'context deadline exceeded');
   }

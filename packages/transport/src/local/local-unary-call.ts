@@ -14,15 +14,20 @@ export interface UnaryEnd {
 /** A unary call from within the process, as its handler sees it. */
 export class LocalUnaryCall extends LocalCall implements UnaryCall {
   private readonly whenEnded: UnaryEnd;
+  private readonly startedMs: number;
+  private requestBytes = 0;
+  private responseBytes = 0;
 
   constructor(host: LocalHost, route: Route, metadata: Metadata, deadlineMs: number, whenEnded: UnaryEnd) {
     super(host, route, metadata, deadlineMs);
     this.whenEnded = whenEnded;
+    this.startedMs = host.clock.nowMs();
   }
 
   /** Hands the request to the handler. */
   deliver(request: Uint8Array): void {
-    if (this.finished || this.isTooLarge(request)) return;
+    if (this.isLate() || this.isTooLarge(request)) return;
+    this.requestBytes = request.length;
     this.countReceived(request);
     (this.route.unary as UnaryHandler)(this, request);
   }
@@ -36,6 +41,7 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
   }
 
   private answer(message: Uint8Array): void {
+    this.responseBytes = message.length;
     this.settle(GrpcStatus.ok);
     this.host.counters.sent.add(message.length);
     this.whenEnded.resolve(message);
@@ -45,6 +51,19 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
     super.settle(code);
     // As on the wire, where etcd counts an error as a message sent, too.
     this.route.sent.add(1);
+    this.tellWhenSlow();
+  }
+
+  private tellWhenSlow(): void {
+    const { clock, options } = this.host;
+    const tookMs = clock.nowMs() - this.startedMs;
+    if (options.slowUnary === null || tookMs <= options.slowUnary.ms) return;
+    const { path, requestBytes, responseBytes } = this;
+    const startedWallMs = clock.wallMs() - tookMs;
+    options.slowUnary.answered({
+      ...{ path, startedWallMs, tookMs, requestBytes, responseBytes },
+      address: this.peer.address,
+    });
   }
 
   protected override tell(code: number, message: string): void {

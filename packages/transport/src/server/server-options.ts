@@ -1,6 +1,5 @@
 import type { Decompress } from '../grpc/compression.ts';
 import { defaultHttp2Limits, type Http2Limits } from '../http2/limits.ts';
-import type { HttpFallback } from './http-fallback.ts';
 
 /** Keepalive of a server; times in milliseconds, `Infinity` for never. The defaults are etcd's flags'. */
 export interface ServerKeepalive {
@@ -38,8 +37,6 @@ export interface GrpcServerOptions {
   readonly keepalive: ServerKeepalive;
   /** Bytes queued on a stream call from which on `write` returns false. */
   readonly streamHighWaterBytes: number;
-  /** Answers requests that are not gRPC; without it they get 415. */
-  readonly onHttpRequest: HttpFallback | null;
   /** Gunzips requests; without it gzip is an unsupported encoding. */
   readonly gunzip: Decompress | null;
   readonly slowUnary: SlowUnary | null;
@@ -49,7 +46,6 @@ export const defaultGrpcServerOptions: GrpcServerOptions = {
   limits: defaultHttp2Limits,
   keepalive: { intervalMs: 7_200_000, timeoutMs: 20_000, minTimeMs: 5000, permitWithoutStream: false },
   streamHighWaterBytes: 256 * 1024,
-  onHttpRequest: null,
   gunzip: null,
   slowUnary: null,
 };
@@ -59,7 +55,6 @@ export interface GrpcServerSettings {
   readonly limits?: Partial<Http2Limits>;
   readonly keepalive?: Partial<ServerKeepalive>;
   readonly streamHighWaterBytes?: number;
-  readonly onHttpRequest?: HttpFallback;
   readonly gunzip?: Decompress;
   readonly slowUnary?: SlowUnary;
 }
@@ -70,7 +65,6 @@ export function completeServerOptions(settings: GrpcServerSettings): GrpcServerO
     limits: { ...defaults.limits, ...settings.limits },
     keepalive: { ...defaults.keepalive, ...settings.keepalive },
     streamHighWaterBytes: settings.streamHighWaterBytes ?? defaults.streamHighWaterBytes,
-    onHttpRequest: settings.onHttpRequest ?? defaults.onHttpRequest,
     gunzip: settings.gunzip ?? defaults.gunzip,
     slowUnary: settings.slowUnary ?? defaults.slowUnary,
   };
