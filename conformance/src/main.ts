@@ -3,6 +3,7 @@ import { runChaosSuite } from './cluster/chaos-suite.ts';
 import { runMixedSuite } from './cluster/mixed-suite.ts';
 import { runPartitionSuite } from './cluster/partition-suite.ts';
 import { runEtcd3Suite } from './etcd3-client.ts';
+import { runGatewaySuite } from './gateway/suite.ts';
 import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
 import { runWatchSuite } from './grpc/watch-suite.ts';
@@ -25,6 +26,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   grpc: runGrpcSuite,
   watch: runWatchSuite,
   auth: runAuthSuite,
+  gateway: runGatewaySuite,
   etcd3: runEtcd3Suite,
   clients: runClientsSuite,
   proxy: runProxySuite,

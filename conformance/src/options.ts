@@ -6,6 +6,7 @@ const suiteNames = [
   'grpc',
   'watch',
   'auth',
+  'gateway',
   'etcd3',
   'clients',
   'proxy',

@@ -18,8 +18,9 @@ export class Cors {
   }
 
   headersFor(request: HttpRequest): HeaderList {
-    const origin = isOpen(this.origins) ? '*' : (request.headers.get('origin') ?? '');
-    if (origin !== '*' && !this.origins.has(origin)) return [];
+    const asked = request.headers.get('origin') ?? '';
+    if (!isOpen(this.origins) && !this.origins.has(asked)) return [];
+    const origin = isOpen(this.origins) ? '*' : asked;
     return [
       ['Access-Control-Allow-Headers', allowedHeaders],
       ['Access-Control-Allow-Methods', allowedMethods],

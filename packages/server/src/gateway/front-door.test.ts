@@ -167,8 +167,10 @@ test('CORS: any origin, or those listed', async () => {
   );
   const corsOrigins = ['http://a:1'];
   assert.equal((await ask(from('http://a:1'), { corsOrigins })).headers['Access-Control-Allow-Origin'], 'http://a:1');
-  const other = await ask(from('http://b:1'), { corsOrigins });
-  assert.deepEqual([other.status, other.headers], [200, {}]);
+  for (const origin of ['http://b:1', '*', '']) {
+    const other = await ask(from(origin), { corsOrigins });
+    assert.deepEqual([other.status, other.headers], [200, {}], origin);
+  }
   assert.equal((await ask(from('x'), { corsOrigins: [] })).headers['Access-Control-Allow-Origin'], '*');
 });
 
