@@ -7,13 +7,14 @@ import { runAccess, runListeners, runWithoutGateway } from './flags-part.ts';
 import { HttpPair } from './http-pair.ts';
 import { runHealth, runJsonForms, runPages, runPaths } from './http-part.ts';
 import { runLeaderless } from './leaderless-part.ts';
-import { coveredPaths, runLaterRoutes, runRoutes } from './routes-part.ts';
+import { coveredPaths, runAuth, runLaterRoutes, runRoutes } from './routes-part.ts';
 import { runStreams, runWebSockets } from './stream-part.ts';
 
 type Body = (http: HttpPair) => Promise<void>;
 
 const parts: readonly (readonly [name: string, body: Body, extraArgs?: readonly string[]])[] = [
   ['routes', runRoutes],
+  ['auth', runAuth],
   ['JSON forms', runJsonForms],
   ['paths and methods', runPaths],
   ['health', runHealth],
