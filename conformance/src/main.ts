@@ -8,6 +8,7 @@ import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
 import { runWatchSuite } from './grpc/watch-suite.ts';
 import { runKillSuite } from './kill/suite.ts';
+import { runMetricsSuite } from './metrics/suite.ts';
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
 import { runProxySuite } from './proxy/proxy-suite.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
@@ -27,6 +28,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   watch: runWatchSuite,
   auth: runAuthSuite,
   gateway: runGatewaySuite,
+  metrics: runMetricsSuite,
   etcd3: runEtcd3Suite,
   clients: runClientsSuite,
   proxy: runProxySuite,

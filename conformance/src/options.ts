@@ -7,6 +7,7 @@ const suiteNames = [
   'watch',
   'auth',
   'gateway',
+  'metrics',
   'etcd3',
   'clients',
   'proxy',

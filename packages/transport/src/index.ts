@@ -24,6 +24,7 @@ export type { Call, GrpcType, StreamCall, StreamHandler, UnaryCall, UnaryHandler
 export { createGrpcServer, type GrpcServer, type GrpcServerDeps } from './server/grpc-server.ts';
 export type { HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
 export {
+  type CallObserver,
   defaultGrpcServerOptions,
   type GrpcServerOptions,
   type GrpcServerSettings,

@@ -210,6 +210,14 @@ export interface ConfigExtra {
   readonly peerTls?: Partial<TlsSettings>;
 }
 
+function readKeepalive(read: SettingReader) {
+  return {
+    keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
+    keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
+    keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
+  };
+}
+
 function readHttp(read: SettingReader): HttpSettings {
   return {
     listenClientHttpUrls: read.urls('listen-client-http-urls'),
@@ -263,9 +271,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     txnOpsMax: read.number('max-txn-ops'),
     requestBytesMax: read.number('max-request-bytes'),
     concurrentStreamsMax: read.number('max-concurrent-streams'),
-    keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
-    keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
-    keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
+    ...readKeepalive(read),
     autoCompaction: readCompactionPolicy(read),
     corruptCheckMs: read.durationMs('corrupt-check-time'),
     compactHashCheckMs: read.durationMs('compact-hash-check-time'),

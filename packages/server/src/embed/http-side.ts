@@ -8,6 +8,7 @@ import { FrontDoor, metricsDoor } from '../gateway/front-door.ts';
 import { Health } from '../gateway/health.ts';
 import type { HttpHandler } from '../gateway/http-types.ts';
 import { JsonGateway } from '../gateway/json/json-gateway.ts';
+import { MetricsPage } from '../gateway/metrics-page.ts';
 import type { Member } from '../member/member.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { processVariables, profileCpu, profileHeap } from './process-debug.ts';
@@ -32,7 +33,7 @@ export function makeHttpSide(deps: HttpSideDeps, config: MemberConfig): HttpSide
   const { member, grpc, metrics, logger } = deps;
   const shared = {
     health: new Health({ source: member, metrics, logger }),
-    metricsPage: { expose: () => metrics.expose(), gzip: (bytes: Uint8Array) => zip(bytes) },
+    metricsPage: new MetricsPage({ metrics, expose: () => metrics.expose(), gzip: (bytes) => zip(bytes) }),
   };
   const gateway = config.grpcGateway
     ? new JsonGateway(grpc.local, { messageBytesMax: grpc.options.limits.messageBytesMax })

@@ -1,19 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openFilesMax } from './process-metrics.ts';
 
 const samplingIntervalBytes = 64 * 1024;
-
-/** The soft limit of open files; 0 where the system does not say. */
-export function openFilesMax(): number {
-  try {
-    const limits = readFileSync('/proc/self/limits', 'latin1');
-    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 0);
-  } catch {
-    // Only Linux has the file.
-    return 0;
-  }
-}
 
 /** What `/debug/vars` shows of the process, as JSON texts. `memstats` has of Go's names those that mean something here. */
 export function processVariables(): Record<string, string> {

@@ -8,6 +8,7 @@ import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
 import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
 import { Member } from '../member/member.ts';
+import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { openClientTls } from '../tls/open-tls.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
@@ -16,6 +17,7 @@ import { hostResolver } from './host-resolver.ts';
 import { makeHttpSide } from './http-side.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { openPeerSide, type PeerSide } from './peer-side.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
 
 export interface StartOptions {
   readonly logger: Logger;
@@ -65,6 +67,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   });
   logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
   const stopLoopDelay = watchLoopDelay(world.metrics);
+  registerProcessMetrics(world.metrics);
   const grpc = makeGrpcServer(world, member, config);
   member.serveOn(grpc);
   const doors = makeHttpSide({ ...world, member, grpc }, config);
@@ -172,6 +175,8 @@ function logConfiguration(logger: Logger, config: MemberConfig): void {
 
 function makeGrpcServer(world: World, member: Member, config: MemberConfig): GrpcServer {
   return createGrpcServer(world, {
+    observe: callObserver(world.metrics, config.extensiveMetrics),
+    counterOf: clientRequests(world.metrics),
     limits: {
       streamsMax: config.concurrentStreamsMax,
       messageBytesMax: config.requestBytesMax + grpcExtraBytes,

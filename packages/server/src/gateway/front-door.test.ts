@@ -7,6 +7,7 @@ import { FrontDoor, type FrontDoorDeps, type FrontDoorOptions, metricsDoor } fro
 import { Health, type HealthSource } from './health.ts';
 import type { HttpRequest } from './http-types.ts';
 import type { JsonGateway } from './json/json-gateway.ts';
+import { MetricsPage } from './metrics-page.ts';
 import { FakeExchange } from './testing/fake-exchange.ts';
 
 const healthy: HealthSource = {
@@ -28,6 +29,9 @@ const gateway = {
   serve: (request: HttpRequest, answer: FakeExchange) => answer.send(200, [], `gateway ${request.target}`),
 } as unknown as JsonGateway;
 
+const metricsPageOf = (expose: () => string) =>
+  new MetricsPage({ metrics: noMetrics, expose, gzip: async (bytes) => Uint8Array.of(bytes.length) });
+
 interface Setup extends Partial<FrontDoorOptions> {
   readonly source?: HealthSource;
   readonly deps?: Partial<FrontDoorDeps>;
@@ -37,7 +41,7 @@ interface Setup extends Partial<FrontDoorOptions> {
 function depsOf({ source = healthy, deps = {}, profiles: hasProfiles = false }: Setup): FrontDoorDeps {
   return {
     health: new Health({ source, metrics: noMetrics, logger: silentLogger }),
-    metricsPage: { expose: () => 'x 1\n', gzip: async (bytes) => Uint8Array.of(bytes.length) },
+    metricsPage: metricsPageOf(() => 'x 1\n'),
     versions: { clusterVersion: () => '3.7.0', storageVersion: () => undefined },
     debug: new DebugPages(debugSource, { profiles: hasProfiles }),
     gateway,
@@ -119,7 +123,7 @@ test('what fails while the member stops is answered', async () => {
   };
   for (const [path, setup] of [
     ['/health', { source: { ...healthy, alarms: broken } }],
-    ['/metrics', { deps: { metricsPage: { expose: broken, gzip: broken } } }],
+    ['/metrics', { deps: { metricsPage: metricsPageOf(broken) } }],
   ] as const) {
     assert.deepEqual([(await get(path, setup)).status, (await get(path, setup)).body], [500, 'closed\n']);
   }

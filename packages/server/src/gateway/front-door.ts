@@ -5,7 +5,6 @@ import { cleanPath } from './clean-path.ts';
 import type { DebugPages } from './debug-pages.ts';
 import type { Health } from './health.ts';
 import {
-  answerFrom,
   type HeaderList,
   type HttpAnswer,
   type HttpRequest,
@@ -14,7 +13,7 @@ import {
   splitTarget,
 } from './http-types.ts';
 import type { JsonGateway } from './json/json-gateway.ts';
-import { type MetricsPageDeps, serveMetrics } from './metrics-page.ts';
+import type { MetricsPage } from './metrics-page.ts';
 
 export interface VersionSource {
   /** `3.7.0`, or undefined while no version is agreed on. */
@@ -24,7 +23,7 @@ export interface VersionSource {
 
 export interface FrontDoorDeps {
   readonly health: Health;
-  readonly metricsPage: MetricsPageDeps;
+  readonly metricsPage: MetricsPage;
   readonly versions: VersionSource;
   readonly debug: DebugPages;
   /** Undefined when `/v3/` is not served. */
@@ -84,7 +83,7 @@ export class FrontDoor {
     const clean = this.withSlash(cleanPath(path));
     if (clean !== path) redirect(request, answer, query === '' ? clean : `${clean}?${query}`);
     else if (gateway !== undefined && path.startsWith('/v3/')) gateway.serve(request, answer);
-    else if (path === '/metrics') answerFrom(serveMetrics(this.deps.metricsPage, request, answer), answer);
+    else if (path === '/metrics') this.deps.metricsPage.serve(request, answer);
     else if (path === '/version') this.serveVersion(request, answer);
     else if (!health.serve(request, answer) && !debug.serve(request, answer)) sendError(answer, 404, notFoundText);
   }
@@ -111,7 +110,7 @@ export class FrontDoor {
 export function metricsDoor(deps: Pick<FrontDoorDeps, 'health' | 'metricsPage'>) {
   return (request: HttpRequest, answer: HttpAnswer): void => {
     const { path } = splitTarget(request.target);
-    if (path === '/metrics') answerFrom(serveMetrics(deps.metricsPage, request, answer), answer);
+    if (path === '/metrics') deps.metricsPage.serve(request, answer);
     else if (!deps.health.serve(request, answer)) sendError(answer, 404, notFoundText);
   };
 }

@@ -136,7 +136,7 @@ function openAuth(deps: MemberDeps, cluster: Cluster, leases: Lessor, backend: B
 
 function openStoreOver(deps: MemberDeps, config: MemberConfig, backend: Backend, leases: Lessor): Promise<MvccStore> {
   return openStore(
-    { backend, clock: deps.clock, random: deps.random, logger: deps.logger, leases },
+    { backend, clock: deps.clock, random: deps.random, logger: deps.logger, metrics: deps.metrics, leases },
     { compactionBatch: config.compactionBatchLimit, compactionPauseMs: config.compactionSleepMs },
   );
 }

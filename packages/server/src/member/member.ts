@@ -16,6 +16,7 @@ import { takeReceivedMembership } from '../bootstrap/start-point.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { VersionSource } from '../gateway/front-door.ts';
 import type { HealthSource } from '../gateway/health.ts';
+import { RequestMetrics } from '../metrics/request-metrics.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import { Replica } from '../replica/replica.ts';
 import { RequestIds } from '../replica/request-ids.ts';
@@ -63,6 +64,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
   readonly cluster: Cluster;
   readonly config: MemberConfig;
   readonly slow: SlowRequests;
+  private readonly requests: RequestMetrics;
   /** The member as its peers see it. */
   readonly door: PeerDoor;
   private readonly deps: MemberDeps;
@@ -99,6 +101,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     this.clusterId = storage.clusterId;
     this.cluster = state.cluster;
     this.slow = new SlowRequests(deps, config);
+    this.requests = new RequestMetrics(deps.metrics);
     this.requestTimeoutMs = requestSlackMs + 2 * config.electionMs;
     this.quota = makeQuota(deps, () => state.backend.size(), config.quotaBytes);
     this.node = makeNode(deps, config, storage);
@@ -128,7 +131,13 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     this.door = this.makeDoor();
     this.network = deps.connect(this.door);
     this.versions = this.makeVersions();
-    registerMemberMetrics(deps.metrics, this, () => state.backend, replica);
+    registerMemberMetrics(
+      deps.metrics,
+      this,
+      () => state.backend,
+      replica,
+      () => state.alarms.list(0),
+    );
   }
 
   /** Opens what is on disk, restores what is in memory; takes part once {@link start} is called. @throws CodedError, UsageError */
@@ -178,7 +187,8 @@ export class Member implements MemberContext, HealthSource, VersionSource {
 
   private makeExpiry(): LeaseExpiry {
     const { clock, logger, metrics } = this.deps;
-    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids, this.state.auth.rootIdentity);
+    const expired = metrics.counter('etcd_debugging_server_lease_expired_total', 'The total number of expired leases.');
+    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids, this.state.auth.rootIdentity, expired);
     const { lessor } = this.state;
     const checkpoint = (leases: readonly LeaseCheckpoint[]) => checkpointLeases(this.replica, leases);
     return new LeaseExpiry(
@@ -198,7 +208,10 @@ export class Member implements MemberContext, HealthSource, VersionSource {
       node: this.node,
       logger: this.logger,
       clock: this.clock,
-      onApplied: (data, tookMs) => this.slow.applied(data, tookMs),
+      onApplied: (data, tookMs, isSuccess) => {
+        this.slow.applied(data, tookMs);
+        this.requests.applied(data, tookMs, isSuccess);
+      },
       onMembership: (outcome, confState) => this.members.changed(outcome, confState),
       onBatch: () => this.batchApplied(),
     });
@@ -266,6 +279,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
         installSnapshot: (snapshot) => this.installSnapshot(snapshot),
         isConnectedSince: (sinceMs) => this.isConnectedSince(sinceMs),
         onStall: (what, stalledMs) => this.stalled(what, stalledMs),
+        metrics: this.requests,
       },
       {
         confState: toConfState(this.node.status().config),

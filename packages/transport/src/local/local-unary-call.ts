@@ -14,14 +14,12 @@ export interface UnaryEnd {
 /** A unary call from within the process, as its handler sees it. */
 export class LocalUnaryCall extends LocalCall implements UnaryCall {
   private readonly whenEnded: UnaryEnd;
-  private readonly startedMs: number;
   private requestBytes = 0;
   private responseBytes = 0;
 
   constructor(host: LocalHost, route: Route, metadata: Metadata, deadlineMs: number, whenEnded: UnaryEnd) {
     super(host, route, metadata, deadlineMs);
     this.whenEnded = whenEnded;
-    this.startedMs = host.clock.nowMs();
   }
 
   /** Hands the request to the handler. */
@@ -51,12 +49,11 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
     super.settle(code);
     // As on the wire, where etcd counts an error as a message sent, too.
     this.route.sent.add(1);
-    this.tellWhenSlow();
+    this.tellWhenSlow(this.host.clock.nowMs() - this.startedMs);
   }
 
-  private tellWhenSlow(): void {
+  private tellWhenSlow(tookMs: number): void {
     const { clock, options } = this.host;
-    const tookMs = clock.nowMs() - this.startedMs;
     if (options.slowUnary === null || tookMs <= options.slowUnary.ms) return;
     const { path, requestBytes, responseBytes } = this;
     const startedWallMs = clock.wallMs() - tookMs;

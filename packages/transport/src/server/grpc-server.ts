@@ -77,12 +77,14 @@ export class GrpcServer {
 
   /** @param path `/package.Service/Method`. */
   registerUnary(path: string, handler: UnaryHandler): void {
-    this.routes.add(new Route(this.metrics, path, 'unary', handler, null));
+    const observe = this.options.observe?.(path, 'unary') ?? null;
+    this.routes.add(new Route(this.metrics, path, 'unary', handler, null, observe));
   }
 
   /** @param type only for the metrics' label; every stream call may send and receive any number of messages. */
   registerStream(path: string, handler: StreamHandler, type: GrpcType = 'bidi_stream'): void {
-    this.routes.add(new Route(this.metrics, path, type, null, handler));
+    const observe = this.options.observe?.(path, type) ?? null;
+    this.routes.add(new Route(this.metrics, path, type, null, handler, observe));
   }
 
   /**

@@ -205,6 +205,8 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     this.streams.set(call);
     if (route !== null && head.verdict === HeadVerdict.grpc) {
       route.started.add(1);
+      head.counter ??= this.options.counterOf?.(head.metadata, route.stream !== null) ?? null;
+      head.counter?.add(1);
       if (route.stream !== null) route.stream(call as StreamServerCall);
     }
     if (fallback !== null) fallback(call as HttpServerCall, call as HttpServerCall);

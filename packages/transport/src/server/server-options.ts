@@ -1,5 +1,8 @@
+import type { Counter } from '@quorate/base';
 import type { Decompress } from '../grpc/compression.ts';
+import type { Metadata } from '../grpc/metadata.ts';
 import { defaultHttp2Limits, type Http2Limits } from '../http2/limits.ts';
+import type { GrpcType } from './calls.ts';
 
 /** Keepalive of a server; times in milliseconds, `Infinity` for never. The defaults are etcd's flags'. */
 export interface ServerKeepalive {
@@ -32,6 +35,9 @@ export interface SlowUnary {
   answered(stats: UnaryStats): void;
 }
 
+/** Hears of each call of a method when it has ended. */
+export type CallObserver = (tookMs: number, code: number) => void;
+
 export interface GrpcServerOptions {
   readonly limits: Http2Limits;
   readonly keepalive: ServerKeepalive;
@@ -40,6 +46,10 @@ export interface GrpcServerOptions {
   /** Gunzips requests; without it gzip is an unsupported encoding. */
   readonly gunzip: Decompress | null;
   readonly slowUnary: SlowUnary | null;
+  /** Asked once a method: who hears how long its calls take; null for nobody, which costs nothing. */
+  readonly observe: ((path: string, type: GrpcType) => CallObserver | null) | null;
+  /** Asked once for calls with the same headers: what counts them. */
+  readonly counterOf: ((metadata: Metadata, isStream: boolean) => Counter) | null;
 }
 
 export const defaultGrpcServerOptions: GrpcServerOptions = {
@@ -48,6 +58,8 @@ export const defaultGrpcServerOptions: GrpcServerOptions = {
   streamHighWaterBytes: 256 * 1024,
   gunzip: null,
   slowUnary: null,
+  observe: null,
+  counterOf: null,
 };
 
 /** What callers pass: anything left out has its default. */
@@ -57,6 +69,8 @@ export interface GrpcServerSettings {
   readonly streamHighWaterBytes?: number;
   readonly gunzip?: Decompress;
   readonly slowUnary?: SlowUnary;
+  readonly observe?: (path: string, type: GrpcType) => CallObserver | null;
+  readonly counterOf?: (metadata: Metadata, isStream: boolean) => Counter;
 }
 
 export function completeServerOptions(settings: GrpcServerSettings): GrpcServerOptions {
@@ -67,5 +81,7 @@ export function completeServerOptions(settings: GrpcServerSettings): GrpcServerO
     streamHighWaterBytes: settings.streamHighWaterBytes ?? defaults.streamHighWaterBytes,
     gunzip: settings.gunzip ?? defaults.gunzip,
     slowUnary: settings.slowUnary ?? defaults.slowUnary,
+    observe: settings.observe ?? defaults.observe,
+    counterOf: settings.counterOf ?? defaults.counterOf,
   };
 }
