@@ -1,18 +1,19 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Options } from '../options.ts';
 import { Cluster } from '../support/cluster.ts';
-import { unifiedDiff } from '../support/diff.ts';
 import type { ServerKind } from '../support/programs.ts';
-import { serverProgram } from '../support/programs.ts';
 import type { Report } from '../support/report.ts';
-import { errorText, waitUntil } from '../support/text.ts';
+import { waitUntil } from '../support/text.ts';
 import { ask } from './http-client.ts';
+import { compareSayings, type Sayings } from './sayings.ts';
 import { showAnswer } from './show-answer.ts';
 
 const WAIT_MS = 30_000;
 const sorted = (body: string): string => body.split('\n').sort().join('\n');
 
 /** What a member says of its health when the two others are gone. */
-async function whatIsSaid(kind: ServerKind, directory: string): Promise<ReadonlyMap<string, string>> {
+async function whatIsSaid(kind: ServerKind, directory: string): Promise<Sayings> {
   const cluster = await Cluster.start({ kinds: [kind, kind, kind], directory });
   const said = new Map<string, string>();
   try {
@@ -48,23 +49,8 @@ async function whatIsSaid(kind: ServerKind, directory: string): Promise<Readonly
   }
 }
 
-export async function runLeaderless(options: Options, report: Report, directory: string): Promise<void> {
-  const part = 'gateway: no leader';
-  if (!part.includes(options.filter)) return;
-  const program = serverProgram(options.reference);
-  if (!program.found) {
-    report.skip(part, program.reason);
-    return;
-  }
-  try {
-    const reference = await whatIsSaid(options.reference, `${directory}/leaderless-reference`);
-    const underTest = await whatIsSaid(options.serverUnderTest, `${directory}/leaderless`);
-    for (const [name, said] of reference) {
-      const diff = unifiedDiff(said, underTest.get(name) ?? '');
-      if (diff === '') report.pass(`${part}: ${name}`);
-      else report.fail(`${part}: ${name}`, diff);
-    }
-  } catch (error) {
-    report.fail(part, errorText(error));
-  }
+export function runLeaderless(options: Options, report: Report, directory: string): Promise<void> {
+  return compareSayings('gateway: no leader', options, report, (kind) =>
+    whatIsSaid(kind, mkdtempSync(join(directory, `leaderless-${kind}-`))),
+  );
 }

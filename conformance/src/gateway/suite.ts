@@ -4,6 +4,7 @@ import type { Options } from '../options.ts';
 import type { Report } from '../support/report.ts';
 import { scratchDir } from '../support/server.ts';
 import { runAccess, runListeners, runWithoutGateway } from './flags-part.ts';
+import { runHttpListener } from './http-listener-part.ts';
 import { HttpPair } from './http-pair.ts';
 import { runHealth, runJsonForms, runPages, runPaths } from './http-part.ts';
 import { runLeaderless } from './leaderless-part.ts';
@@ -33,6 +34,7 @@ export async function runGatewaySuite(options: Options, report: Report): Promise
     await runPart(`gateway: ${name}`, options, report, directory, extraArgs, (pair) => body(new HttpPair(pair)));
   }
   await runListeners(options, report, directory);
+  await runHttpListener(options, report, directory);
   await runLeaderless(options, report, directory);
   const later = 'gateway: later routes';
   await runLaterPart('api, security and operation', later, options, report, directory, [], (pair) =>
