@@ -54,7 +54,7 @@ export class ClientListeners {
       await listeners.bindAll();
       return listeners;
     } catch (error) {
-      await listeners.stopListening();
+      await listeners.finish();
       listeners.cut();
       throw error;
     }
@@ -108,9 +108,11 @@ export class ClientListeners {
     logger.info(message, { traffic, address });
   }
 
-  /** Accepts no more connections. */
-  async stopListening(): Promise<void> {
+  /** Accepts no more connections, and no more requests over HTTP than are under way. */
+  async finish(): Promise<void> {
     for (const listener of this.listeners) await listener.close();
+    this.http.finish();
+    this.metricsHttp.finish();
   }
 
   /** Cuts connections that speak HTTP. */

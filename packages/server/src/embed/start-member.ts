@@ -204,17 +204,17 @@ interface Running {
 async function stopMember(running: Running): Promise<void> {
   const { member, grpc, clients, config, logger } = running;
   logger.info('closing etcd server', { name: config.name, 'data-dir': config.dataDir });
-  await clients.stopListening();
   member.serving.set(false);
+  await clients.finish();
   // Watches and keepalives would never end by themselves.
   member.streams.close('ErrGRPCStopped');
-  clients.cut();
   await grpc.drain(requestSlackMs + 2 * config.electionMs);
   await member.giveUpLeadership();
   // Other members are not answered any more before this one forgets them.
   const peersClosed = running.peers.close();
   await member.stop();
   await peersClosed;
+  clients.cut();
   running.stopLoopDelay();
   logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });
 }

@@ -10,6 +10,8 @@ const headersTimeoutMs = 300_000;
 /** A server of HTTP/1.1 and WebSockets over connections that listeners hand it by its `connection` event. */
 export interface Http1Server {
   readonly server: Server;
+  /** Closes idle connections, and the others once what they ask is answered. */
+  finish(): void;
   /** Cuts every connection. */
   close(): void;
 }
@@ -17,9 +19,20 @@ export interface Http1Server {
 export function createHttp1Server(handler: HttpHandler): Http1Server {
   // Bodies have no time limit: that of a watch may go on as long as the watch.
   const server = createServer({ requestTimeout: 0, headersTimeout: headersTimeoutMs }, (message, response) => {
+    const { socket } = message;
+    busy.add(socket);
+    response.shouldKeepAlive &&= !isFinishing;
+    response.once('close', () => {
+      busy.delete(socket);
+      if (isFinishing) socket.destroySoon();
+    });
     handler(requestOf(message), answerTo(message, response));
   });
   const connections = new Set<Socket>();
+  /** Those with a request that is not answered, or a WebSocket. */
+  const busy = new WeakSet<Socket>();
+  let isFinishing = false;
+  server.on('upgrade', (message: IncomingMessage) => busy.add(message.socket));
   server.on('connection', (socket: Socket) => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
@@ -29,6 +42,10 @@ export function createHttp1Server(handler: HttpHandler): Http1Server {
   server.emit('listening');
   return {
     server,
+    finish() {
+      isFinishing = true;
+      for (const socket of connections) if (!busy.has(socket)) socket.destroy();
+    },
     close() {
       for (const socket of connections) socket.destroy();
       // Ends Node's checks of that limit; that the server was never bound is no news.

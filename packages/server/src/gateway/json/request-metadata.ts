@@ -45,8 +45,8 @@ export function metadataOf(request: HttpRequest): [string, string][] {
       metadata.push([name.slice(metadataPrefix.length), value]);
     }
   }
-  const address = hostWithoutPort(request.remoteAddress);
-  if (address !== '') forwardedFor.push(address);
+  // A unix socket has no address to tell.
+  if (request.remoteAddress.includes(':')) forwardedFor.push(hostWithoutPort(request.remoteAddress));
   if (forwardedHost !== '') metadata.push(['x-forwarded-host', forwardedHost]);
   if (forwardedFor.length > 0) metadata.push(['x-forwarded-for', forwardedFor.join(', ')]);
   return metadata;
