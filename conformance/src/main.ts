@@ -3,10 +3,12 @@ import { runChaosSuite } from './cluster/chaos-suite.ts';
 import { runMixedSuite } from './cluster/mixed-suite.ts';
 import { runPartitionSuite } from './cluster/partition-suite.ts';
 import { runEtcd3Suite } from './etcd3-client.ts';
+import { runGatewaySuite } from './gateway/suite.ts';
 import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
 import { runWatchSuite } from './grpc/watch-suite.ts';
 import { runKillSuite } from './kill/suite.ts';
+import { runMetricsSuite } from './metrics/suite.ts';
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
 import { runProxySuite } from './proxy/proxy-suite.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
@@ -25,6 +27,8 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   grpc: runGrpcSuite,
   watch: runWatchSuite,
   auth: runAuthSuite,
+  gateway: runGatewaySuite,
+  metrics: runMetricsSuite,
   etcd3: runEtcd3Suite,
   clients: runClientsSuite,
   proxy: runProxySuite,

@@ -6,6 +6,8 @@ const suiteNames = [
   'grpc',
   'watch',
   'auth',
+  'gateway',
+  'metrics',
   'etcd3',
   'clients',
   'proxy',

@@ -35,11 +35,18 @@ export interface CompareOptions extends CallOptions {
 
 export type SideName = 'reference' | 'underTest';
 
+/** Flags of both servers, or of each. */
+export type ExtraArgs = readonly string[] | ((side: SideName) => readonly string[]);
+
+function argsOf(extraArgs: ExtraArgs, side: SideName): readonly string[] {
+  return typeof extraArgs === 'function' ? extraArgs(side) : extraArgs;
+}
+
 /** The reference and the server under test, asked the same. */
 export class ServerPair {
   private readonly sides: Record<SideName, Side>;
   private readonly report: Report;
-  private readonly extraArgs: readonly string[];
+  private readonly extraArgs: ExtraArgs;
   private readonly part: string;
   private differences = 0;
   private readonly tally = new Tally();
@@ -47,7 +54,7 @@ export class ServerPair {
   private constructor(
     part: string,
     report: Report,
-    extraArgs: readonly string[],
+    extraArgs: ExtraArgs,
     reference: RunningServer,
     underTest: RunningServer,
   ) {
@@ -65,11 +72,11 @@ export class ServerPair {
     options: Options,
     report: Report,
     directory: string,
-    extraArgs: readonly string[] = [],
+    extraArgs: ExtraArgs = [],
   ): Promise<ServerPair> {
     const [reference, underTest] = await Promise.all([
-      launchFresh(options.reference, directory, extraArgs),
-      launchFresh(options.serverUnderTest, directory, extraArgs),
+      launchFresh(options.reference, directory, argsOf(extraArgs, 'reference')),
+      launchFresh(options.serverUnderTest, directory, argsOf(extraArgs, 'underTest')),
     ]);
     return new ServerPair(part, report, extraArgs, reference, underTest);
   }
@@ -144,11 +151,11 @@ export class ServerPair {
   /** Stops both (by SIGTERM, or kill -9) and starts them again over the same data. */
   async restart(how: 'stop' | 'kill'): Promise<void> {
     await Promise.all(
-      Object.values(this.sides).map(async (side) => {
+      (Object.entries(this.sides) as [SideName, Side][]).map(async ([name, side]) => {
         side.connection.close();
         await (how === 'stop' ? side.server.stop() : side.server.kill());
         const { kind, dataDir, clientPort, peerPort } = side.server;
-        side.server = await launch({ kind, dataDir, clientPort, peerPort, extraArgs: this.extraArgs });
+        side.server = await launch({ kind, dataDir, clientPort, peerPort, extraArgs: argsOf(this.extraArgs, name) });
         side.connection = new Connection(side.server.endpoint, loadMethods());
       }),
     );
@@ -181,7 +188,7 @@ export async function runPart(
   options: Options,
   report: Report,
   directory: string,
-  extraArgs: readonly string[],
+  extraArgs: ExtraArgs,
   body: (pair: ServerPair) => Promise<void>,
 ): Promise<void> {
   if (!part.includes(options.filter)) return;

@@ -30,8 +30,9 @@ export type {
   UnaryHandler,
 } from './server/calls.ts';
 export { createGrpcServer, type GrpcServer, type GrpcServerDeps } from './server/grpc-server.ts';
-export type { HttpBodyWriter, HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
+export type { HttpFallback, HttpRequest, HttpResponse } from './server/http-fallback.ts';
 export {
+  type CallObserver,
   defaultGrpcServerOptions,
   type GrpcServerOptions,
   type GrpcServerSettings,

@@ -120,7 +120,16 @@ test('a file has nanoseconds, lists and nested keys', () => {
 });
 
 test('flags that nothing acts on yet are named when set', () => {
-  assert.deepEqual(settingsWithoutEffect(parseArguments(['--cors=x', '--name=x'])), ['cors']);
+  assert.deepEqual(settingsWithoutEffect(parseArguments(['--distributed-tracing-address=x', '--name=x'])), [
+    'distributed-tracing-address',
+  ]);
+});
+
+test('origins are URLs, or any', () => {
+  assert.deepEqual(makeConfig(parseArguments(['--cors=*'])).corsOrigins, ['*']);
+  const listed = makeConfig(parseArguments(['--cors=http://b:1,https://a:2']));
+  assert.deepEqual(listed.corsOrigins, ['http://b:1', 'https://a:2']);
+  assert.match(refusal(() => parseArguments(['--cors=http://a'])).text, /for flag -cors: .*"host:port": http:\/\/a/);
 });
 
 test('the retention of compactions is a duration, hours or revisions', () => {

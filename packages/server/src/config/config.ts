@@ -5,8 +5,26 @@ import { type RawSettings, UsageError } from './parse.ts';
 import { problemWithVersions, readClientTls, readPeerTls, type TlsSettings } from './tls-settings.ts';
 import { isBindable, type MemberUrl, parseMemberUrls } from './urls.ts';
 
+/** What is spoken over HTTP on the client side, and to whom. */
+export interface HttpSettings {
+  /** For HTTP alone; when there are any, the client URLs speak gRPC alone. */
+  readonly listenClientHttpUrls: readonly MemberUrl[];
+  /** For metrics and health alone. */
+  readonly listenMetricsUrls: readonly MemberUrl[];
+  /** Serves `/v3/`, the API as JSON over HTTP. */
+  readonly grpcGateway: boolean;
+  /** Origins whose scripts may read answers; `*` or none for any. */
+  readonly corsOrigins: readonly string[];
+  /** Names that plain HTTP requests may call this server by; `*` or none for any. */
+  readonly hostWhitelist: readonly string[];
+  /** Measures how long calls take. */
+  readonly extensiveMetrics: boolean;
+  /** Serves profiles under `/debug/pprof/`. */
+  readonly profiles: boolean;
+}
+
 /** All that a member needs to know to run; times in milliseconds, sizes in bytes. */
-export interface MemberConfig {
+export interface MemberConfig extends HttpSettings {
   readonly name: string;
   readonly dataDir: string;
   /** Empty: inside the data directory. */
@@ -192,6 +210,26 @@ export interface ConfigExtra {
   readonly peerTls?: Partial<TlsSettings>;
 }
 
+function readKeepalive(read: SettingReader) {
+  return {
+    keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
+    keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
+    keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
+  };
+}
+
+function readHttp(read: SettingReader): HttpSettings {
+  return {
+    listenClientHttpUrls: read.urls('listen-client-http-urls'),
+    listenMetricsUrls: read.urls('listen-metrics-urls'),
+    grpcGateway: read.bool('enable-grpc-gateway'),
+    corsOrigins: read.list('cors'),
+    hostWhitelist: read.list('host-whitelist'),
+    extensiveMetrics: read.text('metrics') === 'extensive',
+    profiles: read.bool('enable-pprof') || read.text('log-level') === 'debug',
+  };
+}
+
 /** Makes a checked configuration of settings. @throws UsageError with etcd's own text */
 export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): MemberConfig {
   const read = new SettingReader(settings);
@@ -233,9 +271,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     txnOpsMax: read.number('max-txn-ops'),
     requestBytesMax: read.number('max-request-bytes'),
     concurrentStreamsMax: read.number('max-concurrent-streams'),
-    keepaliveMinTimeMs: read.durationMs('grpc-keepalive-min-time'),
-    keepaliveIntervalMs: read.durationMs('grpc-keepalive-interval'),
-    keepaliveTimeoutMs: read.durationMs('grpc-keepalive-timeout'),
+    ...readKeepalive(read),
     autoCompaction: readCompactionPolicy(read),
     corruptCheckMs: read.durationMs('corrupt-check-time'),
     compactHashCheckMs: read.durationMs('compact-hash-check-time'),
@@ -249,6 +285,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     clientTls: { ...readClientTls(read), ...extra.clientTls },
     peerTls: { ...readPeerTls(read), ...extra.peerTls },
     selfSignedValidityYears: readSelfSignedValidity(read, settings),
+    ...readHttp(read),
     logLevel: read.text('log-level'),
     logOutputs: read.list('log-outputs'),
     logFormat: read.text('log-format') as 'json' | 'console',
@@ -264,7 +301,8 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
 }
 
 function verify(config: MemberConfig, read: SettingReader): void {
-  for (const url of [...config.listenPeerUrls, ...config.listenClientUrls]) {
+  const { listenPeerUrls, listenClientUrls, listenClientHttpUrls, listenMetricsUrls } = config;
+  for (const url of [...listenPeerUrls, ...listenClientUrls, ...listenClientHttpUrls, ...listenMetricsUrls]) {
     if (!isBindable(url)) refuse(`expected IP in URL for binding (${url.href})`);
   }
   verifyHosts(config);

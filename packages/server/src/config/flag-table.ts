@@ -2,7 +2,7 @@
  * Every flag of etcd 3.7.1, and ours, in one table, which parsing, the environment, the configuration file, `--help`, and the tests read.
  * The environment variable of a flag is `ETCD_` and its name in capitals with `-` as `_`. Defaults are in the flag's own syntax.
  */
-export type FlagKind = 'string' | 'bool' | 'int' | 'uint' | 'duration' | 'urls' | 'list' | 'enum' | 'ignored' | 'removed';
+export type FlagKind = 'string' | 'bool' | 'int' | 'uint' | 'duration' | 'urls' | 'origins' | 'list' | 'enum' | 'ignored' | 'removed';
 
 export interface Flag {
   readonly name: string;
@@ -30,8 +30,8 @@ export const flags: readonly Flag[] = [
   { name: 'initial-election-tick-advance', fileKey: 'initial-election-tick-advance', kind: 'bool', default: 'true', status: 'normal', meaning: 'On boot skip most of the first election timeout once peers are connected; a single-member cluster always does it' },
   { name: 'listen-peer-urls', fileKey: 'listen-peer-urls', kind: 'urls', default: 'http://localhost:2380', status: 'normal', meaning: 'Addresses bound for raft/peer HTTP. Host must be an IP or the word localhost (or unix/unixs)' },
   { name: 'listen-client-urls', fileKey: 'listen-client-urls', kind: 'urls', default: 'http://localhost:2379', status: 'normal', meaning: 'Addresses bound for gRPC clients, and for HTTP too unless listen-client-http-urls is given' },
-  { name: 'listen-client-http-urls', fileKey: 'listen-client-http-urls', kind: 'urls', default: '', status: 'normal', later: true, meaning: 'Addresses for HTTP-only client traffic; when set, listen-client-urls serves gRPC only' },
-  { name: 'listen-metrics-urls', fileKey: 'listen-metrics-urls', kind: 'urls', default: '', status: 'normal', later: true, meaning: 'Extra listeners that serve only metrics and health endpoints; https needs the client cert/key' },
+  { name: 'listen-client-http-urls', fileKey: 'listen-client-http-urls', kind: 'urls', default: '', status: 'normal', meaning: 'Addresses for HTTP-only client traffic; when set, listen-client-urls serves gRPC only' },
+  { name: 'listen-metrics-urls', fileKey: 'listen-metrics-urls', kind: 'urls', default: '', status: 'normal', meaning: 'Extra listeners that serve only metrics and health endpoints; https needs the client cert/key' },
   { name: 'max-snapshots', fileKey: 'max-snapshots', kind: 'uint', default: '5', status: 'deprecated', meaning: 'How many .snap and .snap.db files to keep, 0 keeps all' },
   { name: 'max-wals', fileKey: 'max-wals', kind: 'uint', default: '5', status: 'normal', meaning: 'How many WAL segments to keep, 0 keeps all' },
   { name: 'memory-mlock', fileKey: 'memory-mlock', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'mlock the backend database memory' },
@@ -102,13 +102,13 @@ export const flags: readonly Flag[] = [
   { name: 'cipher-suites', fileKey: 'cipher-suites', kind: 'list', default: '', status: 'normal', meaning: 'TLS 1.2 cipher suites by Go constant name, for client and peer listeners; forbidden with tls-min-version TLS1.3' },
   { name: 'tls-min-version', fileKey: 'tls-min-version', kind: 'string', default: 'TLS1.2', status: 'normal', meaning: 'Lowest accepted TLS version' },
   { name: 'tls-max-version', fileKey: 'tls-max-version', kind: 'string', default: '', status: 'normal', meaning: 'Highest accepted TLS version' },
-  { name: 'cors', fileKey: 'cors', kind: 'list', default: '*', status: 'normal', later: true, meaning: 'Origins echoed in CORS headers; empty also means any' },
-  { name: 'host-whitelist', fileKey: 'host-whitelist', kind: 'list', default: '*', status: 'normal', later: true, meaning: 'Host header names accepted on plain-HTTP requests; empty means any' },
+  { name: 'cors', fileKey: 'cors', kind: 'origins', default: '*', status: 'normal', meaning: 'Origins echoed in CORS headers; empty also means any' },
+  { name: 'host-whitelist', fileKey: 'host-whitelist', kind: 'list', default: '*', status: 'normal', meaning: 'Host header names accepted on plain-HTTP requests; empty means any' },
   { name: 'auth-token', fileKey: 'auth-token', kind: 'string', default: 'simple', status: 'normal', meaning: 'Token provider: simple, or jwt,key=value,...' },
   { name: 'bcrypt-cost', fileKey: 'bcrypt-cost', kind: 'uint', default: '10', status: 'normal', meaning: 'bcrypt work factor for passwords; out-of-range falls back to 10 with a warning' },
   { name: 'auth-token-ttl', fileKey: 'auth-token-ttl', kind: 'uint', default: '300', status: 'normal', meaning: 'Idle lifetime of simple tokens; 0 means 300' },
-  { name: 'enable-pprof', fileKey: 'enable-pprof', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'Serve /debug/pprof/ on client URLs; log-level debug turns it on as well' },
-  { name: 'metrics', fileKey: 'metrics', kind: 'enum', values: ['basic', 'extensive'], default: 'basic', status: 'normal', later: true, meaning: 'extensive adds the gRPC handling-time histogram; other values behave as basic' },
+  { name: 'enable-pprof', fileKey: 'enable-pprof', kind: 'bool', default: 'false', status: 'normal', meaning: 'Serve /debug/pprof/ on client URLs; log-level debug turns it on as well' },
+  { name: 'metrics', fileKey: 'metrics', kind: 'enum', values: ['basic', 'extensive'], default: 'basic', status: 'normal', meaning: 'extensive adds the gRPC handling-time histogram; other values behave as basic' },
   { name: 'enable-distributed-tracing', fileKey: 'enable-distributed-tracing', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'Export OpenTelemetry spans by OTLP/gRPC without TLS' },
   { name: 'distributed-tracing-address', fileKey: 'distributed-tracing-address', kind: 'string', default: 'localhost:4317', status: 'normal', later: true, meaning: 'OTLP collector' },
   { name: 'distributed-tracing-service-name', fileKey: 'distributed-tracing-service-name', kind: 'string', default: 'etcd', status: 'normal', later: true, meaning: 'service.name resource attribute' },

@@ -75,6 +75,8 @@ export function checkValue(flag: Flag, value: string): { value: string } | { rea
       return lateChecked.includes(flag.name) ? { value } : { reason: 'invalid value' };
     }
     case 'urls':
+    case 'origins':
+      if (flag.kind === 'origins' && value === '*') return { value };
       try {
         parseMemberUrls(value);
         return { value };

@@ -1,25 +1,23 @@
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import type { Server as HttpServer } from 'node:http';
-import type { Server as TlsServer } from 'node:tls';
 import { type Clock, type Disk, type Logger, MemoryDisk } from '@quorate/base';
 import { NodeClock, NodeDisk, NodeRandom } from '@quorate/base/node';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
-import { gunzip, type Listener, type ListenOptions, listen } from '@quorate/transport/node';
+import { gunzip } from '@quorate/transport/node';
 import { makeBcryptHashing } from '../auth/node/bcrypt-hashing.ts';
 import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
 import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
-import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
+import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
-import { guardServer } from '../tls/guard-server.ts';
-import { isSecure, openClientTls } from '../tls/open-tls.ts';
+import { openClientTls } from '../tls/open-tls.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
+import { ClientListeners } from './client-listeners.ts';
 import { hostResolver } from './host-resolver.ts';
-import { createHttpServer, http2Routes } from './http-adapter.ts';
+import { makeHttpSide } from './http-side.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { openPeerSide, type PeerSide } from './peer-side.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
 
 export interface StartOptions {
   readonly logger: Logger;
@@ -50,7 +48,6 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     logger,
     metrics: new MetricsRegistry(),
   };
-  const { clock, metrics } = world;
   logConfiguration(logger, config);
   let fatal = false;
   let giveUp: (error: unknown) => void = () => {};
@@ -61,7 +58,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   failure.catch(() => {});
   // Bound before anything is opened, as in etcd: a port that is taken costs nothing, and other members wait instead of being refused.
   const peers = await openPeerSide(world, config);
-  const clientTls = await openClientSide(world, peers, config);
+  const tls = await openClientSide(world, peers, config);
   const member = await openMember(world, peers, config, (error) => {
     if (fatal) return;
     fatal = true;
@@ -69,11 +66,11 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     options.onFatal(error);
   });
   logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
-  const stopLoopDelay = watchLoopDelay(metrics);
-  const httpServer = createHttpServer(member);
-  const grpc = makeGrpcServer(clock, logger, metrics, member, config);
+  const stopLoopDelay = watchLoopDelay(world.metrics);
+  registerProcessMetrics(world.metrics);
+  const grpc = makeGrpcServer(world, member, config);
   member.serveOn(grpc);
-  const listeners: Listener[] = [];
+  const doors = makeHttpSide({ ...world, member, grpc }, config);
   try {
     await Promise.race([member.checkInitially(), failure]);
     // A member that breaks before it has a leader would be waited for without end.
@@ -83,23 +80,20 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     logger.info('configuring client listeners', {
       'listen-client-urls': config.listenClientUrls.map((url) => url.href),
     });
-    for (const url of config.listenClientUrls) listeners.push(await bind(grpc, httpServer, url, clientTls, logger));
-    const clientUrls = listeners.map((listener, i) => boundUrl(config.listenClientUrls[i] as MemberUrl, listener));
-    for (const url of clientUrls) announce(logger, url);
+    const clients = await ClientListeners.open({ ...world, ...doors, grpc, tls }, config);
     let stopped: Promise<void> | undefined;
     return {
       memberId: member.memberId,
       clusterId: member.clusterId,
-      clientUrls,
+      clientUrls: clients.urls,
       member,
       stop: () => {
-        stopped ??= stopMember({ member, peers, grpc, httpServer, listeners, stopLoopDelay, config, logger });
+        stopped ??= stopMember({ member, peers, grpc, clients, stopLoopDelay, config, logger });
         return stopped;
       },
     };
   } catch (error) {
     stopLoopDelay();
-    for (const listener of listeners) await listener.close();
     grpc.close();
     await member.stop().catch((late: unknown) => logger.warn('failed to close what was open', { error: String(late) }));
     await peers.close();
@@ -122,7 +116,11 @@ async function openClientSide(
   config: MemberConfig,
 ): Promise<TlsMaterial | undefined> {
   try {
-    return await openClientTls(logger, config, config.listenClientUrls);
+    return await openClientTls(logger, config, [
+      ...config.listenClientUrls,
+      ...config.listenClientHttpUrls,
+      ...config.listenMetricsUrls,
+    ]);
   } catch (error) {
     await peers.close();
     throw error;
@@ -175,96 +173,48 @@ function logConfiguration(logger: Logger, config: MemberConfig): void {
   });
 }
 
-function makeGrpcServer(
-  clock: Clock,
-  logger: Logger,
-  metrics: MetricsRegistry,
-  member: Member,
-  config: MemberConfig,
-): GrpcServer {
-  return createGrpcServer(
-    { clock, logger, metrics },
-    {
-      limits: {
-        streamsMax: config.concurrentStreamsMax,
-        messageBytesMax: config.requestBytesMax + grpcExtraBytes,
-      },
-      keepalive: {
-        minTimeMs: config.keepaliveMinTimeMs,
-        intervalMs: config.keepaliveIntervalMs || Number.POSITIVE_INFINITY,
-        timeoutMs: config.keepaliveTimeoutMs || Number.POSITIVE_INFINITY,
-      },
-      onHttpRequest: http2Routes(member),
-      gunzip,
-      slowUnary: { ms: member.slow.answerMs, answered: (stats) => member.slow.answered(stats) },
+function makeGrpcServer(world: World, member: Member, config: MemberConfig): GrpcServer {
+  return createGrpcServer(world, {
+    observe: callObserver(world.metrics, config.extensiveMetrics),
+    counterOf: clientRequests(world.metrics),
+    limits: {
+      streamsMax: config.concurrentStreamsMax,
+      messageBytesMax: config.requestBytesMax + grpcExtraBytes,
     },
-  );
-}
-
-async function bind(
-  grpc: GrpcServer,
-  httpServer: HttpServer,
-  url: MemberUrl,
-  clientTls: TlsMaterial | undefined,
-  logger: Logger,
-): Promise<Listener> {
-  // A socket left by a member that was killed would refuse the bind.
-  if (isUnix(url)) rmSync(url.host, { force: true });
-  const tls = isSecure(url) ? clientTls : undefined;
-  const listener = await listen(grpc, listenOptions(httpServer, url, tls));
-  if (tls !== undefined) guardServer(listener.server as TlsServer, tls, { logger, endpoint: 'client' });
-  // A connection that could not be accepted, for want of memory for example: without a listener for it the process would end.
-  listener.server.on('error', (error) => logger.warn('failed to accept a connection', { error: error.message }));
-  return listener;
-}
-
-function listenOptions(httpServer: HttpServer, url: MemberUrl, tls: TlsMaterial | undefined): ListenOptions {
-  const common: ListenOptions = { httpServer, ...(tls === undefined ? {} : { tls: tls.serverOptions }) };
-  return isUnix(url) ? { ...common, path: url.host } : { ...common, host: url.host, port: url.port };
-}
-
-function isUnix(url: MemberUrl): boolean {
-  return url.scheme === 'unix' || url.scheme === 'unixs';
-}
-
-function boundUrl(url: MemberUrl, listener: Listener): string {
-  if (url.port !== 0 || isUnix(url)) return url.href;
-  return `${url.scheme}://${url.host}:${listener.port}`;
-}
-
-function announce(logger: Logger, url: string): void {
-  logger.info('ready to serve client requests');
-  const message = /^(?:https|unixs):/.test(url)
-    ? 'serving client traffic securely'
-    : 'serving client traffic insecurely; this is strongly discouraged!';
-  logger.info(message, { traffic: 'grpc+http', address: url.replace(/^[a-z]+:\/\//, '') });
+    keepalive: {
+      minTimeMs: config.keepaliveMinTimeMs,
+      intervalMs: config.keepaliveIntervalMs || Number.POSITIVE_INFINITY,
+      timeoutMs: config.keepaliveTimeoutMs || Number.POSITIVE_INFINITY,
+    },
+    gunzip,
+    slowUnary: { ms: member.slow.answerMs, answered: (stats) => member.slow.answered(stats) },
+  });
 }
 
 interface Running {
   readonly member: Member;
   readonly peers: PeerSide;
   readonly grpc: GrpcServer;
-  readonly httpServer: HttpServer;
-  readonly listeners: readonly Listener[];
+  readonly clients: ClientListeners;
   readonly stopLoopDelay: () => void;
   readonly config: MemberConfig;
   readonly logger: Logger;
 }
 
 async function stopMember(running: Running): Promise<void> {
-  const { member, grpc, httpServer, listeners, config, logger } = running;
+  const { member, grpc, clients, config, logger } = running;
   logger.info('closing etcd server', { name: config.name, 'data-dir': config.dataDir });
-  for (const listener of listeners) await listener.close();
   member.serving.set(false);
+  await clients.finish();
   // Watches and keepalives would never end by themselves.
   member.streams.close('ErrGRPCStopped');
-  httpServer.closeAllConnections();
   await grpc.drain(requestSlackMs + 2 * config.electionMs);
   await member.giveUpLeadership();
   // Other members are not answered any more before this one forgets them.
   const peersClosed = running.peers.close();
   await member.stop();
   await peersClosed;
+  clients.cut();
   running.stopLoopDelay();
   logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });
 }

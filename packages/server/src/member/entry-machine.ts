@@ -21,7 +21,7 @@ export interface EntryMachineDeps {
   readonly logger: Logger;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** An entry has been applied, which took so long. */
-  readonly onApplied: (data: Uint8Array, tookMs: number) => void;
+  readonly onApplied: (data: Uint8Array, tookMs: number, isSuccess: boolean) => void;
   /** The configuration after the entry that is being applied. */
   readonly onMembership: (outcome: ChangeOutcome, confState: ConfState) => void;
   /** A batch of entries is applied. */
@@ -37,6 +37,9 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   appliedBytes = 0;
   /** When the last entry of the batch that is being applied was done; undefined before the first. */
   private doneMs: number | undefined;
+  /** Of the entry that is being applied: who hears its result, and whether it is one. */
+  private listener: Answer = () => {};
+  private isSuccess = true;
 
   constructor(deps: EntryMachineDeps) {
     this.deps = deps;
@@ -49,12 +52,19 @@ export class EntryMachine implements StateMachine<ApplyResult> {
   apply(entry: Entry, answer: Answer): void {
     const { applier, clock, onApplied } = this.deps;
     const startMs = this.doneMs ?? clock.nowMs();
-    applier.apply(entry, answer);
+    this.listener = answer;
+    this.isSuccess = true;
+    applier.apply(entry, this.tellResult);
     this.appliedTerm = entry.term;
     this.appliedBytes += entry.data.length;
     this.doneMs = clock.nowMs();
-    onApplied(entry.data, this.doneMs - startMs);
+    onApplied(entry.data, this.doneMs - startMs, this.isSuccess);
   }
+
+  private readonly tellResult: Answer = (idHigh, idLow, result) => {
+    this.isSuccess = result.kind !== 'error' || result.symbol === 'ErrGRPCCompacted';
+    this.listener(idHigh, idLow, result);
+  };
 
   /**
    * A change that the database has already is passed over: raft began with the configuration as of the database's index, and to judge the

@@ -1,5 +1,5 @@
 import { etcdserverpb } from '@quorate/api';
-import { type Clock, CodedError, type Logger, type Timer } from '@quorate/base';
+import { type Clock, CodedError, type Counter, type Logger, type Timer } from '@quorate/base';
 import type { Identity, LeaseCheckpoint, LeaseExpiry } from '@quorate/machine';
 import type { RoleStatus } from '../replica/contract.ts';
 import type { OpenStreams } from '../rpc/member-context.ts';
@@ -134,15 +134,25 @@ export function checkpointLeases(proposals: Proposals, leases: readonly LeaseChe
   });
 }
 
-/** Proposes the revoke of expired leases, as `identity` where permissions are enforced; one that does not come about is asked for again. */
-export function revokeLeases(proposals: Proposals, ids: readonly bigint[], identity: Identity | undefined): void {
+/**
+ * Proposes the revoke of expired leases, as `identity` where permissions are enforced; one that does not come about is asked for again.
+ * @param expired counts those that came about
+ */
+export function revokeLeases(
+  proposals: Proposals,
+  ids: readonly bigint[],
+  identity: Identity | undefined,
+  expired: Counter,
+): void {
   for (const id of ids) {
     const request = etcdserverpb.LeaseRevokeRequest.create({ id });
     proposals.propose(
       RequestField.leaseRevoke,
       etcdserverpb.LeaseRevokeRequest.encode(request),
       {
-        applied() {},
+        applied: (result) => {
+          if (result.kind === 'lease-revoke') expired.add(1);
+        },
         failed() {},
       },
       identity,

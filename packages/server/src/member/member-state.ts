@@ -127,7 +127,7 @@ export class MemberState {
 
 function openStoreOver(deps: MemberDeps, config: MemberConfig, backend: Backend, leases: Lessor): Promise<MvccStore> {
   return openStore(
-    { backend, clock: deps.clock, random: deps.random, logger: deps.logger, leases },
+    { backend, clock: deps.clock, random: deps.random, logger: deps.logger, metrics: deps.metrics, leases },
     { compactionBatch: config.compactionBatchLimit, compactionPauseMs: config.compactionSleepMs },
   );
 }

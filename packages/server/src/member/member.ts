@@ -9,12 +9,14 @@ import {
   type Quota,
   WatchHub,
 } from '@quorate/machine';
-import { type RawNode, type Snapshot, toConfState } from '@quorate/raft';
+import { type RawNode, type Snapshot, statusToJson, toConfState } from '@quorate/raft';
 import type { GrpcServer } from '@quorate/transport';
 import { type MemberStorage, openMemberStorage } from '../bootstrap/open-storage.ts';
 import { takeReceivedMembership } from '../bootstrap/start-point.ts';
 import type { MemberConfig } from '../config/config.ts';
-import type { HttpSource } from '../gateway/http-routes.ts';
+import type { VersionSource } from '../gateway/front-door.ts';
+import type { HealthSource } from '../gateway/health.ts';
+import { RequestMetrics } from '../metrics/request-metrics.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import { Replica } from '../replica/replica.ts';
 import { RequestIds } from '../replica/request-ids.ts';
@@ -30,6 +32,7 @@ import { Upkeep } from '../upkeep/upkeep.ts';
 import { ClusterVersions } from '../versions/cluster-versions.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
 import { EntryMachine } from './entry-machine.ts';
+import { tryRead } from './health-read.ts';
 import { KnownMembers } from './known-members.ts';
 import { LeaderLeases } from './leader-leases.ts';
 import { checkpointLeases, Leadership, revokeLeases } from './leadership.ts';
@@ -51,7 +54,7 @@ const requestSlackMs = 5_000;
  * A member of a cluster: its storage, its state machine and its replica put together, without sockets. Everything from
  * outside comes in through {@link MemberDeps}.
  */
-export class Member implements MemberContext, HttpSource {
+export class Member implements MemberContext, HealthSource, VersionSource {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly memberId: bigint;
@@ -62,6 +65,7 @@ export class Member implements MemberContext, HttpSource {
   readonly cluster: Cluster;
   readonly config: MemberConfig;
   readonly slow: SlowRequests;
+  private readonly requests: RequestMetrics;
   /** The member as its peers see it. */
   readonly door: PeerDoor;
   private readonly deps: MemberDeps;
@@ -98,6 +102,7 @@ export class Member implements MemberContext, HttpSource {
     this.clusterId = storage.clusterId;
     this.cluster = state.cluster;
     this.slow = new SlowRequests(deps, config);
+    this.requests = new RequestMetrics(deps.metrics);
     this.requestTimeoutMs = requestSlackMs + 2 * config.electionMs;
     this.quota = makeQuota(deps, () => state.backend.size(), config.quotaBytes);
     this.node = makeNode(deps, config, storage);
@@ -127,7 +132,13 @@ export class Member implements MemberContext, HttpSource {
     this.door = this.makeDoor();
     this.network = deps.connect(this.door);
     this.versions = this.makeVersions();
-    registerMemberMetrics(deps.metrics, this, () => state.backend, replica);
+    registerMemberMetrics(
+      deps.metrics,
+      this,
+      () => state.backend,
+      replica,
+      () => state.alarms.list(0),
+    );
   }
 
   /** Opens what is on disk, restores what is in memory; takes part once {@link start} is called. @throws CodedError, UsageError */
@@ -177,7 +188,8 @@ export class Member implements MemberContext, HttpSource {
 
   private makeExpiry(): LeaseExpiry {
     const { clock, logger, metrics } = this.deps;
-    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids, this.state.auth.rootIdentity);
+    const expired = metrics.counter('etcd_debugging_server_lease_expired_total', 'The total number of expired leases.');
+    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids, this.state.auth.rootIdentity, expired);
     const { lessor } = this.state;
     const checkpoint = (leases: readonly LeaseCheckpoint[]) => checkpointLeases(this.replica, leases);
     return new LeaseExpiry(
@@ -197,7 +209,10 @@ export class Member implements MemberContext, HttpSource {
       node: this.node,
       logger: this.logger,
       clock: this.clock,
-      onApplied: (data, tookMs) => this.slow.applied(data, tookMs),
+      onApplied: (data, tookMs, isSuccess) => {
+        this.slow.applied(data, tookMs);
+        this.requests.applied(data, tookMs, isSuccess);
+      },
       onMembership: (outcome, confState) => this.members.changed(outcome, confState),
       onBatch: () => this.batchApplied(),
     });
@@ -265,6 +280,7 @@ export class Member implements MemberContext, HttpSource {
         installSnapshot: (snapshot) => this.installSnapshot(snapshot),
         isConnectedSince: (sinceMs) => this.isConnectedSince(sinceMs),
         onStall: (what, stalledMs) => this.stalled(what, stalledMs),
+        metrics: this.requests,
       },
       {
         confState: toConfState(this.node.status().config),
@@ -443,7 +459,11 @@ export class Member implements MemberContext, HttpSource {
     return this.state.auth.revision;
   }
 
-  // HttpSource
+  isAuthEnabled(): boolean {
+    return this.state.auth.isEnabled;
+  }
+
+  // HealthSource, VersionSource
 
   alarms(): readonly string[] {
     return this.state.alarms.list(0).map((alarm) => alarmName(alarm.alarm));
@@ -454,10 +474,7 @@ export class Member implements MemberContext, HttpSource {
   }
 
   checkRead(serializable: boolean): Promise<void> {
-    if (serializable) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.replica.linearizableRead({ readable: resolve, failed: (symbol) => reject(new Error(symbol)) });
-    });
+    return tryRead(() => this.store, this.replica, serializable);
   }
 
   clusterVersion(): string | undefined {
@@ -468,8 +485,9 @@ export class Member implements MemberContext, HttpSource {
     return storageVersionOf(this.state.backend);
   }
 
-  exposeMetrics(): string {
-    return this.deps.metrics.expose();
+  /** Raft's own view of itself, as JSON. */
+  raftStatus(): string {
+    return statusToJson(this.node.status());
   }
 
   // What happens

@@ -1,5 +1,5 @@
-import type { ErrorSymbol } from '@quorate/api';
-import { type Clock, delay } from '@quorate/base';
+import { type ErrorSymbol, errors } from '@quorate/api';
+import { type Clock, type Counter, delay, type Metrics } from '@quorate/base';
 import {
   type ApplyResult,
   type Cluster,
@@ -28,6 +28,7 @@ export type MembershipAnswer =
 
 export interface MembershipChangesDeps {
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly sha1: Sha1;
   readonly memberId: bigint;
   readonly cluster: Cluster;
@@ -77,10 +78,15 @@ const failed = (symbol: ErrorSymbol): MembershipAnswer => ({ kind: 'failed', sym
 export class MembershipChanges {
   private readonly deps: MembershipChangesDeps;
   private readonly options: MembershipChangesOptions;
+  private readonly promoted: Counter;
 
   constructor(deps: MembershipChangesDeps, options: MembershipChangesOptions) {
     this.deps = deps;
     this.options = options;
+    this.promoted = deps.metrics.counter(
+      'etcd_server_learner_promote_successes',
+      'The total number of successful learner promotions while this member is leader.',
+    );
   }
 
   add(peerUrls: readonly string[], isLearner: boolean, onCancel: OnCancel): Promise<MembershipAnswer> {
@@ -150,7 +156,21 @@ export class MembershipChanges {
   }
 
   /** Promotes as the leader. */
-  promoteHere(id: bigint, onCancel: OnCancel): Promise<MembershipAnswer> {
+  async promoteHere(id: bigint, onCancel: OnCancel): Promise<MembershipAnswer> {
+    const answer = await this.tryPromote(id, onCancel);
+    if (answer.kind === 'failed') this.countRefusal(answer.symbol);
+    else this.promoted.add(1);
+    return answer;
+  }
+
+  private countRefusal(symbol: ErrorSymbol): void {
+    const help =
+      'The total number of failed learner promotions (likely learner not ready) while this member is leader.';
+    const labels = { Reason: errors[symbol].message };
+    this.deps.metrics.counter('etcd_server_learner_promote_failures', help, labels).add(1);
+  }
+
+  private tryPromote(id: bigint, onCancel: OnCancel): Promise<MembershipAnswer> {
     const { cluster, memberId, matchOf } = this.deps;
     const member = cluster.member(id);
     const match = matchOf(id);

@@ -61,7 +61,9 @@ const escapeLabel = (text: string): string => text.replace(/[\\"\n]/g, (c) => (c
 
 function labelText(labels: Labels | undefined): string {
   if (!labels) return '';
+  // In the order of their names, as Go's client prints them.
   return Object.entries(labels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
     .join(',');
 }

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@quorate/base';
 import type { ConfState, Entry, HardState, MemoryStorage, RawNode, Ready, Snapshot } from '@quorate/raft';
 import type { PeerNetwork } from './peer-network.ts';
+import type { ReplicaMetrics } from './replica-metrics.ts';
 import type { RequestIds } from './request-ids.ts';
 
 /** Where entries become durable. */
@@ -48,6 +49,7 @@ export interface ReplicaDeps<Result> {
   readonly isConnectedSince?: (sinceMs: number) => boolean;
   /** The disk, or the event loop, held this member up for longer than an election timeout. */
   readonly onStall?: (what: 'disk' | 'loop', stalledMs: number) => void;
+  readonly metrics?: ReplicaMetrics;
 }
 
 export interface ReplicaOptions {

@@ -25,12 +25,19 @@ export class PendingReads {
   private readonly timeoutMs: number;
   private readonly retryMs: number;
   private readonly nextContext: () => number;
+  private readonly onFailed: (batches: number, symbol: ErrorSymbol) => void;
 
-  /** @param options `nextContext` numbers the questions, ascending. */
-  constructor(options: { timeoutMs: number; retryMs: number; nextContext: () => number }) {
+  /** @param options `nextContext` numbers the questions, ascending; `onFailed` hears of those that came to nothing. */
+  constructor(options: {
+    timeoutMs: number;
+    retryMs: number;
+    nextContext: () => number;
+    onFailed?: (batches: number, symbol: ErrorSymbol) => void;
+  }) {
     this.timeoutMs = options.timeoutMs;
     this.retryMs = options.retryMs;
     this.nextContext = options.nextContext;
+    this.onFailed = options.onFailed ?? (() => {});
   }
 
   /** Reads that wait, wherever they are on their way. */
@@ -114,6 +121,7 @@ export class PendingReads {
   }
 
   private fail(batches: readonly Batch[], symbol: ErrorSymbol): void {
+    if (batches.length > 0) this.onFailed(batches.length, symbol);
     for (const { reads } of batches) {
       this.count -= reads.length;
       for (const read of reads) read.failed(symbol);

@@ -7,6 +7,15 @@ import { ProposalQueue } from './proposal-queue.ts';
 import type { RequestIds } from './request-ids.ts';
 import { type PendingCall, WaitingCalls } from './waiting-calls.ts';
 
+export interface ProposerDeps {
+  readonly ids: RequestIds;
+  readonly logger: Logger;
+  /** A request that was added then has its result. */
+  readonly answered?: (field: number, sinceMs: number) => void;
+  /** It will have none. */
+  readonly failed?: (field: number, sinceMs: number) => void;
+}
+
 export interface ProposerOptions {
   readonly requestTimeoutMs: number;
   /** Largest entry in bytes. */
@@ -20,7 +29,7 @@ const waitingChangesMax = 1000;
 
 /** Proposals of this member, from the call that brings one to the answer that its entry gives. */
 export class Proposer<Result> {
-  private readonly deps: { readonly ids: RequestIds; readonly logger: Logger };
+  private readonly deps: ProposerDeps;
   private readonly options: ProposerOptions;
   private readonly builder = new EntryBuilder();
   private readonly waiting: WaitingCalls<Result>;
@@ -28,10 +37,10 @@ export class Proposer<Result> {
   /** Calls for changes of the configuration, by the sequence of their proposal. */
   private readonly changes = new Map<number, PendingCall<Result>>();
 
-  constructor(deps: { readonly ids: RequestIds; readonly logger: Logger }, options: ProposerOptions) {
+  constructor(deps: ProposerDeps, options: ProposerOptions) {
     this.deps = deps;
     this.options = options;
-    this.waiting = new WaitingCalls(options.requestTimeoutMs);
+    this.waiting = new WaitingCalls(options.requestTimeoutMs, deps.failed);
   }
 
   /** Calls that wait for their result. */
@@ -63,7 +72,7 @@ export class Proposer<Result> {
           ? this.builder.build(field, request, ids.high(sequence), ids.low(sequence))
           : buildEntryOf(field, request, this.idOf(sequence), identity);
       if (entry.length <= requestBytesMax) {
-        this.waiting.add(sequence, call, nowMs);
+        this.waiting.add(sequence, call, nowMs, field);
         this.gathered.add(sequence, entry);
         return true;
       }
@@ -113,7 +122,7 @@ export class Proposer<Result> {
     const refused = node.proposeBatch(entries);
     if (refused !== undefined) {
       this.deps.logger.debug('proposals dropped', { reason: refused.message });
-      for (const sequence of sequences) this.waiting.take(sequence)?.failed('ProposalDropped');
+      for (const sequence of sequences) this.waiting.fail(sequence, 'ProposalDropped');
     }
     for (const { sequence, change } of this.gathered.takeChanges()) {
       const call = this.changes.get(sequence);
@@ -128,8 +137,11 @@ export class Proposer<Result> {
     const sequence = this.deps.ids.sequenceOf(idHigh, idLow);
     if (sequence < 0) return;
     const call = this.waiting.take(sequence);
-    if (call !== undefined) call.applied(result);
-    else if (this.changes.size > 0) {
+    if (call !== undefined) {
+      const { takenField, takenSinceMs } = this.waiting;
+      call.applied(result);
+      this.deps.answered?.(takenField, takenSinceMs);
+    } else if (this.changes.size > 0) {
       this.changes.get(sequence)?.applied(result);
       this.changes.delete(sequence);
     }

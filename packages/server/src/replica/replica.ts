@@ -23,6 +23,7 @@ import {
 } from './contract.ts';
 import { type PendingRead, PendingReads } from './pending-reads.ts';
 import { Proposer } from './proposer.ts';
+import { noReplicaMetrics, type ReplicaMetrics } from './replica-metrics.ts';
 import { SnapshotInstallation } from './snapshot-installation.ts';
 import type { PendingCall } from './waiting-calls.ts';
 import { Watchdog } from './watchdog.ts';
@@ -42,6 +43,7 @@ export class Replica<Result> {
   private readonly options: ReplicaOptions;
   private readonly limits: ReplicaLimits;
   private readonly proposer: Proposer<Result>;
+  private readonly metrics: ReplicaMetrics;
   private readonly reads: PendingReads;
   /** Proposals are not handed over until the disk has caught up. */
   private isHeldBack = false;
@@ -69,12 +71,23 @@ export class Replica<Result> {
     this.deps = deps;
     this.options = options;
     this.limits = { ...defaultLimits, ...options.limits };
-    this.proposer = new Proposer(deps, { ...options, ...this.limits });
+    const metrics = deps.metrics ?? noReplicaMetrics;
+    this.metrics = metrics;
+    const ended = (isDone: boolean) => (field: number, sinceMs: number) =>
+      metrics.requestEnded(field, deps.clock.nowMs() - sinceMs, isDone);
+    this.proposer = new Proposer(
+      { ...deps, answered: ended(true), failed: ended(false) },
+      { ...options, ...this.limits },
+    );
     // Unique over the cluster: leaders tell questions apart by their context alone.
     this.reads = new PendingReads({
       timeoutMs: options.requestTimeoutMs,
       retryMs: readRetryMs,
       nextContext: () => deps.ids.take(),
+      onFailed: (batches, symbol) => {
+        if (symbol === 'ErrGRPCTimeout') metrics.readIndexesSlow(batches);
+        else metrics.readIndexesFailed(batches);
+      },
     });
     this.lastTickMs = deps.clock.nowMs();
     const { heartbeatMs, electionMs } = options;
@@ -138,12 +151,13 @@ export class Replica<Result> {
   /** Proposes a request, of whom it says, whose bytes are spliced into the entry; `request` is copied before this returns. */
   propose(field: number, request: Uint8Array, call: PendingCall<Result>, identity?: Identity): void {
     const gaps = this.options.priorityFields?.has(field) === true ? 2 : 1;
-    if (this.takes(call, gaps) && this.proposer.add(field, request, call, this.lastTickMs, identity)) this.schedule();
+    if (this.takes(call, gaps) && this.proposer.add(field, request, call, this.deps.clock.nowMs(), identity))
+      this.schedule();
   }
 
   /** Proposes an entry of another form than {@link propose} makes; `encode` makes its data around the request id. */
   proposeEntry(encode: (requestId: bigint) => Uint8Array, call: PendingCall<Result>): void {
-    if (this.takes(call, 1) && this.proposer.addEntry(encode, call, this.lastTickMs)) this.schedule();
+    if (this.takes(call, 1) && this.proposer.addEntry(encode, call, this.deps.clock.nowMs())) this.schedule();
   }
 
   /** Whether proposals are taken now; else the call fails. */
@@ -249,6 +263,7 @@ export class Replica<Result> {
     if (this.installing !== undefined) return;
     // After a stall of the loop the followers may have another leader: the time this one was held counts, up to where it must be heard of.
     const { electionMs, heartbeatMs } = this.options;
+    if (isLeader && intervals > 2 && !this.alone) this.metrics.heartbeatsLate();
     const ticks = isLeader ? Math.min(intervals, 2 * Math.ceil(electionMs / heartbeatMs)) : 1;
     for (let i = 0; i < ticks; i++) this.deps.node.tick();
     if (isPersisting) this.noteRole();
@@ -453,6 +468,7 @@ export class Replica<Result> {
 
   private install(snapshot: Snapshot): void {
     const { clock, installSnapshot } = this.deps;
+    this.metrics.installingSnapshot(true);
     const installed = installSnapshot(snapshot).then(() => {
       this.appliedTerm = snapshot.metadata.term;
     });
@@ -465,6 +481,7 @@ export class Replica<Result> {
     installing.done.then(
       () => {
         if (this.installing === installing) this.installing = undefined;
+        this.metrics.installingSnapshot(false);
         if (this.state === 'stopped') return;
         this.applyEntries(installing.rest());
         this.schedule();
@@ -513,6 +530,7 @@ export class Replica<Result> {
     // Losing the leader alone fails nothing: the reads ask the next one.
     if (leader !== 0n && leader !== this.lastLeader) {
       if (this.lastLeader !== 0n) this.reads.failAll('ErrGRPCLeaderChanged');
+      this.metrics.leaderChanged();
       this.lastLeader = leader;
     }
     if (isLeader && !this.role.isLeader) this.leaderSinceMs = this.deps.clock.nowMs();

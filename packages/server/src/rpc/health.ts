@@ -1,5 +1,5 @@
 import { healthpb, services } from '@quorate/api';
-import type { GrpcServer } from '@quorate/transport';
+import type { GrpcServer, StreamHandler } from '@quorate/transport';
 import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
 import type { OpenStreams } from './member-context.ts';
 
@@ -26,7 +26,11 @@ export function registerHealth(server: GrpcServer, status: ServingStatus, stream
     }
     replyMessage(call, healthpb.HealthCheckResponse, healthpb.HealthCheckResponse.create(current()));
   });
-  server.registerStream(services.Health.methods.Watch.path, (call) => {
+  server.registerUnary(services.Health.methods.List.path, (call) => {
+    const statuses = new Map([...knownServices].map((name) => [name, healthpb.HealthCheckResponse.create(current())]));
+    replyMessage(call, healthpb.HealthListResponse, healthpb.HealthListResponse.create({ statuses }));
+  });
+  const serveWatch: StreamHandler = (call) => {
     if (streams.isClosed) {
       failCall(call, 'ErrGRPCStopped');
       return;
@@ -53,5 +57,6 @@ export function registerHealth(server: GrpcServer, status: ServingStatus, stream
       });
     });
     call.onEnd(() => {});
-  });
+  };
+  server.registerStream(services.Health.methods.Watch.path, serveWatch, 'server_stream');
 }

@@ -2,7 +2,7 @@ import { type ErrorSymbol, etcdserverpb, services } from '@quorate/api';
 import { copyBytes } from '@quorate/base';
 import type { ApplyResult, DowngradeInfo } from '@quorate/machine';
 import type { Backend } from '@quorate/storage';
-import type { Call, GrpcServer, UnaryCall } from '@quorate/transport';
+import type { Call, GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
 import { etcdVersion } from '../version.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import { answerDowngrade, type DowngradeSource } from './downgrade.ts';
@@ -96,13 +96,15 @@ export function registerMaintenance(server: GrpcServer, member: MemberContext, s
     methods.Downgrade.path,
     serveAdmin((call, bytes) => answerDowngrade(call, bytes, member, source)),
   );
-  server.registerStream(methods.Snapshot.path, (call) => {
-    if (refuseCall(call, member, true)) return;
-    call.onMessage(() => {});
-    call.onEnd(() => {});
-    member.access.asAdmin(call, () => {
-      snapshots.send(call).catch((error: unknown) => failUnexpectedly(call, member, error));
-    });
+  server.registerStream(methods.Snapshot.path, (call) => serveSnapshot(call, member, snapshots), 'server_stream');
+}
+
+function serveSnapshot(call: StreamCall, member: MemberContext, snapshots: SnapshotStreams): void {
+  if (refuseCall(call, member, true)) return;
+  call.onMessage(() => {});
+  call.onEnd(() => {});
+  member.access.asAdmin(call, () => {
+    snapshots.send(call).catch((error: unknown) => failUnexpectedly(call, member, error));
   });
 }
 

@@ -5,6 +5,7 @@ export class BackendMetrics {
   readonly commitSeconds: Histogram;
   readonly snapshotSeconds: Histogram;
   readonly defragmentSeconds: Histogram;
+  readonly hashSeconds: Histogram;
   readonly defragmentInflight: Gauge;
 
   constructor(metrics: Metrics) {
@@ -17,6 +18,11 @@ export class BackendMetrics {
       'etcd_disk_backend_snapshot_duration_seconds',
       'The latency distribution of backend snapshots.',
       doubling(0.01, 17),
+    );
+    this.hashSeconds = metrics.histogram(
+      'etcd_mvcc_hash_duration_seconds',
+      'The latency distribution of storage hash operation.',
+      doubling(0.01, 15),
     );
     this.defragmentSeconds = metrics.histogram(
       'etcd_disk_backend_defrag_duration_seconds',

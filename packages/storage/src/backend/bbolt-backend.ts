@@ -343,8 +343,11 @@ class BboltBackend implements Backend {
 
   async hash(): Promise<number> {
     const view = await this.openView();
+    const startMs = this.clock.nowMs();
     try {
-      return await hashBackend(this.clock, view);
+      const hash = await hashBackend(this.clock, view);
+      this.metrics.hashSeconds.observe((this.clock.nowMs() - startMs) / 1000);
+      return hash;
     } finally {
       view.close();
     }

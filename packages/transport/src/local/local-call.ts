@@ -34,6 +34,7 @@ export abstract class LocalCall implements Call, DeadlineEntry {
   wheelBucket = -1;
   protected readonly host: LocalHost;
   protected readonly route: Route;
+  protected readonly startedMs: number;
   protected finished = false;
   private cancelCallback: (() => void) | null = null;
 
@@ -43,8 +44,10 @@ export abstract class LocalCall implements Call, DeadlineEntry {
     this.path = route.path;
     this.metadata = metadata;
     this.deadlineMs = deadlineMs;
+    this.startedMs = host.clock.nowMs();
     host.calls.add(this);
     route.started.add(1);
+    host.options.counterOf?.(metadata, route.stream !== null).add(1);
     if (deadlineMs !== Number.POSITIVE_INFINITY) host.deadlines.add(this);
   }
 
@@ -67,6 +70,12 @@ export abstract class LocalCall implements Call, DeadlineEntry {
     callback?.();
   }
 
+  /** Ends a call whose time was over before it began: the wheel looks only every so often. */
+  protected isLate(): boolean {
+    if (this.host.clock.nowMs() >= this.deadlineMs) this.onDeadline();
+    return this.finished;
+  }
+
   onDeadline(): void {
     this.abandon(GrpcStatus.deadlineExceeded, 'context deadline exceeded');
   }
@@ -82,6 +91,7 @@ export abstract class LocalCall implements Call, DeadlineEntry {
     this.cancelCallback = null;
     this.host.deadlines.remove(this);
     this.route.handled(code);
+    this.route.observe?.(this.host.clock.nowMs() - this.startedMs, code);
     this.host.calls.delete(this);
     this.host.onCallEnd();
   }

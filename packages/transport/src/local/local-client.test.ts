@@ -4,7 +4,7 @@ import { type Metrics, noMetrics, silentLogger } from '@quorate/base';
 import { GrpcStatusError } from '../grpc/status.ts';
 import type { StreamCall, UnaryCall } from '../server/calls.ts';
 import { createGrpcServer, type GrpcServer } from '../server/grpc-server.ts';
-import type { GrpcServerSettings } from '../server/server-options.ts';
+import type { GrpcServerSettings, UnaryStats } from '../server/server-options.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { Cancellation } from './cancellation.ts';
 import type { LocalStream } from './local-stream-call.ts';
@@ -114,6 +114,14 @@ describe('unary', () => {
     held[1]?.fail(5, 'x');
   });
 
+  test('what is late before it begins never reaches the handler', async () => {
+    const { clock, server, held, streams } = start();
+    const call = server.local.unary('/t.T/Hold', bytes(), { timeoutMs: 0 });
+    const heard = listen(server.local.stream('/t.T/Stream', { timeoutMs: 0 }));
+    await Promise.all([assert.rejects(call, refusal(4, 'context deadline exceeded')), settle(clock)]);
+    assert.deepEqual([heard.end, held.length, streams.length], ['4 context deadline exceeded', 0, 0]);
+  });
+
   test('what was cancelled before never reaches the handler', async () => {
     const { clock, server, held } = start();
     const cancellation = new Cancellation();
@@ -122,6 +130,21 @@ describe('unary', () => {
     await Promise.all([assert.rejects(call, refusal(1, 'context canceled')), settle(clock)]);
     assert.equal(held.length, 0);
   });
+});
+
+test('a slow call is told of', async () => {
+  const slow: UnaryStats[] = [];
+  const { clock, server, held } = start({ slowUnary: { ms: 100, answered: (stats) => slow.push(stats) } });
+  const calls = [server.local.unary('/t.T/Hold', bytes(1, 2)), server.local.unary('/t.T/Hold', bytes())];
+  await settle(clock);
+  held[1]?.reply(bytes(), 0, 0);
+  clock.advance(150);
+  held[0]?.reply(bytes(7), 0, 1);
+  await Promise.all(calls);
+  assert.deepEqual(
+    slow.map(({ path, tookMs, requestBytes, responseBytes }) => [path, tookMs, requestBytes, responseBytes]),
+    [['/t.T/Hold', 150, 2, 1]],
+  );
 });
 
 describe('streams', () => {

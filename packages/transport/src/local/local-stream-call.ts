@@ -32,7 +32,7 @@ export class LocalStreamCall extends LocalCall implements StreamCall {
 
   /** Hands the call to the handler. */
   open(): void {
-    if (!this.finished) (this.route.stream as StreamHandler)(this);
+    if (!this.isLate()) (this.route.stream as StreamHandler)(this);
   }
 
   onMessage(callback: (message: Uint8Array) => void): void {

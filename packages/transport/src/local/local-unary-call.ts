@@ -14,6 +14,8 @@ export interface UnaryEnd {
 /** A unary call from within the process, as its handler sees it. */
 export class LocalUnaryCall extends LocalCall implements UnaryCall {
   private readonly whenEnded: UnaryEnd;
+  private requestBytes = 0;
+  private responseBytes = 0;
 
   constructor(host: LocalHost, route: Route, metadata: Metadata, deadlineMs: number, whenEnded: UnaryEnd) {
     super(host, route, metadata, deadlineMs);
@@ -22,7 +24,8 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
 
   /** Hands the request to the handler. */
   deliver(request: Uint8Array): void {
-    if (this.finished || this.isTooLarge(request)) return;
+    if (this.isLate() || this.isTooLarge(request)) return;
+    this.requestBytes = request.length;
     this.countReceived(request);
     (this.route.unary as UnaryHandler)(this, request);
   }
@@ -36,6 +39,7 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
   }
 
   private answer(message: Uint8Array): void {
+    this.responseBytes = message.length;
     this.settle(GrpcStatus.ok);
     this.host.counters.sent.add(message.length);
     this.whenEnded.resolve(message);
@@ -45,6 +49,18 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
     super.settle(code);
     // As on the wire, where etcd counts an error as a message sent, too.
     this.route.sent.add(1);
+    this.tellWhenSlow(this.host.clock.nowMs() - this.startedMs);
+  }
+
+  private tellWhenSlow(tookMs: number): void {
+    const { clock, options } = this.host;
+    if (options.slowUnary === null || tookMs <= options.slowUnary.ms) return;
+    const { path, requestBytes, responseBytes } = this;
+    const startedWallMs = clock.wallMs() - tookMs;
+    options.slowUnary.answered({
+      ...{ path, startedWallMs, tookMs, requestBytes, responseBytes },
+      address: this.peer.address,
+    });
   }
 
   protected override tell(code: number, message: string): void {

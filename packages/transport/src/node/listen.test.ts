@@ -12,7 +12,7 @@ import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import { SeededRandom, silentLogger } from '@quorate/base';
 import { NodeClock } from '@quorate/base/node';
-import { createGrpcServer, type GrpcServer, type Peer } from '@quorate/transport';
+import { createGrpcServer, type GrpcServer, type HttpFallback, type Peer } from '@quorate/transport';
 import { createGrpcClient, gunzip, type Listener, listen } from '@quorate/transport/node';
 
 const clock = new NodeClock();
@@ -32,24 +32,24 @@ const noOpenssl = missing('openssl');
 let lastPeer: Peer | null = null;
 
 function newServer(): GrpcServer {
-  const server = createGrpcServer(
-    { clock, logger: silentLogger },
-    {
-      gunzip,
-      onHttpRequest: (request, respond) =>
-        respond({
-          status: request.path === '/health' ? 200 : 404,
-          headers: [['content-type', 'text/plain']],
-          body: Buffer.from(`h2 ${request.method} ${request.path} ${request.body.length}`),
-        }),
-    },
-  );
+  const server = createGrpcServer({ clock, logger: silentLogger }, { gunzip });
   server.registerUnary('/t.T/Echo', (call, message) => {
     lastPeer = call.peer;
     call.reply(message, 0, message.length);
   });
   return server;
 }
+
+const onHttpRequest: HttpFallback = (request, response) => {
+  let length = 0;
+  request.onData((chunk) => {
+    length += chunk.length;
+  });
+  request.onEnd(() => {
+    const text = `h2 ${request.method} ${request.path} ${length}`;
+    response.send(request.path === '/health' ? 200 : 404, [['content-type', 'text/plain']], Buffer.from(text));
+  });
+};
 
 const httpServer = createServer((request, response) => {
   response.end(`h1 ${request.method} ${request.url}`);
@@ -64,7 +64,7 @@ describe('one plain port', () => {
   let listener: Listener;
 
   before(async () => {
-    listener = await listen(server, { host: '127.0.0.1', httpServer });
+    listener = await listen(server, { host: '127.0.0.1', httpServer, onHttpRequest });
   });
   after(async () => {
     server.close();
@@ -220,7 +220,7 @@ describe(`one TLS port${noOpenssl === false ? '' : ` (${noOpenssl})`}`, { skip: 
     key = readFileSync(files.key);
     cert = readFileSync(files.cert);
     const tls = { key, cert, ca: cert, requestCert: true, rejectUnauthorized: false };
-    listener = await listen(server, { host: '127.0.0.1', httpServer, tls });
+    listener = await listen(server, { host: '127.0.0.1', httpServer, onHttpRequest, tls });
   });
   after(async () => {
     server.close();

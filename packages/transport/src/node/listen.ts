@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
-import type { GrpcServer } from '@quorate/transport';
+import type { GrpcServer, HttpFallback } from '@quorate/transport';
 import { NetByteStream } from './net-byte-stream.ts';
 import { sniffProtocol } from './sniff.ts';
 
@@ -16,6 +16,8 @@ export interface ListenOptions {
   readonly tls?: TlsOptions;
   /** Gets connections that speak HTTP/1, by its `connection` event. It need not listen. Without it they are cut. */
   readonly httpServer?: HttpServer;
+  /** Answers requests over HTTP/2 that are not gRPC; without it they get 415. */
+  readonly onHttpRequest?: HttpFallback;
   /** Judges a connection before a byte of it is read (after the TLS handshake): false cuts it. */
   readonly admit?: (socket: Socket) => boolean;
   /** TLS handshakes that failed, with the remote address. */
@@ -47,7 +49,12 @@ export function listen(grpc: GrpcServer, options: ListenOptions): Promise<Listen
       socket.destroy();
       return;
     }
-    sniffProtocol(socket, httpServer, (http2) => grpc.accept(new NetByteStream(http2)), firstBytesMs);
+    sniffProtocol(
+      socket,
+      httpServer,
+      (http2) => grpc.accept(new NetByteStream(http2), options.onHttpRequest),
+      firstBytesMs,
+    );
   };
   const server = options.tls === undefined ? createServer({ noDelay: true }, onSocket) : tlsServer(options, onSocket);
   if (options.connectionsMax !== undefined) server.maxConnections = options.connectionsMax;

@@ -7,6 +7,7 @@ import { SlabPool } from '../http2/slab-pool.ts';
 import type { LocalCall } from '../local/local-call.ts';
 import { LocalClient } from '../local/local-client.ts';
 import type { GrpcType, StreamHandler, UnaryHandler } from './calls.ts';
+import type { HttpFallback } from './http-fallback.ts';
 import { Route, RouteTable } from './route.ts';
 import { ServerConnection, type ServerShared } from './server-connection.ts';
 import { completeServerOptions, type GrpcServerOptions, type GrpcServerSettings } from './server-options.ts';
@@ -77,22 +78,27 @@ export class GrpcServer {
   /** @param path `/package.Service/Method`. */
   registerUnary(path: string, handler: UnaryHandler): void {
     const wrapped = this.options.wrapper?.unary(handler) ?? handler;
-    this.routes.add(new Route(this.metrics, path, 'unary', wrapped, null));
+    const observe = this.options.observe?.(path, 'unary') ?? null;
+    this.routes.add(new Route(this.metrics, path, 'unary', wrapped, null, observe));
   }
 
   /** @param type only for the metrics' label; every stream call may send and receive any number of messages. */
   registerStream(path: string, handler: StreamHandler, type: GrpcType = 'bidi_stream'): void {
     const wrapped = this.options.wrapper?.stream(handler) ?? handler;
-    this.routes.add(new Route(this.metrics, path, type, null, wrapped));
+    const observe = this.options.observe?.(path, type) ?? null;
+    this.routes.add(new Route(this.metrics, path, type, null, wrapped, observe));
   }
 
-  /** Serves HTTP/2 on a stream whose first bytes are still to come, the client's preface included. */
-  accept(stream: ByteStream): void {
+  /**
+   * Serves HTTP/2 on a stream whose first bytes are still to come, the client's preface included.
+   * @param onHttpRequest answers requests on it that are not gRPC; without it they get 415.
+   */
+  accept(stream: ByteStream, onHttpRequest: HttpFallback | null = null): void {
     if (this.state !== 'open') {
       stream.destroy();
       return;
     }
-    this.connections.add(new ServerConnection(this.shared, stream));
+    this.connections.add(new ServerConnection(this.shared, stream, onHttpRequest));
     if (this.housekeeper === null) this.scheduleHousekeeping();
   }
 

@@ -1,21 +1,29 @@
 import type { Metadata } from '../grpc/metadata.ts';
 import type { Peer } from '../http2/byte-stream.ts';
 
-/** An HTTP/2 request that is not gRPC, complete with its body. */
+/** An HTTP/2 request that is not gRPC. Its body comes bit by bit; without a reader it is dropped. */
 export interface HttpRequest {
   readonly method: string;
   /** With the query. */
   readonly path: string;
   readonly authority: string;
   readonly headers: Metadata;
-  /** Owned by the receiver. */
-  readonly body: Uint8Array;
   readonly peer: Peer;
+  /** Gets each part of the body, owned by the receiver. Set it (and `onEnd`) before the fallback returns. */
+  onData(callback: (chunk: Uint8Array) => void): void;
+  onEnd(callback: () => void): void;
+  /** No more of the body is delivered until `resume`; the client is stopped by flow control. */
+  pause(): void;
+  resume(): void;
 }
 
-/** Writes a body that comes bit by bit. Chunks belong to the transport from then on. */
-export interface HttpBodyWriter {
-  /** False: over the high-water mark of streams, wait for `onDrain` (it is sent all the same). */
+/** Where the answer goes. After the end, and when the client has gone, every method does nothing. */
+export interface HttpResponse {
+  /** A whole answer; `content-length` is added. Names in lower case; the body is the transport's from then on. */
+  send(status: number, headers: readonly (readonly [string, string])[], body: Uint8Array): void;
+  /** The head of an answer of unknown length. */
+  begin(status: number, headers: readonly (readonly [string, string])[]): void;
+  /** The chunk is the transport's from then on. False: over the high-water mark, wait for `onDrain` (it is sent all the same). */
   write(chunk: Uint8Array): boolean;
   end(): void;
   onDrain(callback: () => void): void;
@@ -23,15 +31,5 @@ export interface HttpBodyWriter {
   onCancel(callback: () => void): void;
 }
 
-export interface HttpResponse {
-  readonly status: number;
-  /** Names in lower case. `content-length` is added, unless `stream` is there. */
-  readonly headers: readonly (readonly [string, string])[];
-  /** Owned by the transport from then on. Ignored when `stream` is there. */
-  readonly body: Uint8Array;
-  /** Called at once with a writer for a body of unknown length. */
-  readonly stream?: (writer: HttpBodyWriter) => void;
-}
-
-/** Answers by calling `respond` once, in this turn or later. */
-export type HttpFallback = (request: HttpRequest, respond: (response: HttpResponse) => void) => void;
+/** Called when the headers of a request have come. */
+export type HttpFallback = (request: HttpRequest, response: HttpResponse) => void;

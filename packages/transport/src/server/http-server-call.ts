@@ -1,57 +1,93 @@
-import { concatBytes, copyBytes } from '@quorate/base';
+import { concatBytes, copyBytes, emptyBytes } from '@quorate/base';
 import { Http2Code } from '../http2/constants.ts';
-import type { HttpBodyWriter, HttpFallback, HttpResponse } from './http-fallback.ts';
+import type { HttpRequest, HttpResponse } from './http-fallback.ts';
+import type { RequestHead } from './request-head.ts';
 import { ServerCall } from './server-call.ts';
+import type { ServerConnection } from './server-connection.ts';
 
-/** A request that is not gRPC: gathered whole and given to the fallback. */
-export class HttpServerCall extends ServerCall implements HttpBodyWriter {
-  private readonly chunks: Uint8Array[] = [];
-  private length = 0;
+/** A request that is not gRPC, and its answer. */
+export class HttpServerCall extends ServerCall implements HttpRequest, HttpResponse {
+  private dataCallback: ((chunk: Uint8Array) => void) | null = null;
+  private endCallback: (() => void) | null = null;
+  private drainCallback: (() => void) | null = null;
   /** `write` said false and `onDrain` is owed. */
   private overflowed = false;
-  private drainCallback: (() => void) | null = null;
+  /** What came while paused, at most a stream window. */
+  private pending: Uint8Array = emptyBytes;
+  private ended = false;
+
+  constructor(connection: ServerConnection, id: number, head: RequestHead) {
+    super(connection, id, head, true);
+  }
+
+  get method(): string {
+    return this.head.method;
+  }
+
+  get authority(): string {
+    return this.head.authority;
+  }
+
+  get headers() {
+    return this.head.metadata;
+  }
+
+  onData(callback: (chunk: Uint8Array) => void): void {
+    this.dataCallback = callback;
+  }
+
+  onEnd(callback: () => void): void {
+    this.endCallback = callback;
+  }
+
+  pause(): void {
+    this.readingPaused = true;
+  }
+
+  resume(): void {
+    if (!this.readingPaused) return;
+    this.readingPaused = false;
+    const pending = this.pending;
+    this.pending = emptyBytes;
+    if (pending.length > 0) this.dataCallback?.(pending);
+    if (this.readingPaused || this.finished) return;
+    if (this.ended) this.deliverEnd();
+    else this.connection.creditStream(this);
+  }
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {
+    if (ended) this.ended = true;
     if (this.finished) return;
-    this.length += end - start;
-    if (this.length > this.connection.limits.messageBytesMax) {
-      this.respond({ status: 413, headers: [], body: new Uint8Array(0) });
+    if (this.readingPaused) {
+      if (end > start) this.pending = concatBytes([this.pending, source.subarray(start, end)]);
       return;
     }
-    if (end > start) this.chunks.push(copyBytes(source, start, end));
-    this.connection.accountUnfinished(this, this.length);
-    if (ended) this.dispatch();
+    if (end > start) this.dataCallback?.(copyBytes(source, start, end));
+    if (ended && !this.readingPaused) this.deliverEnd();
   }
 
-  private dispatch(): void {
-    const head = this.head;
-    const request = {
-      method: head.method,
-      path: head.path,
-      authority: head.authority,
-      headers: head.metadata,
-      body: concatBytes(this.chunks),
-      peer: this.peer,
-    };
-    (this.connection.options.onHttpRequest as HttpFallback)(request, (response) => this.respond(response));
+  private deliverEnd(): void {
+    const callback = this.endCallback;
+    this.endCallback = null;
+    callback?.();
   }
 
-  private respond(response: HttpResponse): void {
+  send(status: number, headers: readonly (readonly [string, string])[], body: Uint8Array): void {
     if (this.finished || this.headersSent) return;
     this.headersSent = true;
-    const head = this.head.method === 'HEAD';
-    if (response.stream !== undefined && !head) {
-      this.connection.sendPlainHeaders(this, response.status, response.headers, false);
-      response.stream(this);
-      return;
-    }
-    this.finished = true;
-    const length = ['content-length', String(response.body.length)] as const;
-    this.connection.respondPlain(this, response.status, [...response.headers, length], head ? null : response.body);
+    this.settle(0);
+    const length = ['content-length', String(body.length)] as const;
+    this.connection.respondPlain(this, status, [...headers, length], this.method === 'HEAD' ? null : body);
+  }
+
+  begin(status: number, headers: readonly (readonly [string, string])[]): void {
+    if (this.finished || this.headersSent) return;
+    this.headersSent = true;
+    this.connection.sendPlainHeaders(this, status, headers, false);
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.finished) return true;
+    if (this.finished || this.method === 'HEAD') return true;
     this.connection.sender.sendBody(this, chunk);
     if ((this.queue?.bytes ?? 0) <= this.connection.options.streamHighWaterBytes) return true;
     this.overflowed = true;

@@ -1,3 +1,4 @@
+import type { Counter } from '@quorate/base';
 import { Metadata } from '../grpc/metadata.ts';
 import { GrpcStatus } from '../grpc/status.ts';
 import { parseGrpcTimeout } from '../grpc/timeout.ts';
@@ -23,6 +24,8 @@ export class RequestHead {
   path = '';
   authority = '';
   route: Route | null = null;
+  /** Counts calls with these headers; found with the first. */
+  counter: Counter | null = null;
   /** From grpc-timeout; Infinity without. */
   timeoutMs: number = Number.POSITIVE_INFINITY;
   gzip = false;

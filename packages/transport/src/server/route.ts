@@ -1,6 +1,7 @@
 import type { Counter, Metrics } from '@quorate/base';
 import { GrpcStatus, grpcStatusNames } from '../grpc/status.ts';
 import type { GrpcType, StreamHandler, UnaryHandler } from './calls.ts';
+import type { CallObserver } from './server-options.ts';
 
 /** One registered method and its counters. */
 export class Route {
@@ -10,6 +11,8 @@ export class Route {
   readonly started: Counter;
   readonly received: Counter;
   readonly sent: Counter;
+  /** Hears of calls that have ended. */
+  readonly observe: CallObserver | null;
   private readonly handledByCode: readonly Counter[];
 
   constructor(
@@ -18,8 +21,10 @@ export class Route {
     type: GrpcType,
     unary: UnaryHandler | null,
     stream: StreamHandler | null,
+    observe: CallObserver | null,
   ) {
     this.path = path;
+    this.observe = observe;
     this.unary = unary;
     this.stream = stream;
     const slash = path.lastIndexOf('/');

@@ -17,6 +17,7 @@ import { Http2Connection } from '../http2/http2-connection.ts';
 import { copyInto } from '../http2/output.ts';
 import { messagePrefixBytes, writeMessagePrefix } from '../http2/stream-sender.ts';
 import { HeadCache } from './head-cache.ts';
+import type { HttpFallback } from './http-fallback.ts';
 import { HttpServerCall } from './http-server-call.ts';
 import { PingPolicy } from './ping-policy.ts';
 import { HeadVerdict, type RequestHead, readRequestHead } from './request-head.ts';
@@ -68,6 +69,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
   /** What a new stream may receive; the client may use the protocol's default until it has seen our SETTINGS. */
   readonly streamReceiveWindow: number;
   private readonly routes: RouteTable;
+  private readonly fallback: HttpFallback | null;
   private readonly heads = new HeadCache();
   private readonly responses = new ResponseHeaders();
   private readonly pings: PingPolicy;
@@ -81,8 +83,10 @@ export class ServerConnection extends Http2Connection<ServerCall> {
   private lastStreamMs: number;
   private nextReceiveCheckMs: number;
 
-  constructor(shared: ServerShared, stream: ByteStream) {
+  /** @param fallback answers what is not gRPC; null for nobody. */
+  constructor(shared: ServerShared, stream: ByteStream, fallback: HttpFallback | null) {
     super(shared, stream, shared.options.limits);
+    this.fallback = fallback;
     this.options = shared.options;
     this.routes = shared.routes;
     this.deadlines = shared.deadlines;
@@ -188,23 +192,24 @@ export class ServerConnection extends Http2Connection<ServerCall> {
   }
 
   private open(streamId: number, endStream: boolean, head: RequestHead): void {
-    if (
-      head.verdict === HeadVerdict.rejected ||
-      (head.verdict === HeadVerdict.http && this.options.onHttpRequest === null)
-    ) {
+    const fallback = head.verdict === HeadVerdict.http ? this.fallback : null;
+    if (head.verdict === HeadVerdict.rejected || (head.verdict === HeadVerdict.http && fallback === null)) {
       this.reject(streamId, endStream, head);
       return;
     }
     const route = head.route;
     let call: ServerCall;
-    if (head.verdict === HeadVerdict.http || route === null) call = new HttpServerCall(this, streamId, head, false);
+    if (fallback !== null || route === null) call = new HttpServerCall(this, streamId, head);
     else if (route.unary !== null) call = new UnaryServerCall(this, streamId, head, false);
     else call = new StreamServerCall(this, streamId, head);
     this.streams.set(call);
     if (route !== null && head.verdict === HeadVerdict.grpc) {
       route.started.add(1);
+      head.counter ??= this.options.counterOf?.(head.metadata, route.stream !== null) ?? null;
+      head.counter?.add(1);
       if (route.stream !== null) route.stream(call as StreamServerCall);
     }
+    if (fallback !== null) fallback(call as HttpServerCall, call as HttpServerCall);
     if (!endStream || call.remoteClosed) return;
     if (call.expectedBytes > 0) {
       this.streamError(streamId, call, Http2Code.protocolError);

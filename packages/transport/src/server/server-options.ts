@@ -1,7 +1,8 @@
+import type { Counter } from '@quorate/base';
 import type { Decompress } from '../grpc/compression.ts';
+import type { Metadata } from '../grpc/metadata.ts';
 import { defaultHttp2Limits, type Http2Limits } from '../http2/limits.ts';
-import type { HandlerWrapper } from './calls.ts';
-import type { HttpFallback } from './http-fallback.ts';
+import type { GrpcType, HandlerWrapper } from './calls.ts';
 
 /** Keepalive of a server; times in milliseconds, `Infinity` for never. The defaults are etcd's flags'. */
 export interface ServerKeepalive {
@@ -34,28 +35,34 @@ export interface SlowUnary {
   answered(stats: UnaryStats): void;
 }
 
+/** Hears of each call of a method when it has ended. */
+export type CallObserver = (tookMs: number, code: number) => void;
+
 export interface GrpcServerOptions {
   readonly limits: Http2Limits;
   readonly keepalive: ServerKeepalive;
   /** Bytes queued on a stream call from which on `write` returns false. */
   readonly streamHighWaterBytes: number;
-  /** Answers requests that are not gRPC; without it they get 415. */
-  readonly onHttpRequest: HttpFallback | null;
   /** Gunzips requests; without it gzip is an unsupported encoding. */
   readonly gunzip: Decompress | null;
   readonly slowUnary: SlowUnary | null;
   /** Wraps every handler. */
   readonly wrapper: HandlerWrapper | null;
+  /** Asked once a method: who hears how long its calls take; null for nobody, which costs nothing. */
+  readonly observe: ((path: string, type: GrpcType) => CallObserver | null) | null;
+  /** Asked once for calls with the same headers: what counts them. */
+  readonly counterOf: ((metadata: Metadata, isStream: boolean) => Counter) | null;
 }
 
 export const defaultGrpcServerOptions: GrpcServerOptions = {
   limits: defaultHttp2Limits,
   keepalive: { intervalMs: 7_200_000, timeoutMs: 20_000, minTimeMs: 5000, permitWithoutStream: false },
   streamHighWaterBytes: 256 * 1024,
-  onHttpRequest: null,
   gunzip: null,
   slowUnary: null,
   wrapper: null,
+  observe: null,
+  counterOf: null,
 };
 
 /** What callers pass: anything left out has its default. */
@@ -63,10 +70,11 @@ export interface GrpcServerSettings {
   readonly limits?: Partial<Http2Limits>;
   readonly keepalive?: Partial<ServerKeepalive>;
   readonly streamHighWaterBytes?: number;
-  readonly onHttpRequest?: HttpFallback;
   readonly gunzip?: Decompress;
   readonly slowUnary?: SlowUnary;
   readonly wrapper?: HandlerWrapper;
+  readonly observe?: (path: string, type: GrpcType) => CallObserver | null;
+  readonly counterOf?: (metadata: Metadata, isStream: boolean) => Counter;
 }
 
 export function completeServerOptions(settings: GrpcServerSettings): GrpcServerOptions {
@@ -75,9 +83,10 @@ export function completeServerOptions(settings: GrpcServerSettings): GrpcServerO
     limits: { ...defaults.limits, ...settings.limits },
     keepalive: { ...defaults.keepalive, ...settings.keepalive },
     streamHighWaterBytes: settings.streamHighWaterBytes ?? defaults.streamHighWaterBytes,
-    onHttpRequest: settings.onHttpRequest ?? defaults.onHttpRequest,
     gunzip: settings.gunzip ?? defaults.gunzip,
     slowUnary: settings.slowUnary ?? defaults.slowUnary,
     wrapper: settings.wrapper ?? defaults.wrapper,
+    observe: settings.observe ?? defaults.observe,
+    counterOf: settings.counterOf ?? defaults.counterOf,
   };
 }

@@ -15,7 +15,7 @@ import {
 } from '../testing/raw-frames.ts';
 import { ServerHarness } from '../testing/server-harness.ts';
 import type { StreamCall, UnaryCall } from './calls.ts';
-import type { HttpBodyWriter } from './http-fallback.ts';
+import type { HttpRequest, HttpResponse } from './http-fallback.ts';
 import type { GrpcServerSettings, UnaryStats } from './server-options.ts';
 
 function start(settings: GrpcServerSettings = {}, peerSettings: readonly number[] = []): ServerHarness {
@@ -398,15 +398,17 @@ describe('draining', () => {
 });
 
 test('requests that are not gRPC go to the fallback', () => {
-  const harness = new ServerHarness({
-    onHttpRequest: (request, respond) => {
-      const body = Buffer.from(
-        `${request.method} ${request.path} ${request.headers.get('x-a') ?? '-'} ${request.body.length}`,
-      );
-      respond({ status: 207, headers: [['content-type', 'text/plain']], body });
-    },
+  const harness = new ServerHarness();
+  harness.connect(true, [], (request, response) => {
+    let length = 0;
+    request.onData((chunk) => {
+      length += chunk.length;
+    });
+    request.onEnd(() => {
+      const text = `${request.method} ${request.path} ${request.headers.get('x-a') ?? '-'} ${length}`;
+      response.send(207, [['content-type', 'text/plain']], Buffer.from(text));
+    });
   });
-  harness.connect();
   const fields = (method: string) =>
     headerBlock([
       [':method', method],
@@ -463,13 +465,12 @@ test('metrics by method, type and code', () => {
 });
 
 test('the fallback may answer with a body bit by bit', () => {
-  const writers: HttpBodyWriter[] = [];
-  const harness = new ServerHarness({
-    streamHighWaterBytes: 10,
-    onHttpRequest: (_request, respond) =>
-      respond({ status: 200, headers: [], body: noPayload, stream: (writer) => writers.push(writer) }),
+  const writers: HttpResponse[] = [];
+  const harness = new ServerHarness({ streamHighWaterBytes: 10 });
+  harness.connect(true, [4, 20], (_request, response) => {
+    response.begin(200, []);
+    writers.push(response);
   });
-  harness.connect(true, [4, 20]);
   const block = headerBlock([
     [':method', 'GET'],
     [':scheme', 'http'],
@@ -492,6 +493,32 @@ test('the fallback may answer with a body bit by bit', () => {
   writers[1]?.onCancel(() => cancelled++);
   harness.feed(frame(FrameType.rstStream, 0, 3, word(8)));
   assert.equal(cancelled, 1);
+});
+
+test('the body of a request that is not gRPC comes bit by bit, and waits while its reader pauses', () => {
+  const requests: HttpRequest[] = [];
+  const seen: string[] = [];
+  const harness = new ServerHarness();
+  harness.connect(true, [], (request) => {
+    requests.push(request);
+    request.onData((chunk) => seen.push(Buffer.from(chunk).toString()));
+    request.onEnd(() => seen.push('end'));
+  });
+  const block = headerBlock([
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', '/v3/watch'],
+  ]);
+  const data = (text: string, flags = 0) => frame(FrameType.data, flags, 1, Buffer.from(text));
+  harness.feed(openHeaders(1, block));
+  harness.feed(data('a'));
+  assert.deepEqual(seen, ['a']);
+  requests[0]?.pause();
+  harness.feed(data('b'));
+  harness.feed(data('c', FrameFlag.endStream));
+  assert.deepEqual(seen, ['a']);
+  requests[0]?.resume();
+  assert.deepEqual(seen, ['a', 'bc', 'end']);
 });
 
 test('any cut of the input into chunks gives the same output', () => {

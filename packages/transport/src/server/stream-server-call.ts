@@ -89,6 +89,11 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     this.finishWith(GrpcStatus.ok, '');
   }
 
+  protected override settle(code: number): void {
+    super.settle(code);
+    this.head.route?.observe?.(this.connection.clock.nowMs() - this.startedMs, code);
+  }
+
   override onDrained(bytes: number): void {
     if (!this.overflowed || this.finished || bytes * 2 > this.connection.options.streamHighWaterBytes) return;
     this.overflowed = false;

@@ -113,12 +113,15 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     super.settle(code);
     // etcd's metrics count one message sent for a unary call that ends with an error, too.
     (this.head.route as Route).sent.add(1);
-    if (this.connection.options.slowUnary !== null) this.tellWhenSlow();
+    const { observe } = this.head.route as Route;
+    if (this.connection.options.slowUnary === null && observe === null) return;
+    const tookMs = this.connection.clock.nowMs() - this.startedMs;
+    observe?.(tookMs, code);
+    this.tellWhenSlow(tookMs);
   }
 
-  private tellWhenSlow(): void {
+  private tellWhenSlow(tookMs: number): void {
     const { clock, options, peer } = this.connection;
-    const tookMs = clock.nowMs() - this.startedMs;
     if (tookMs <= (options.slowUnary?.ms ?? Number.POSITIVE_INFINITY)) return;
     const { path, requestBytes, responseBytes } = this;
     const startedWallMs = clock.wallMs() - tookMs;

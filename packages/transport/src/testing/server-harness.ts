@@ -3,6 +3,7 @@ import type { HeaderField } from '../hpack/header-field.ts';
 import { HpackDecoder } from '../hpack/hpack-decoder.ts';
 import { FrameType } from '../http2/constants.ts';
 import { createGrpcServer, type GrpcServer } from '../server/grpc-server.ts';
+import type { HttpFallback } from '../server/http-fallback.ts';
 import type { GrpcServerSettings } from '../server/server-options.ts';
 import { CapturedStream } from './captured-stream.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -21,8 +22,8 @@ export class ServerHarness {
   }
 
   /** Connects; with `preface` the opening is over and its frames forgotten. */
-  connect(preface = true, settings: readonly number[] = []): this {
-    this.server.accept(this.stream);
+  connect(preface = true, settings: readonly number[] = [], onHttpRequest: HttpFallback | null = null): this {
+    this.server.accept(this.stream, onHttpRequest);
     if (preface) {
       this.feed(clientPreface(settings));
       this.frames();

@@ -1,0 +1,51 @@
+import { allMethods } from '@quorate/api';
+import { runLaterPart, runPart } from '../grpc/pair.ts';
+import type { Options } from '../options.ts';
+import type { Report } from '../support/report.ts';
+import { scratchDir } from '../support/server.ts';
+import { runAccess, runListeners, runWithoutGateway } from './flags-part.ts';
+import { runHttpListener } from './http-listener-part.ts';
+import { HttpPair } from './http-pair.ts';
+import { runHealth, runJsonForms, runPages, runPaths } from './http-part.ts';
+import { runLeaderless } from './leaderless-part.ts';
+import { coveredPaths, runAuth, runLaterRoutes, runRoutes } from './routes-part.ts';
+import { runStreams, runWebSockets } from './stream-part.ts';
+
+type Body = (http: HttpPair) => Promise<void>;
+
+const parts: readonly (readonly [name: string, body: Body, extraArgs?: readonly string[]])[] = [
+  ['routes', runRoutes],
+  ['auth', runAuth],
+  ['JSON forms', runJsonForms],
+  ['paths and methods', runPaths],
+  ['health', runHealth],
+  ['pages', runPages],
+  ['streams', runStreams],
+  ['WebSockets', runWebSockets],
+  ['access', runAccess, ['--cors=http://a:1,https://b:2', '--host-whitelist=example.com,127.0.0.1']],
+  ['no gateway', runWithoutGateway, ['--enable-grpc-gateway=false']],
+];
+
+/** All that is spoken over HTTP on the client port. */
+export async function runGatewaySuite(options: Options, report: Report): Promise<void> {
+  const directory = scratchDir('gateway');
+  checkCoverage(report);
+  for (const [name, body, extraArgs = []] of parts) {
+    await runPart(`gateway: ${name}`, options, report, directory, extraArgs, (pair) => body(new HttpPair(pair)));
+  }
+  await runListeners(options, report, directory);
+  await runHttpListener(options, report, directory);
+  await runLeaderless(options, report, directory);
+  const later = 'gateway: later routes';
+  await runLaterPart('api, security and operation', later, options, report, directory, [], (pair) =>
+    runLaterRoutes(new HttpPair(pair)),
+  );
+}
+
+function checkCoverage(report: Report): void {
+  const covered = coveredPaths();
+  const routes = allMethods.flatMap((method) => method.http.map(({ path }) => path));
+  const missing = routes.filter((path) => !covered.has(path));
+  if (missing.length === 0) report.pass('gateway: every route is asked for');
+  else report.fail('gateway: every route is asked for', missing.join('\n'));
+}

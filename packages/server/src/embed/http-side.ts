@@ -1,0 +1,62 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Logger } from '@quorate/base';
+import type { GrpcServer } from '@quorate/transport';
+import type { MemberConfig } from '../config/config.ts';
+import { DebugPages } from '../gateway/debug-pages.ts';
+import { FrontDoor, metricsDoor } from '../gateway/front-door.ts';
+import { Health } from '../gateway/health.ts';
+import type { HttpHandler } from '../gateway/http-types.ts';
+import { JsonGateway } from '../gateway/json/json-gateway.ts';
+import { MetricsPage } from '../gateway/metrics-page.ts';
+import type { Member } from '../member/member.ts';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import { processVariables, profileCpu, profileHeap } from './process-debug.ts';
+
+export interface HttpSideDeps {
+  readonly member: Member;
+  readonly grpc: GrpcServer;
+  readonly metrics: MetricsRegistry;
+  readonly logger: Logger;
+}
+
+/** Who answers over HTTP. */
+export interface HttpSide {
+  readonly door: HttpHandler;
+  readonly metricsDoor: HttpHandler;
+}
+
+const zip = promisify(gzip);
+
+/** Puts together what a member answers over HTTP beside gRPC. */
+export function makeHttpSide(deps: HttpSideDeps, config: MemberConfig): HttpSide {
+  const { member, grpc, metrics, logger } = deps;
+  const shared = {
+    health: new Health({ source: member, metrics, logger }),
+    metricsPage: new MetricsPage({ metrics, expose: () => metrics.expose(), gzip: (bytes) => zip(bytes) }),
+  };
+  const gateway = config.grpcGateway
+    ? new JsonGateway(grpc.local, { messageBytesMax: grpc.options.limits.messageBytesMax })
+    : undefined;
+  const debug = new DebugPages(
+    {
+      variables: () => ({ ...processVariables(), 'raft.status': member.raftStatus() }),
+      commandLine: () => process.argv,
+      profileCpu,
+      profileHeap,
+    },
+    { profiles: config.profiles },
+  );
+  const door = new FrontDoor(
+    {
+      ...shared,
+      versions: member,
+      debug,
+      gateway,
+      namesByCertificate: () => config.clientTls.clientCertAuth && member.isAuthEnabled(),
+      logger,
+    },
+    { corsOrigins: config.corsOrigins, hosts: config.hostWhitelist },
+  );
+  return { door: door.serve, metricsDoor: metricsDoor(shared) };
+}

@@ -1,0 +1,116 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { peerOfSocket } from '@quorate/transport/node';
+import type { HttpAnswer, HttpHandler, HttpRequest, RequestHeaders } from '../../gateway/http-types.ts';
+import { acceptWebSockets } from './web-socket.ts';
+
+/** How long the headers of a request may take (etcd's figure). */
+const headersTimeoutMs = 300_000;
+
+/** A server of HTTP/1.1 and WebSockets over connections that listeners hand it by its `connection` event. */
+export interface Http1Server {
+  readonly server: Server;
+  /** Closes idle connections, and the others once what they ask is answered. */
+  finish(): void;
+  /** Cuts every connection. */
+  close(): void;
+}
+
+export function createHttp1Server(handler: HttpHandler): Http1Server {
+  // Bodies have no time limit: that of a watch may go on as long as the watch.
+  const server = createServer({ requestTimeout: 0, headersTimeout: headersTimeoutMs }, (message, response) => {
+    const { socket } = message;
+    busy.add(socket);
+    response.shouldKeepAlive &&= !isFinishing;
+    response.once('close', () => {
+      busy.delete(socket);
+      if (isFinishing) socket.destroySoon();
+    });
+    handler(requestOf(message), answerTo(message, response));
+  });
+  const connections = new Set<Socket>();
+  /** Those with a request that is not answered, or a WebSocket. */
+  const busy = new WeakSet<Socket>();
+  let isFinishing = false;
+  server.on('upgrade', (message: IncomingMessage) => busy.add(message.socket));
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  acceptWebSockets(server, handler);
+  // Node heeds the limit for headers only once the server listens, and this one never does by itself.
+  server.emit('listening');
+  return {
+    server,
+    finish() {
+      isFinishing = true;
+      for (const socket of connections) if (!busy.has(socket)) socket.destroy();
+    },
+    close() {
+      for (const socket of connections) socket.destroy();
+      // Ends Node's checks of that limit; that the server was never bound is no news.
+      server.close(() => {});
+    },
+  };
+}
+
+/** A request's headers, each value by itself. */
+export function headersOf(message: IncomingMessage): RequestHeaders {
+  const { rawHeaders } = message;
+  return {
+    get: (name) => {
+      const value = message.headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    },
+    *entries() {
+      for (let i = 0; i < rawHeaders.length; i += 2) {
+        yield [(rawHeaders[i] as string).toLowerCase(), rawHeaders[i + 1] as string];
+      }
+    },
+  };
+}
+
+function requestOf(message: IncomingMessage): HttpRequest {
+  const { address, secure, certificate } = peerOfSocket(message.socket);
+  // Without a reader the body is dropped.
+  message.resume();
+  return {
+    method: message.method ?? 'GET',
+    target: message.url ?? '/',
+    headers: headersOf(message),
+    body: {
+      onData: (callback) => message.on('data', callback),
+      onEnd: (callback) => message.once('end', callback),
+      pause: () => message.pause(),
+      resume: () => message.resume(),
+    },
+    secure,
+    remoteAddress: address,
+    commonName: certificate?.verified === true ? certificate.commonName : '',
+  };
+}
+
+function answerTo(message: IncomingMessage, response: ServerResponse): HttpAnswer {
+  // A client that leaves in the middle is told of by `close` alone; without a listener for errors the process would end.
+  message.on('error', () => {});
+  response.on('error', () => {});
+  return {
+    send: (status, headers, body) => {
+      if (response.headersSent || response.destroyed) return;
+      response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);
+      response.end(body);
+    },
+    begin: (status, headers) => {
+      if (response.headersSent || response.destroyed) return;
+      response.writeHead(status, headers.flat());
+    },
+    write: (text) => response.writableEnded || response.destroyed || response.write(text),
+    end: () => response.end(),
+    onDrain: (callback) => response.on('drain', callback),
+    onClose: (callback) => {
+      response.once('close', () => {
+        if (!response.writableFinished) callback();
+      });
+    },
+  };
+}

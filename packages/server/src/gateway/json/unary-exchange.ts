@@ -1,0 +1,70 @@
+import { JsonError, toJson } from '@quorate/api';
+import { concatBytes } from '@quorate/base';
+import { Cancellation, GrpcStatus, GrpcStatusError } from '@quorate/transport';
+import type { HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
+import { messageHeaders, sendStatus } from './json-answers.ts';
+import type { GatewayCall } from './json-gateway.ts';
+import { requestFromJson } from './json-requests.ts';
+
+/** Gathers a body whole. */
+export function gather(body: RequestBody, bytesMax: number, then: (whole: Uint8Array | undefined) => void): void {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  body.onData((chunk) => {
+    const isOver = bytes > bytesMax;
+    bytes += chunk.length;
+    if (isOver) return;
+    if (bytes <= bytesMax) chunks.push(chunk);
+    else then(undefined);
+  });
+  body.onEnd(() => {
+    if (bytes <= bytesMax) then(concatBytes(chunks));
+  });
+}
+
+/** The wire form of the one request in a body; answers and gives undefined when there is none. */
+export function takeRequest(
+  call: GatewayCall,
+  body: Uint8Array | undefined,
+  answer: HttpAnswer,
+): Uint8Array | undefined {
+  if (body === undefined) {
+    sendStatus(answer, GrpcStatus.resourceExhausted, `the request is larger than ${call.jsonBytesMax} bytes`);
+    return undefined;
+  }
+  try {
+    return requestFromJson(call.method.request, body);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    sendStatus(answer, GrpcStatus.invalidArgument, error.message);
+    return undefined;
+  }
+}
+
+/** One request, one answer. */
+export function serveUnary(call: GatewayCall, request: HttpRequest, answer: HttpAnswer): void {
+  const cancellation = new Cancellation();
+  answer.onClose(() => cancellation.cancel());
+  gather(request.body, call.jsonBytesMax, (body) => {
+    const message = takeRequest(call, body, answer);
+    if (message !== undefined) void exchange(call, message, cancellation, answer);
+  });
+}
+
+async function exchange(
+  call: GatewayCall,
+  message: Uint8Array,
+  cancellation: Cancellation,
+  answer: HttpAnswer,
+): Promise<void> {
+  const { method, client, metadata, timeoutMs } = call;
+  try {
+    const reply = await client.unary(method.path, message, { metadata, timeoutMs, cancellation });
+    const { response } = method;
+    answer.send(200, messageHeaders, JSON.stringify(toJson(response, response.decode(reply))));
+  } catch (error) {
+    const { code, details } =
+      error instanceof GrpcStatusError ? error : { code: GrpcStatus.internal, details: String(error) };
+    sendStatus(answer, code, details);
+  }
+}

@@ -1,0 +1,60 @@
+import { type Counter, type Metrics, utf8ToBytes } from '@quorate/base';
+import { answerFrom, type HttpAnswer, type HttpRequest } from './http-types.ts';
+
+export interface MetricsPageDeps {
+  readonly metrics: Metrics;
+  /** The exposition in Prometheus' text format. */
+  expose(): string;
+  gzip(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+const contentType = ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores'] as const;
+
+/** `/metrics`, whatever the method. */
+export class MetricsPage {
+  private readonly deps: MetricsPageDeps;
+  private readonly served: Counter;
+  private readonly failed: Counter;
+
+  constructor(deps: MetricsPageDeps) {
+    this.deps = deps;
+    const { metrics } = deps;
+    const scrapes = (code: string) =>
+      metrics.counter('promhttp_metric_handler_requests_total', 'Total number of scrapes by HTTP status code.', {
+        code,
+      });
+    this.served = scrapes('200');
+    this.failed = scrapes('500');
+    scrapes('503');
+    // Who reads it is a scrape, and they come one after the other.
+    metrics.gauge('promhttp_metric_handler_requests_in_flight', 'Current number of scrapes being served.').set(1);
+  }
+
+  serve(request: HttpRequest, answer: HttpAnswer): void {
+    answerFrom(this.answer(request, answer), answer);
+  }
+
+  private async answer(request: HttpRequest, answer: HttpAnswer): Promise<void> {
+    const text = this.expose();
+    this.served.add(1);
+    if (!takesGzip(request.headers.get('accept-encoding') ?? '')) {
+      answer.send(200, [contentType], text);
+      return;
+    }
+    const zipped = await this.deps.gzip(utf8ToBytes(text));
+    answer.send(200, [contentType, ['Content-Encoding', 'gzip'], ['Vary', 'Accept-Encoding']], zipped);
+  }
+
+  private expose(): string {
+    try {
+      return this.deps.expose();
+    } catch (error) {
+      this.failed.add(1);
+      throw error;
+    }
+  }
+}
+
+function takesGzip(acceptEncoding: string): boolean {
+  return acceptEncoding.split(',').some((part) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/.test(part));
+}
