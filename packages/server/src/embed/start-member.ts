@@ -116,11 +116,8 @@ async function openClientSide(
   config: MemberConfig,
 ): Promise<TlsMaterial | undefined> {
   try {
-    return await openClientTls(logger, config, [
-      ...config.listenClientUrls,
-      ...config.listenClientHttpUrls,
-      ...config.listenMetricsUrls,
-    ]);
+    const urls = [...config.listenClientUrls, ...config.listenClientHttpUrls];
+    return await openClientTls(logger, config, urls, config.listenMetricsUrls);
   } catch (error) {
     await peers.close();
     throw error;
