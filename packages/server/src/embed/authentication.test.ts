@@ -69,6 +69,22 @@ class TestClient {
     });
   }
 
+  /** How a stream ends that is held up at its first message until `meanwhile` is done. */
+  streamHeld(path: string, request: Uint8Array, token: string, meanwhile: () => Promise<unknown>): Promise<string> {
+    const stream = this.client.stream(path, { metadata: [['token', token]] });
+    return new Promise((resolve, reject) => {
+      let isFirst = true;
+      stream.onMessage(() => {
+        if (!isFirst) return;
+        isFirst = false;
+        stream.pause();
+        meanwhile().then(() => stream.resume(), reject);
+      });
+      stream.onEnd((status) => resolve(status.message));
+      stream.write(request);
+    });
+  }
+
   async authenticate(name: string): Promise<string> {
     return (await this.call(Auth.methods.Authenticate, { name, password: `${name}-password` })).token;
   }
@@ -236,6 +252,19 @@ describe('a member in memory with authentication', { timeout: 60_000 }, () => {
     assert.equal(await textOf(client.callWith(KV.methods.Range, { key: bytes('d') }, both)), invalid);
     assert.equal(await client.first(KV.methods.RangeStream, { key: bytes('d'), rangeEnd: bytes('f') }, alice), denied);
     assert.notEqual(typeof (await client.first(KV.methods.RangeStream, { key: bytes('d') }, alice)), 'string');
+  });
+
+  test('a range that is under way when users change ends with that', async () => {
+    const value = new Uint8Array(100_000);
+    for (let i = 0; i < 80; i++) await client.call(KV.methods.Put, { key: bytes(`x${i}`), value }, root);
+    const request = KV.methods.RangeStream.request.encode(
+      KV.methods.RangeStream.request.create({ key: bytes('x'), rangeEnd: bytes('y') }),
+    );
+    const ended = await client.streamHeld(KV.methods.RangeStream.path, request, root, () =>
+      client.call(Auth.methods.UserAdd, { name: 'meanwhile', password: '' }, root),
+    );
+    assert.equal(ended, 'etcdserver: revision of auth store is old');
+    await client.call(KV.methods.DeleteRange, { key: bytes('x'), rangeEnd: bytes('y') }, root);
   });
 
   test('leases: their keys decide', async () => {
