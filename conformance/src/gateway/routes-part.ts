@@ -1,6 +1,7 @@
 import type { SideName } from '../grpc/pair.ts';
 import { ask, type HttpAnswer } from './http-client.ts';
 import type { CompareOptions, HttpPair } from './http-pair.ts';
+import { talk } from './web-socket-talk.ts';
 
 /** A request to a route; `body` may need ids that each server gave by itself. */
 interface Step {
@@ -221,6 +222,20 @@ async function runTokens(http: HttpPair): Promise<void> {
       (side) => ({ ...range, headers: headers(tokens[side]) }),
       options,
     );
+  }
+  const watch = [[0, `{"create_request":{"key":"${key('a')}","start_revision":"1"}}`]] as const;
+  for (const [name, opening] of [
+    ['subprotocol', (token: string) => ({ protocols: ['Bearer', token] })],
+    ['cookie', (token: string) => ({ headers: { Cookie: `a=b; token=${token}` } })],
+    ['cookie first', (token: string) => ({ protocols: ['Bearer', 'x'], headers: { Cookie: `token=${token}` } })],
+    ['header', (token: string) => ({ headers: { Authorization: token } })],
+  ] as const) {
+    await talk(http, `WebSocket with a token: ${name}`, {
+      path: '/v3/watch',
+      opening: (side) => opening(tokens[side]),
+      send: watch,
+      frames: 1,
+    });
   }
   await http.compare('range with a bad token', { ...range, headers: { Authorization: 'x.1' } }, { status: 401 });
   await http.compare('health with authentication', { method: 'GET', path: '/health' }, options);

@@ -1,9 +1,6 @@
-import { WebSocket } from 'ws';
-import { waitUntil } from '../support/text.ts';
 import type { HttpPair } from './http-pair.ts';
-import { showBody } from './show-answer.ts';
+import { talk } from './web-socket-talk.ts';
 
-const WAIT_MS = 10_000;
 const put = (value: string) => ({
   path: '/v3/kv/put',
   body: `{"key":"Zm9v","value":"${Buffer.from(value).toString('base64')}"}`,
@@ -61,60 +58,6 @@ export async function runStreams(http: HttpPair): Promise<void> {
   );
 }
 
-/** What a WebSocket's client hears and how it ends. */
-class Talk {
-  readonly frames: string[] = [];
-  closed = '';
-  readonly socket: WebSocket;
-
-  constructor(endpoint: string, path: string, protocols: readonly string[]) {
-    this.socket = new WebSocket(`ws://${endpoint}${path}`, [...protocols]);
-    this.socket.on('message', (frame, isBinary) => this.frames.push(`${isBinary ? 'binary ' : ''}${String(frame)}`));
-    this.socket.on('close', (code) => {
-      this.closed = String(code);
-    });
-    this.socket.on('error', (error) => {
-      this.closed = error.message;
-    });
-  }
-
-  show(): string {
-    const frames = this.frames.map((frame) => showBody(frame));
-    return [`protocol ${this.socket.protocol}`, ...frames, `closed ${this.closed}`, ''].join('\n');
-  }
-}
-
-interface Dialogue {
-  readonly path: string;
-  readonly protocols?: readonly string[];
-  /** Sent one by one, each when as many frames have come as are named. */
-  readonly send: readonly (readonly [afterFrames: number, text: string])[];
-  /** Waits for so many frames, or for the end when left out. */
-  readonly frames?: number;
-}
-
-async function talk(http: HttpPair, name: string, dialogue: Dialogue): Promise<void> {
-  const { pair } = http;
-  const shown = await pair.both(async (_, side) => {
-    const one = new Talk(pair.server(side).endpoint, dialogue.path, dialogue.protocols ?? []);
-    try {
-      for (const [frames, text] of dialogue.send) {
-        const isReady = () => one.socket.readyState === WebSocket.OPEN && one.frames.length >= frames;
-        await waitUntil(`${name}: ${frames} frames`, WAIT_MS, isReady);
-        one.socket.send(text);
-      }
-      const { frames } = dialogue;
-      await waitUntil(`${name}: the end`, WAIT_MS, () =>
-        frames === undefined ? one.closed !== '' : one.frames.length >= frames,
-      );
-      return one.show();
-    } finally {
-      one.socket.terminate();
-    }
-  });
-  pair.check(name, shown.reference, shown.underTest);
-}
-
 export async function runWebSockets(http: HttpPair): Promise<void> {
   const watch = '{"create_request":{"key":"Zm9v","start_revision":"1"}}';
   await http.compare('a put', put('<one>'), { status: 200 });
@@ -134,8 +77,13 @@ export async function runWebSockets(http: HttpPair): Promise<void> {
       [2, 'x'],
     ],
   });
-  await talk(http, 'a token', { path: '/v3/watch', protocols: ['Bearer', 'tok'], send: [[0, watch]], frames: 2 });
-  await talk(http, 'another protocol', { path: '/v3/watch', protocols: ['other'], send: [] });
+  await talk(http, 'a token', {
+    path: '/v3/watch',
+    opening: { protocols: ['Bearer', 'tok'] },
+    send: [[0, watch]],
+    frames: 2,
+  });
+  await talk(http, 'another protocol', { path: '/v3/watch', opening: { protocols: ['other'] }, send: [] });
   await talk(http, 'an unknown path', { path: '/v3/nothing', send: [] });
   await talk(http, 'a path outside', { path: '/nothing', send: [] });
   const future = '{"create_request":{"key":"Zw=="}}';
