@@ -9,6 +9,7 @@ import { HttpPair } from './http-pair.ts';
 import { runHealth, runJsonForms, runPages, runPaths } from './http-part.ts';
 import { runLeaderless } from './leaderless-part.ts';
 import { coveredPaths, runAuth, runLaterRoutes, runRoutes } from './routes-part.ts';
+import { runSecure } from './secure-part.ts';
 import { runStreams, runWebSockets } from './stream-part.ts';
 
 type Body = (http: HttpPair) => Promise<void>;
@@ -35,6 +36,7 @@ export async function runGatewaySuite(options: Options, report: Report): Promise
   }
   await runListeners(options, report, directory);
   await runHttpListener(options, report, directory);
+  await runSecure(options, report, directory);
   await runLeaderless(options, report, directory);
   const later = 'gateway: later routes';
   await runLaterPart('api, security and operation', later, options, report, directory, [], (pair) =>

@@ -36,6 +36,8 @@ function answerTo(response: HttpResponse): HttpAnswer {
   };
 }
 
+/** The headers as HTTP/2 has them, with the date that Node adds by itself over HTTP/1. */
 function lowered(headers: HeaderList): (readonly [string, string])[] {
-  return headers.map(([name, value]) => [name.toLowerCase(), value] as const);
+  const date = ['date', new Date().toUTCString()] as const;
+  return [...headers.map(([name, value]) => [name.toLowerCase(), value] as const), date];
 }
