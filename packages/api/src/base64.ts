@@ -6,8 +6,18 @@ for (let i = 0; i < 64; i++) values[standard.charCodeAt(i)] = i;
 values['-'.charCodeAt(0)] = 62;
 values['_'.charCodeAt(0)] = 63;
 
+/** What Node's Buffer offers over Uint8Array and is much faster than a loop (1.4 ms instead of 118 for 1.5 MB); absent in a browser. */
+interface NativeBase64 {
+  base64Slice(this: Uint8Array, start: number, end: number): string;
+}
+const native = (globalThis as { Buffer?: { readonly prototype: NativeBase64 } }).Buffer;
+
 /** Standard alphabet, padded. */
-export function encodeBase64(bytes: Uint8Array): string {
+export const encodeBase64: (bytes: Uint8Array) => string = native
+  ? (bytes) => native.prototype.base64Slice.call(bytes, 0, bytes.length)
+  : encodeInLoop;
+
+function encodeInLoop(bytes: Uint8Array): string {
   let text = '';
   for (let i = 0; i < bytes.length; i += 3) {
     const left = bytes.length - i;
