@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Logger } from '@quorate/base';
+import type { Clock, Logger } from '@quorate/base';
 import type { GrpcServer } from '@quorate/transport';
 import type { MemberConfig } from '../config/config.ts';
 import { DebugPages } from '../gateway/debug-pages.ts';
@@ -18,6 +18,7 @@ export interface HttpSideDeps {
   readonly grpc: GrpcServer;
   readonly metrics: MetricsRegistry;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 /** Who answers over HTTP. */
@@ -30,13 +31,13 @@ const zip = promisify(gzip);
 
 /** Puts together what a member answers over HTTP beside gRPC. */
 export function makeHttpSide(deps: HttpSideDeps, config: MemberConfig): HttpSide {
-  const { member, grpc, metrics, logger } = deps;
+  const { member, grpc, metrics, logger, clock } = deps;
   const shared = {
     health: new Health({ source: member, metrics, logger }),
     metricsPage: new MetricsPage({ metrics, expose: () => metrics.expose(), gzip: (bytes) => zip(bytes) }),
   };
   const gateway = config.grpcGateway
-    ? new JsonGateway(grpc.local, { messageBytesMax: grpc.options.limits.messageBytesMax })
+    ? new JsonGateway(grpc.local, clock, { messageBytesMax: grpc.options.limits.messageBytesMax })
     : undefined;
   const debug = new DebugPages(
     {

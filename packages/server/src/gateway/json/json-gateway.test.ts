@@ -12,12 +12,13 @@ const messageBytesMax = 1000;
 
 /** A server whose range says what it was asked, whose put waits, and whose watch is in the test's hands. */
 function start() {
+  const clock = new NodeClock();
   const server = createGrpcServer(
-    { clock: new NodeClock(), logger: silentLogger },
+    { clock, logger: silentLogger },
     { limits: { messageBytesMax }, streamHighWaterBytes: 64 },
   );
   const world = {
-    gateway: new JsonGateway(server.local, { messageBytesMax }),
+    gateway: new JsonGateway(server.local, clock, { messageBytesMax }),
     asked: [] as etcdserverpb.RangeRequest[],
     metadata: {} as Record<string, string>,
     puts: [] as UnaryCall[],

@@ -1,4 +1,5 @@
 import { type AnyMethod, allMethods } from '@quorate/api';
+import type { Clock } from '@quorate/base';
 import { GrpcStatus, type LocalClient } from '@quorate/transport';
 import { type HttpAnswer, type HttpRequest, splitTarget } from '../http-types.ts';
 import { sendStatus } from './json-answers.ts';
@@ -15,6 +16,7 @@ export interface JsonGatewayOptions {
 export interface GatewayCall {
   readonly method: AnyMethod;
   readonly client: LocalClient;
+  readonly clock: Clock;
   readonly metadata: readonly (readonly [string, string])[];
   /** Infinity without a deadline. */
   readonly timeoutMs: number;
@@ -30,11 +32,13 @@ const jsonSlackBytes = 64 * 1024;
 /** Serves `/v3/`: the gRPC methods as JSON over HTTP, each request a call of the same server. */
 export class JsonGateway {
   private readonly client: LocalClient;
+  private readonly clock: Clock;
   private readonly jsonBytesMax: number;
   private readonly methods = new Map<string, AnyMethod>();
 
-  constructor(client: LocalClient, options: JsonGatewayOptions) {
+  constructor(client: LocalClient, clock: Clock, options: JsonGatewayOptions) {
     this.client = client;
+    this.clock = clock;
     this.jsonBytesMax = options.messageBytesMax * jsonPerMessageByte + jsonSlackBytes;
     for (const method of allMethods) {
       for (const { path } of method.http) this.methods.set(path, method);
@@ -54,8 +58,8 @@ export class JsonGateway {
         sendStatus(answer, GrpcStatus.invalidArgument, `invalid grpc-timeout: ${text}`);
         return;
       }
-      const { client, jsonBytesMax } = this;
-      const call = { method, client, metadata: metadataOf(request), timeoutMs, jsonBytesMax };
+      const { client, clock, jsonBytesMax } = this;
+      const call = { method, client, clock, metadata: metadataOf(request), timeoutMs, jsonBytesMax };
       if (method.serverStreaming) serveStream(call, request, answer);
       else serveUnary(call, request, answer);
     }

@@ -5,6 +5,10 @@ import type { HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
 import { messageHeaders, sendStatus } from './json-answers.ts';
 import type { GatewayCall } from './json-gateway.ts';
 import { requestFromJson } from './json-requests.ts';
+import { jsonInSlices } from './sliced-json.ts';
+
+/** Answers above this size become text in slices. */
+const wholeBytesMax = 64 * 1024;
 
 /** Gathers a body whole. */
 export function gather(body: RequestBody, bytesMax: number, then: (whole: Uint8Array | undefined) => void): void {
@@ -61,7 +65,12 @@ async function exchange(
   try {
     const reply = await client.unary(method.path, message, { metadata, timeoutMs, cancellation });
     const { response } = method;
-    answer.send(200, messageHeaders, JSON.stringify(toJson(response, response.decode(reply))));
+    const decoded = response.decode(reply);
+    const text =
+      reply.length > wholeBytesMax
+        ? await jsonInSlices(response, decoded, call.clock)
+        : JSON.stringify(toJson(response, decoded));
+    answer.send(200, messageHeaders, text);
   } catch (error) {
     const { code, details } =
       error instanceof GrpcStatusError ? error : { code: GrpcStatus.internal, details: String(error) };
