@@ -302,7 +302,7 @@ export const flagCases: readonly FlagCase[] = [
   },
   {
     ...none,
-    file: [...filed, 'name: a', 'max-snapshots: 3', 'v2-deprecation: gone', 'log-outputs: [stdout]'].join('\n'),
+    file: [...filed, 'name: a', 'v2-deprecation: gone', 'log-outputs: [stdout]'].join('\n'),
     serves: true,
   },
 ];

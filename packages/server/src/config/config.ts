@@ -257,8 +257,6 @@ function readHttp(read: SettingReader): HttpSettings {
  */
 export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): MemberConfig {
   const read = new SettingReader(settings);
-  const impossible = impossibleSetting(settings);
-  if (impossible !== undefined) refuse(impossible);
   verifyUrls(read, settings);
   verifyBootstrap(read);
   const name = read.text('name');
@@ -322,6 +320,8 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     inMemory: extra.inMemory ?? false,
   };
   verify(config, read, settings);
+  const impossible = impossibleSetting(settings);
+  if (impossible !== undefined) refuse(impossible);
   return config;
 }
 
