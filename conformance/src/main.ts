@@ -3,6 +3,7 @@ import { runChaosSuite } from './cluster/chaos-suite.ts';
 import { runMixedSuite } from './cluster/mixed-suite.ts';
 import { runPartitionSuite } from './cluster/partition-suite.ts';
 import { runEtcd3Suite } from './etcd3-client.ts';
+import { runFlagsSuite } from './flags/suite.ts';
 import { runGatewaySuite } from './gateway/suite.ts';
 import { runAuthSuite } from './grpc/auth-suite.ts';
 import { runGrpcSuite } from './grpc/suite.ts';
@@ -32,6 +33,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   etcd3: runEtcd3Suite,
   clients: runClientsSuite,
   proxy: runProxySuite,
+  flags: runFlagsSuite,
   kill: runKillSuite,
   chaos: runChaosSuite,
   partition: runPartitionSuite,

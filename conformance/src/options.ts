@@ -11,6 +11,7 @@ const suiteNames = [
   'etcd3',
   'clients',
   'proxy',
+  'flags',
   'kill',
   'chaos',
   'partition',

@@ -146,7 +146,7 @@ const authSteps: readonly Step[] = [
 ];
 
 /** What is worked on elsewhere. */
-const laterSteps: readonly Step[] = [
+const lockSteps: readonly Step[] = [
   { path: '/v3/lock/lock', body: `{"name":"${key('lock')}"}`, masked: ['key'] },
   { path: '/v3/lock/unlock', body: `{"key":"${key('lock/1')}"}` },
   { path: '/v3/election/leader', body: `{"name":"${key('e')}"}`, status: 500 },
@@ -162,7 +162,7 @@ const routeSteps = [...keySteps, ...leaseSteps, ...clusterSteps, ...maintenanceS
 
 /** Paths that some step asks for, in any part. */
 export function coveredPaths(): Set<string> {
-  const asked = [...routeSteps, ...authSteps, ...laterSteps].map(({ path }) => path);
+  const asked = [...routeSteps, ...authSteps, ...lockSteps].map(({ path }) => path);
   return new Set([...asked, ...streamPaths, '/v3/auth/disable']);
 }
 
@@ -189,9 +189,9 @@ export function runRoutes(http: HttpPair): Promise<void> {
   return play(http, routeSteps);
 }
 
-/** Routes of later work. */
-export function runLaterRoutes(http: HttpPair): Promise<void> {
-  return play(http, laterSteps);
+/** Locks and elections. */
+export function runLockRoutes(http: HttpPair): Promise<void> {
+  return play(http, lockSteps);
 }
 
 /** Users and roles, then what goes with tokens. */

@@ -1,5 +1,5 @@
 import { allMethods } from '@quorate/api';
-import { runLaterPart, runPart } from '../grpc/pair.ts';
+import { runPart } from '../grpc/pair.ts';
 import type { Options } from '../options.ts';
 import type { Report } from '../support/report.ts';
 import { scratchDir } from '../support/server.ts';
@@ -8,7 +8,7 @@ import { runHttpListener } from './http-listener-part.ts';
 import { HttpPair } from './http-pair.ts';
 import { runHealth, runJsonForms, runPages, runPaths } from './http-part.ts';
 import { runLeaderless } from './leaderless-part.ts';
-import { coveredPaths, runAuth, runLaterRoutes, runRoutes } from './routes-part.ts';
+import { coveredPaths, runAuth, runLockRoutes, runRoutes } from './routes-part.ts';
 import { runSecure } from './secure-part.ts';
 import { runStreams, runWebSockets } from './stream-part.ts';
 
@@ -38,9 +38,8 @@ export async function runGatewaySuite(options: Options, report: Report): Promise
   await runHttpListener(options, report, directory);
   await runSecure(options, report, directory);
   await runLeaderless(options, report, directory);
-  const later = 'gateway: later routes';
-  await runLaterPart('api, security and operation', later, options, report, directory, [], (pair) =>
-    runLaterRoutes(new HttpPair(pair)),
+  await runPart('gateway: locks and elections', options, report, directory, [], (pair) =>
+    runLockRoutes(new HttpPair(pair)),
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Options } from '../options.ts';
 import { unifiedDiff } from '../support/diff.ts';
 import { serverProgram } from '../support/programs.ts';
-import type { LaterWork, Report } from '../support/report.ts';
+import type { Report } from '../support/report.ts';
 import { launch, launchFresh, type RunningServer } from '../support/server.ts';
 import { errorText } from '../support/text.ts';
 import { canonicalAnswer, canonicalMessage } from './canonical.ts';
@@ -173,13 +173,6 @@ export class ServerPair {
 
 function callOptions(options: CompareOptions, side: SideName): CallOptions {
   return options.metadataOf === undefined ? options : { ...options, metadata: options.metadataOf(side) };
-}
-
-/** A part that waits for later work: reported, or run with --later. */
-export async function runLaterPart(work: LaterWork, ...part: Parameters<typeof runPart>): Promise<void> {
-  const [name, options, report] = part;
-  if (options.later) await runPart(...part);
-  else if (name.includes(options.filter)) report.later(name, 'the whole part', work);
 }
 
 /** Runs one part over a fresh pair of servers; whatever goes wrong becomes a failure with the part's name. */

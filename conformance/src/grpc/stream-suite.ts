@@ -3,10 +3,10 @@ import { SeededRandom } from '@quorate/base';
 import type { Options } from '../options.ts';
 import type { Report } from '../support/report.ts';
 import { sleep } from '../support/text.ts';
-import { canonicalMessage } from './canonical.ts';
+import { canonicalAnswer, canonicalMessage } from './canonical.ts';
 import type { Connection } from './connection.ts';
 import { Generator, type StoreView } from './generator.ts';
-import { runLaterPart, runPart, type ServerPair } from './pair.ts';
+import { runPart, type ServerPair } from './pair.ts';
 import type { Message } from './services.ts';
 import { joinChunks } from './ties.ts';
 
@@ -137,7 +137,7 @@ async function leaseExpiry(pair: ServerPair): Promise<void> {
 
 async function locks(pair: ServerPair): Promise<void> {
   await pair.unary('lock: unknown lease', 'Lock.Lock', { name: key('L'), lease: 4711 });
-  for (const id of [701, 702]) await pair.unary('lock: lease', 'Lease.LeaseGrant', { ID: id, TTL: 600 });
+  for (const id of [701, 702, 703]) await pair.unary('lock: lease', 'Lease.LeaseGrant', { ID: id, TTL: 600 });
   await pair.unary('lock: first', 'Lock.Lock', { name: key('L'), lease: 701 });
   await pair.unary('lock: first again', 'Lock.Lock', { name: key('L'), lease: 701 });
   const second = await pair.both(async (connection) => {
@@ -164,6 +164,68 @@ async function locks(pair: ServerPair): Promise<void> {
     await pair.unary('election: proclaim after resigning', 'Election.Proclaim', { leader, value: key('three') });
   }
   await pair.unary('election: no leader again', 'Election.Leader', { name: key('E') });
+  await electionEdges(pair);
+  await observers(pair);
+}
+
+/** What an observer hears before the first leader, while one leads and when the next does; and a waiting caller who goes away. */
+async function observers(pair: ServerPair): Promise<void> {
+  const heard = await pair.both(async (connection) => {
+    const observed = connection.serverStream('Election.Observe', { name: key('O') }, { timeoutMs: 2_000 });
+    const pause = () => sleep(150);
+    await pause();
+    const first = await connection.unary('Election.Campaign', { name: key('O'), lease: 702, value: key('1') });
+    await pause();
+    await connection.unary('Election.Campaign', { name: key('O'), lease: 702, value: key('2') });
+    await pause();
+    const next = connection.unary('Election.Campaign', { name: key('O'), lease: 703, value: key('3') });
+    await pause();
+    if (first.ok) await connection.unary('Election.Resign', { leader: first.message.leader as Message });
+    await next;
+    const { messages, end } = await observed;
+    return [...messages.map((message) => canonicalMessage(message)), end.code].join('\n');
+  });
+  pair.check('election: observe', heard.reference, heard.underTest);
+  const left = await pair.both(async (connection) => {
+    await connection.unary('Lock.Lock', { name: key('W'), lease: 702 });
+    const gone = await connection.unary('Lock.Lock', { name: key('W'), lease: 703 }, { timeoutMs: 300 });
+    const queue = () => connection.unary('KV.Range', { key: key('W/'), range_end: key('W0') });
+    let now = await queue();
+    for (let i = 0; i < 50 && now.ok && now.message.count !== '1'; i++) {
+      await sleep(20);
+      now = await queue();
+    }
+    return `${gone.ok ? 'granted' : 'not granted'}\n${canonicalAnswer(now)}`;
+  });
+  pair.check('lock: a caller who goes away leaves the queue', left.reference, left.underTest);
+}
+
+async function electionEdges(pair: ServerPair): Promise<void> {
+  await pair.unary('lock: unlock without a key', 'Lock.Unlock', {});
+  await pair.unary('election: unknown lease', 'Election.Campaign', { name: key('E'), lease: 4711 });
+  for (const method of ['Proclaim', 'Resign']) {
+    await pair.unary(`election: ${method} without a leader`, `Election.${method}`, { value: key('x') });
+  }
+  const first = await pair.unary('election: stand', 'Election.Campaign', {
+    name: key('F'),
+    lease: 701,
+    value: key('1'),
+  });
+  await pair.unary('election: the same again', 'Election.Campaign', { name: key('F'), lease: 701, value: key('1') });
+  await pair.unary('election: another value', 'Election.Campaign', { name: key('F'), lease: 701, value: key('2') });
+  await pair.unary('election: the value now', 'Election.Leader', { name: key('F') });
+  const second = await pair.both(async (connection) => {
+    const waiting = connection.unary('Election.Campaign', { name: key('F'), lease: 702, value: key('3') });
+    const early = await Promise.race([waiting.then(() => true), sleep(300).then(() => false)]);
+    await connection.unary('Lease.LeaseRevoke', { ID: 701 });
+    return `${early ? 'too early' : 'waited'} ${canonicalMessage(await waiting)}`;
+  });
+  pair.check('election: the next when the lease ends', second.reference, second.underTest);
+  await pair.unary('election: the leader then', 'Election.Leader', { name: key('F') });
+  if (!first.ok) return;
+  const leader = first.message.leader as Message;
+  await pair.unary('election: resign what another has', 'Election.Resign', { leader });
+  await pair.unary('election: the leader still', 'Election.Leader', { name: key('F') });
 }
 
 /** Requests that crash the real etcd: ours must answer anything and live on. */
@@ -196,7 +258,7 @@ export async function runStreamParts(options: Options, report: Report, directory
     await leaseExpiry(pair);
     await snapshots(pair);
   });
-  await runLaterPart('api, security and operation', 'grpc locks', options, report, directory, [], locks);
+  await runPart('grpc locks', options, report, directory, [], locks);
   if (options.serverUnderTest !== 'quorate') {
     report.skip('grpc survival', 'its requests crash the real etcd');
     return;

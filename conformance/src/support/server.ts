@@ -24,6 +24,8 @@ export interface LaunchOptions {
   readonly peerPort: number;
   /** Left out: the only member of a cluster of its own. */
   readonly membership?: Membership;
+  /** Which cluster it begins, instead of one of its own. */
+  readonly bootstrapArgs?: readonly string[];
   readonly extraArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly startTimeoutMs?: number;
@@ -115,7 +117,7 @@ export function spawnServer(options: LaunchOptions): RunningServer {
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
-    ...(options.membership === undefined ? alone : membershipArgs(options.membership)),
+    ...(options.bootstrapArgs ?? (options.membership === undefined ? alone : membershipArgs(options.membership))),
     ...(options.extraArgs ?? []),
   ];
   const child = new Child(program.command, args, { env: options.env });

@@ -1,159 +1,100 @@
-import { readFileSync } from 'node:fs';
 import { hasCode } from '@quorate/base';
-import {
-  addEnvironment,
-  createLogger,
-  etcdVersion,
-  helpText,
-  type MemberConfig,
-  makeConfig,
-  parseArguments,
-  quorateVersion,
-  type RawSettings,
-  settingsFromFile,
-  settingsWithoutEffect,
-  startMember,
-  UsageError,
-  usageText,
-} from 'quorate';
-import { parse as parseYaml } from 'yaml';
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-function versionText(): string {
-  const { platform, arch } = process;
-  return `etcd Version: ${etcdVersion}\nGit SHA: quorate-${quorateVersion}\nGo Version: none (Node.js ${process.version})\nGo OS/Arch: ${platform}/${arch === 'x64' ? 'amd64' : arch}\n`;
-}
-
-/** Settings of the command line and environment, or of the configuration file alone when one is named. @throws UsageError */
-function readSettings(
-  args: readonly string[],
-  environment: Environment,
-): { settings: RawSettings; file: string | undefined } {
-  const settings = parseArguments(args);
-  const file = settings.values.get('config-file') ?? environment.ETCD_CONFIG_FILE;
-  const asksForText = settings.values.get('version') === 'true';
-  if (file === undefined || file === '' || asksForText) {
-    addEnvironment(settings, environment);
-    return { settings, file: undefined };
-  }
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError((error as Error).message, 1, false);
-  }
-  try {
-    return { settings: settingsFromFile(parseYaml(text)), file };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`error converting YAML to JSON: ${(error as Error).message}`, 1, false);
-  }
-}
-
-function refuseUsage(error: UsageError): void {
-  const { exitCode, usage } = error.data ?? { exitCode: 1, usage: false };
-  if (usage) process.stderr.write(`${error.message}\n${usageText}`);
-  else
-    createLogger({ level: 'info', format: 'json', outputs: [] }).warn('failed to verify flags', {
-      error: error.message,
-    });
-  process.exitCode = exitCode;
-}
+import { type Environment, type ProgramLogger, startMember } from 'quorate';
+import { type Configuration, readConfiguration } from './configuration.ts';
+import { dataDirKind } from './data-dir-kind.ts';
+import { describeError, stackOf } from './describe-error.ts';
+import { openFilesMax, reservedFiles } from './open-files.ts';
+import { notifyServiceManager } from './service-manager.ts';
+import { stopOnSignals } from './signals.ts';
 
 /** Runs a member until a signal stops it. What goes wrong is logged in one line and ends the process with an exit code. */
 export async function serve(args: readonly string[], environment: Environment): Promise<void> {
-  if (args.some((argument) => /^--?(?:h|help)$/.test(argument))) {
-    process.stderr.write(usageText);
-    process.stdout.write(helpText());
+  const outcome = await readConfiguration(args, environment);
+  if ('exitCode' in outcome) {
+    process.exitCode = outcome.exitCode;
     return;
   }
-  let config: MemberConfig;
-  let settings: RawSettings;
-  let file: string | undefined;
-  try {
-    ({ settings, file } = readSettings(args, environment));
-    if (settings.values.get('version') === 'true') {
-      process.stdout.write(versionText());
-      return;
-    }
-    config = makeConfig(settings);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    refuseUsage(error);
-    return;
-  }
-  const logger = createLogger({ level: config.logLevel, format: config.logFormat, outputs: config.logOutputs });
-  for (const note of settings.notes) logger[note.level](note.message, note.fields);
-  if (file !== undefined) {
-    logger.info(
-      'loaded server configuration, other configuration command line flags and environment variables will be ignored if provided',
-      { path: file },
-    );
-  }
-  logger.info('Running: ', { args: ['quorate', ...args] });
-  if (!settings.values.has('data-dir')) {
-    logger.warn("'data-dir' was empty; using default", { 'data-dir': config.dataDir });
-  }
-  for (const name of settingsWithoutEffect(settings)) {
-    logger.warn('this flag is known but nothing acts on it yet', { flag: `--${name}` });
-  }
-  const onFatal = (error: unknown): never => {
+  const { config, logger } = outcome;
+  const kindCode = sayDataDirKind(outcome);
+  if (kindCode !== 0) await end(logger, kindCode);
+  const onFatal = (error: unknown): void => {
     if (hasCode(error, 'member/removed')) {
       logger.error('server error', { error: describeError(error) });
       logger.warn('data-dir used by this member must be removed', { 'data-dir': config.dataDir });
-      process.exit(0);
+      void end(logger, 0);
+      return;
     }
     logger.error('the member stops because it cannot go on', { error: describeError(error), ...stackOf(error) });
-    process.exit(1);
+    void end(logger, 1);
   };
   // A broken invariant in a handler, say: a state that nobody knows is not gone on with.
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', onFatal);
   try {
-    const member = await startMember(config, { logger, onFatal });
+    const member = await startMember(config, { logger, onFatal, ...connectionLimit() });
     stopOnSignals(member, logger);
+    await notifyServiceManager(logger, environment);
   } catch (error) {
-    logger.error('bootstrap failed', { error: describeError(error), ...stackOf(error) });
+    sayStartFailed(outcome, error);
     // Whatever is still open must not keep the process.
-    process.exit(1);
+    await end(logger, 1);
   }
 }
 
-/** Where it broke; what has a code says enough by its message. */
-function stackOf(error: unknown): { stacktrace?: string } {
-  return error instanceof Error && !('code' in error) && error.stack !== undefined ? { stacktrace: error.stack } : {};
+/** Files stay free for the member itself. (A process with fewer than it needs does not even come here: Node.js fails to load it.) */
+function connectionLimit(): { readonly connectionsMax?: number } {
+  const filesMax = openFilesMax();
+  return filesMax === undefined ? {} : { connectionsMax: Math.max(1, filesMax - reservedFiles) };
 }
 
-function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${describeError(error.cause)}`;
+/** @returns what the process ends with where nothing can be started on the directory, else 0 */
+function sayDataDirKind({ config, logger }: Configuration): number {
+  const { dataDir } = config;
+  let kind: ReturnType<typeof dataDirKind>;
+  try {
+    kind = dataDirKind(logger, dataDir);
+  } catch (error) {
+    logger.fatal('failed to list data directory', { dir: dataDir, error: describeError(error) });
+    return 1;
+  }
+  const fields = { 'data-dir': dataDir, 'dir-type': kind };
+  switch (kind) {
+    case 'empty':
+      logger.info('Initialize and start etcd server', fields);
+      return 0;
+    case 'member':
+      logger.info('server has already been initialized', fields);
+      return 0;
+    case 'proxy':
+      logger.info('server has already been initialized', fields);
+      logger.fatal('v2 http proxy has already been deprecated in 3.6', { 'dir-type': kind });
+      return 2;
+    case 'broken':
+      logger.fatal('invalid datadir; both member and proxy directories exist', { 'data-dir': dataDir });
+      return 1;
+    default:
+      return kind satisfies never;
+  }
 }
 
-interface Stoppable {
-  stop(): Promise<void>;
+function sayStartFailed({ config, logger }: Configuration, error: unknown): void {
+  const fields = { error: describeError(error), ...stackOf(error) };
+  if (hasCode(error, 'peer/listen')) logger.error('creating peer listener failed', fields);
+  else if (!hasCode(error, 'config/start')) logger.error('bootstrap failed', fields);
+  if (hasCode(error, 'discovery/refused')) {
+    const { token, endpoints } = config.discovery.v3;
+    logger.warn('failed to bootstrap; discovery token was already used', {
+      'discovery-token': token,
+      'discovery-endpoints': endpoints,
+      error: describeError(error),
+    });
+    logger.warn('do not reuse discovery token; generate a new one to bootstrap a cluster');
+    return;
+  }
+  logger.fatal('discovery failed', fields);
 }
 
-interface InfoLogger {
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
-
-/** Drains on the first SIGTERM or SIGINT, then lets the signal end the process as if nothing had caught it. */
-function stopOnSignals(member: Stoppable, logger: InfoLogger): void {
-  const stop = (signal: NodeJS.Signals) => {
-    process.removeAllListeners('SIGINT');
-    process.removeAllListeners('SIGTERM');
-    logger.info('received signal; shutting down', { signal: signal === 'SIGTERM' ? 'terminated' : 'interrupt' });
-    // Process 1 has no default handler, and a profile is written only by an orderly exit.
-    const exitsOrderly = process.pid === 1 || process.execArgv.some((option) => option.startsWith('--cpu-prof'));
-    member.stop().then(
-      () => (exitsOrderly ? process.exit(0) : process.kill(process.pid, signal)),
-      (error: unknown) => {
-        logger.info('stopping failed', { error: describeError(error) });
-        process.exit(1);
-      },
-    );
-  };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+async function end(logger: ProgramLogger, code: number): Promise<never> {
+  await logger.flush();
+  process.exit(code);
 }

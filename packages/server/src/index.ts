@@ -1,11 +1,21 @@
-export { type MemberConfig, makeConfig, settingsWithoutEffect } from './config/config.ts';
-export { parseDurationMs } from './config/duration.ts';
+export { advertiseMissing, type MemberConfig, makeConfig } from './config/config.ts';
+export { settingsFromFile } from './config/config-file.ts';
+export { deprecationWarnings, raiseRaftTimeouts } from './config/deprecated.ts';
+export { formatDuration, parseDurationMs } from './config/duration.ts';
+export { addEnvironment, type Environment } from './config/environment.ts';
 export { helpText, usageText } from './config/help.ts';
-export { addEnvironment, parseArguments, type RawSettings, settingsFromFile, UsageError } from './config/parse.ts';
+export { readLogConfig } from './config/log-config.ts';
+export {
+  parseArguments,
+  type RawSettings,
+  type SettingNote,
+  UsageError,
+  type UsageErrorData,
+} from './config/parse.ts';
 export type { TlsSettings } from './config/tls-settings.ts';
 export { type RunningMember, type StartOptions, startMember } from './embed/start-member.ts';
 export { type QuorateOptions, startQuorate } from './embed/start-quorate.ts';
-export { createLogger, type LoggerOptions } from './logging/json-logger.ts';
+export { createLogger, type LoggerOptions, type ProgramLogger } from './logging/json-logger.ts';
 export { MetricsRegistry } from './metrics/registry.ts';
 export { makePeerClient } from './peer/client/http-peer-client.ts';
 export { NodePeerDialer, type NodePeerDialerOptions } from './peer/node/node-peer-dialer.ts';

@@ -18,6 +18,22 @@ const longRun = Number(process.env.QUORATE_ROUNDS ?? 0) > 0;
 const hasFlock = spawnSync('flock', ['--version']).error === undefined;
 const hasEtcd = spawnSync('etcd', ['--version']).error === undefined;
 
+test('without syncs the disk is not asked to', async () => {
+  for (const unsafeNoSync of [false, true]) {
+    const disk = new NodeDisk({ unsafeNoSync });
+    const file = await disk.open(path.join(root, `sync-${unsafeNoSync}`), create);
+    await file.writeAndDatasync([utf8ToBytes('kept')], 0);
+    assert.equal(utf8FromBytes(await disk.readFile(file.path)), 'kept');
+    await file.close();
+    // A closed file cannot be synced: whether that is noticed tells whether it was tried.
+    const isTried = await file.datasync().then(
+      () => false,
+      () => true,
+    );
+    assert.equal(isTried, !unsafeNoSync);
+  }
+});
+
 test('writes, reads, cuts and lists', async () => {
   const disk = new NodeDisk();
   await disk.makeDirectory(`${root}/a/b`);

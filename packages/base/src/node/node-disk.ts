@@ -12,13 +12,18 @@ import { acquireLock, isLockedElsewhere, type NodeLock, type NodeLockOptions, re
  */
 const inlineWriteBytesMax = 64 * 1024;
 
-export type NodeDiskOptions = Partial<NodeLockOptions>;
+export type NodeDiskOptions = Partial<NodeLockOptions> & {
+  /** Never waits for the disk: a crash of the machine may lose what was acknowledged. */
+  readonly unsafeNoSync?: boolean;
+};
 
 /** The machine's files. */
 export class NodeDisk implements Disk {
   private readonly locks: NodeLockOptions;
+  private readonly syncs: boolean;
 
   constructor(options: NodeDiskOptions = {}) {
+    this.syncs = options.unsafeNoSync !== true;
     this.locks = {
       flockProgram: options.flockProgram ?? 'flock',
       procLocks: options.procLocks ?? '/proc/locks',
@@ -32,7 +37,7 @@ export class NodeDisk implements Disk {
       if (options.exclusive === true) flags |= fs.constants.O_EXCL;
     }
     const fd = await called<number>((done) => fs.open(name, flags, options.mode ?? 0o600, done));
-    return new NodeFile(name, fd, this.locks);
+    return new NodeFile(name, fd, this.locks, this.syncs);
   }
 
   async readFile(name: string): Promise<Uint8Array> {
@@ -55,8 +60,16 @@ export class NodeDisk implements Disk {
     }
   }
 
+  /** Level by level: Node's own recursive form never returns where a parent refuses a child as if it were not there (/proc). */
   async makeDirectory(name: string, mode = 0o700): Promise<void> {
-    await translated(fsPromises.mkdir(name, { recursive: true, mode }));
+    const parent = path.dirname(name);
+    if (parent !== name && !(await this.exists(parent))) await this.makeDirectory(parent, mode);
+    try {
+      await fsPromises.mkdir(name, { mode });
+    } catch (error) {
+      const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+      if (!isThere || !(await translated(fsPromises.stat(name))).isDirectory()) throw diskError(error);
+    }
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -72,6 +85,7 @@ export class NodeDisk implements Disk {
   }
 
   async syncDirectory(name: string): Promise<void> {
+    if (!this.syncs) return;
     const fd = await called<number>((done) => fs.open(name === '' ? '.' : name, fs.constants.O_RDONLY, done));
     try {
       await called<void>((done) => fs.fsync(fd, done));
@@ -85,13 +99,15 @@ class NodeFile implements DiskFile {
   readonly path: string;
   private readonly fd: number;
   private readonly locks: NodeLockOptions;
+  private readonly syncs: boolean;
   private lock: NodeLock | undefined;
   private closed = false;
 
-  constructor(name: string, fd: number, locks: NodeLockOptions) {
+  constructor(name: string, fd: number, locks: NodeLockOptions, syncs: boolean) {
     this.path = name;
     this.fd = fd;
     this.locks = locks;
+    this.syncs = syncs;
   }
 
   size(): number {
@@ -171,10 +187,12 @@ class NodeFile implements DiskFile {
   }
 
   datasync(): Promise<void> {
+    if (!this.syncs) return Promise.resolve();
     return called<void>((done) => fs.fdatasync(this.fd, done));
   }
 
   sync(): Promise<void> {
+    if (!this.syncs) return Promise.resolve();
     return called<void>((done) => fs.fsync(this.fd, done));
   }
 

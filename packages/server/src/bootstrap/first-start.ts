@@ -33,7 +33,10 @@ const bootstrappedCheckMs = 1_000;
  * Finds out who this member is, from the configuration and the members that run already. Changes nothing.
  * @throws CodedError `bootstrap/...` with etcd's text
  */
-export function prepareFirstStart(deps: FirstStartDeps, config: MemberConfig): Promise<FirstStart> {
+export async function prepareFirstStart(deps: FirstStartDeps, config: MemberConfig): Promise<FirstStart> {
+  if (config.initialClusterProblem !== '') {
+    throw new CodedError('config/start', `error setting up initial cluster: ${config.initialClusterProblem}`);
+  }
   return config.initialClusterState === 'new' ? startNewCluster(deps, config) : joinCluster(deps, config);
 }
 

@@ -57,10 +57,6 @@ export interface MemberStorage {
 export async function openMemberStorage(deps: MemberDeps, config: MemberConfig): Promise<MemberStorage> {
   const layout = layoutOf(config.dataDir, config.walDir);
   const isRestart = await hasMemberData(deps, layout);
-  deps.logger.info(isRestart ? 'server has already been initialized' : 'Initialize and start etcd server', {
-    'data-dir': layout.root,
-    ...(isRestart ? { 'dir-type': 'member' } : {}),
-  });
   // Before anything is made on disk: a refusal leaves nothing behind.
   const first = isRestart ? undefined : await prepareFirstStart(deps, config);
   const opened = new OpenFiles(deps);

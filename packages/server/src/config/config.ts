@@ -1,9 +1,12 @@
 import { type CompactionPolicy, parseCompactionPolicy } from './compaction-policy.ts';
+import { type DiscoveryConfig, readDiscovery } from './discovery-config.ts';
 import { formatDuration, parseDurationMs } from './duration.ts';
-import { featureGates, flags } from './flag-table.ts';
+import { readFeatureGates } from './feature-gates.ts';
+import { flags } from './flag-table.ts';
+import { impossibleSetting } from './impossible.ts';
 import { type RawSettings, UsageError } from './parse.ts';
 import { problemWithVersions, readClientTls, readPeerTls, type TlsSettings } from './tls-settings.ts';
-import { isBindable, type MemberUrl, parseMemberUrls } from './urls.ts';
+import { isBindable, type MemberUrl, parseMemberUrl, parseMemberUrls } from './urls.ts';
 
 /** What is spoken over HTTP on the client side, and to whom. */
 export interface HttpSettings {
@@ -35,8 +38,12 @@ export interface MemberConfig extends HttpSettings {
   readonly advertiseClientUrls: readonly MemberUrl[];
   /** Peer URLs by member name. */
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  /** What is wrong with the text of the initial cluster, which counts only at a first start; else empty. */
+  readonly initialClusterProblem: string;
   readonly initialClusterState: 'new' | 'existing';
   readonly initialClusterToken: string;
+  /** Where the initial cluster comes from, when it is not in the configuration. */
+  readonly discovery: DiscoveryConfig;
   /** Makes a cluster of one out of a directory, dropping the other members. */
   readonly forceNewCluster: boolean;
   /** Learners allowed at once. */
@@ -48,6 +55,9 @@ export interface MemberConfig extends HttpSettings {
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly preVote: boolean;
+  /** Connections between members are given up after so long without a byte read, or taken. */
+  readonly raftReadTimeoutMs: number;
+  readonly raftWriteTimeoutMs: number;
   readonly snapshotCount: number;
   readonly snapshotCatchUpEntries: number;
   readonly walsMax: number;
@@ -82,8 +92,6 @@ export interface MemberConfig extends HttpSettings {
   /** How long certificates that the member makes for itself are valid. */
   readonly selfSignedValidityYears: number;
   readonly logLevel: string;
-  readonly logOutputs: readonly string[];
-  readonly logFormat: 'json' | 'console';
   readonly featureGates: ReadonlyMap<string, boolean>;
   /** `simple`, `jwt,key=value,…`, or nothing. */
   readonly authToken: string;
@@ -96,12 +104,13 @@ export interface MemberConfig extends HttpSettings {
 
 /** A configuration that contradicts itself; etcd ends with `failed to verify flags` and this text. */
 function refuse(message: string): never {
-  throw new UsageError(message, 1, false);
+  throw new UsageError(message, 1, 'verify');
 }
 
 const defaults = new Map(flags.map((flag) => [flag.name, flag.default]));
 
-class SettingReader {
+/** Reads settings as the types they stand for, defaults where they say nothing. */
+export class SettingReader {
   private readonly settings: RawSettings;
 
   constructor(settings: RawSettings) {
@@ -110,6 +119,10 @@ class SettingReader {
 
   isSet(name: string): boolean {
     return this.settings.sources.has(name);
+  }
+
+  source(name: string): 'flag' | 'environment' | 'file' | undefined {
+    return this.settings.sources.get(name);
   }
 
   text(name: string): string {
@@ -141,50 +154,56 @@ class SettingReader {
   }
 }
 
-/** Reads `name=url,name=url`. @throws UsageError */
+/** Reads `name=url,name=url`. @throws CodedError config/url */
 export function parseInitialCluster(text: string): Map<string, string[]> {
   const members = new Map<string, string[]>();
   for (const part of text.split(',')) {
     const trimmed = part.trim();
     if (trimmed === '') continue;
-    const split = trimmed.indexOf('=');
-    const name = split > 0 ? trimmed.slice(0, split) : '';
-    if (name === '') refuse(`empty URL given for "${trimmed}"`);
-    const url = parseMemberUrls(trimmed.slice(split + 1))[0];
-    if (!url) refuse(`empty URL given for "${name}"`);
-    members.set(name, [...(members.get(name) ?? []), url.href].sort());
+    const [name = '', ...rest] = trimmed.split('=');
+    members.set(name, [...(members.get(name) ?? []), parseMemberUrl(rest.join('=')).href].sort());
   }
   return members;
 }
 
-function readInitialCluster(read: SettingReader, name: string, peers: readonly MemberUrl[]): Map<string, string[]> {
-  if (!read.isSet('initial-cluster') && name !== 'default') {
-    return new Map([[name, peers.map((url) => url.href)]]);
+/** Of a name that is not the default, when nothing else is said, the cluster is this member with the URLs it advertises. */
+function readInitialCluster(
+  read: SettingReader,
+  name: string,
+  peers: readonly MemberUrl[],
+): Pick<MemberConfig, 'initialCluster' | 'initialClusterProblem'> {
+  const text = initialClusterText(read);
+  if (text === defaults.get('initial-cluster') && name !== 'default') {
+    const urls = peers.map((url) => url.href);
+    return { initialCluster: new Map([[name === '' ? 'default' : name, urls]]), initialClusterProblem: '' };
   }
-  return parseInitialCluster(read.text('initial-cluster'));
+  try {
+    return { initialCluster: parseInitialCluster(text), initialClusterProblem: '' };
+  } catch (error) {
+    return { initialCluster: new Map(), initialClusterProblem: (error as Error).message };
+  }
 }
 
-function readFeatureGates(text: string): Map<string, boolean> {
-  const gates = new Map(featureGates.map((gate) => [gate.name, gate.default]));
-  const named = new Set<string>();
-  for (const part of text.split(',').filter((entry) => entry !== '')) {
-    const [name = '', value] = part.split('=');
-    if (value === undefined) refuse(`missing bool value for ${name}`);
-    if (!gates.has(name)) refuse(`unrecognized feature gate: ${name}`);
-    if (!/^(?:true|false)$/i.test(value)) {
-      refuse(`invalid value of ${name}=${value}, err: strconv.ParseBool: parsing "${value}": invalid syntax`);
-    }
-    gates.set(name, value.toLowerCase() === 'true');
-    named.add(name);
-  }
-  for (const gate of featureGates) {
-    const group = gate.stage === 'alpha' ? 'AllAlpha' : 'AllBeta';
-    if (!named.has(gate.name) && named.has(group)) gates.set(gate.name, gates.get(group) === true);
-  }
-  if (gates.get('LeaseCheckpointPersist') && !gates.get('LeaseCheckpoint')) {
-    refuse('enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint');
-  }
-  return gates;
+/** Empty where the cluster is to be discovered. */
+function initialClusterText(read: SettingReader): string {
+  const isDiscovered = ['discovery-srv', 'discovery-srv-name', 'discovery-endpoints'].some(
+    (key) => read.text(key) !== '',
+  );
+  return isDiscovered && !read.isSet('initial-cluster') ? '' : read.text('initial-cluster');
+}
+
+/** What others are told instead of the default, when this member listens on all addresses. */
+function advertised(read: SettingReader, flag: string, listen: readonly MemberUrl[], host?: string): MemberUrl[] {
+  const urls = read.urls(flag);
+  const [first] = listen;
+  const isDefault = urls.length === 1 && urls[0]?.href === defaults.get(flag);
+  if (host === undefined || !isDefault || first?.host !== '0.0.0.0') return urls;
+  return [parseMemberUrl(`${urls[0]?.scheme}://${host}:${first.port}`)];
+}
+
+function gatesOf(text: string): ReadonlyMap<string, boolean> {
+  const read = readFeatureGates(text);
+  return 'reason' in read ? refuse(read.reason) : read.gates;
 }
 
 function readCompactionPolicy(read: SettingReader): CompactionPolicy | undefined {
@@ -202,12 +221,14 @@ function readSelfSignedValidity(read: SettingReader, settings: RawSettings): num
   return read.number('self-signed-cert-validity', isFromFile ? 1 : 0);
 }
 
-/** What a program that embeds the member says besides its settings. */
+/** What the program around the member says besides its settings. */
 export interface ConfigExtra {
   readonly inMemory?: boolean;
   readonly withoutPeers?: boolean;
   readonly clientTls?: Partial<TlsSettings>;
   readonly peerTls?: Partial<TlsSettings>;
+  /** Address of this machine for others, where the default would be told although it listens on all. */
+  readonly defaultHost?: string;
 }
 
 function readKeepalive(read: SettingReader) {
@@ -230,29 +251,31 @@ function readHttp(read: SettingReader): HttpSettings {
   };
 }
 
-/** Makes a checked configuration of settings. @throws UsageError with etcd's own text */
+/**
+ * Makes a checked configuration of settings; what is to be warned of goes to the settings' warnings.
+ * @throws UsageError with etcd's own text
+ */
 export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): MemberConfig {
   const read = new SettingReader(settings);
-  if (
-    read.isSet('listen-client-urls') &&
-    !read.isSet('advertise-client-urls') &&
-    settings.sources.get('listen-client-urls') !== 'file'
-  ) {
-    refuse('--advertise-client-urls is required when --listen-client-urls is set explicitly');
-  }
+  verifyUrls(read, settings);
+  verifyBootstrap(read);
   const name = read.text('name');
-  const advertisePeerUrls = read.urls('initial-advertise-peer-urls');
+  const discovery = readDiscovery(read);
+  const listenPeerUrls = read.urls('listen-peer-urls');
+  const advertisePeerUrls = advertised(read, 'initial-advertise-peer-urls', listenPeerUrls, extra.defaultHost);
+  const listenClientUrls = read.urls('listen-client-urls');
   const config: MemberConfig = {
     name,
     dataDir: read.text('data-dir') || `${name}.etcd`,
     walDir: read.text('wal-dir'),
-    listenPeerUrls: extra.withoutPeers ? [] : read.urls('listen-peer-urls'),
-    listenClientUrls: read.urls('listen-client-urls'),
+    listenPeerUrls: extra.withoutPeers ? [] : listenPeerUrls,
+    listenClientUrls,
     advertisePeerUrls,
-    advertiseClientUrls: read.urls('advertise-client-urls'),
-    initialCluster: readInitialCluster(read, name, advertisePeerUrls),
+    advertiseClientUrls: advertised(read, 'advertise-client-urls', listenClientUrls, extra.defaultHost),
+    ...readInitialCluster(read, name, advertisePeerUrls),
     initialClusterState: read.text('initial-cluster-state') as 'new' | 'existing',
     initialClusterToken: read.text('initial-cluster-token'),
+    discovery,
     forceNewCluster: read.bool('force-new-cluster'),
     learnersMax: read.number('max-learners'),
     downgradeCheckMs: read.durationMs('downgrade-check-time'),
@@ -261,6 +284,8 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     heartbeatMs: read.number('heartbeat-interval'),
     electionMs: read.number('election-timeout'),
     preVote: read.bool('pre-vote'),
+    raftReadTimeoutMs: read.durationMs('raft-read-timeout'),
+    raftWriteTimeoutMs: read.durationMs('raft-write-timeout'),
     snapshotCount: read.number('snapshot-count', 10_000),
     snapshotCatchUpEntries: read.number('snapshot-catchup-entries', 5_000),
     walsMax: read.number('max-wals'),
@@ -287,57 +312,116 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     selfSignedValidityYears: readSelfSignedValidity(read, settings),
     ...readHttp(read),
     logLevel: read.text('log-level'),
-    logOutputs: read.list('log-outputs'),
-    logFormat: read.text('log-format') as 'json' | 'console',
-    featureGates: readFeatureGates(read.text('feature-gates')),
+    featureGates: gatesOf(read.text('feature-gates')),
     authToken: read.text('auth-token'),
     authTokenTtlSeconds: read.number('auth-token-ttl', 300),
     bcryptCost: read.number('bcrypt-cost'),
     unsafeNoFsync: read.bool('unsafe-no-fsync'),
     inMemory: extra.inMemory ?? false,
   };
-  verify(config, read);
+  verify(config, read, settings);
+  const impossible = impossibleSetting(settings);
+  if (impossible !== undefined) refuse(impossible);
   return config;
 }
 
-function verify(config: MemberConfig, read: SettingReader): void {
-  const { listenPeerUrls, listenClientUrls, listenClientHttpUrls, listenMetricsUrls } = config;
-  for (const url of [...listenPeerUrls, ...listenClientUrls, ...listenClientHttpUrls, ...listenMetricsUrls]) {
-    if (!isBindable(url)) refuse(`expected IP in URL for binding (${url.href})`);
-  }
-  verifyHosts(config);
+function verify(config: MemberConfig, read: SettingReader, { warnings }: RawSettings): void {
   verifyTimes(config);
-  if (read.text('discovery-fallback') === 'proxy') {
-    refuse(`v2 proxy is deprecated, and --discovery-fallback can't be configured as "proxy"`);
+  if (
+    read.isSet('listen-client-urls') &&
+    !read.isSet('advertise-client-urls') &&
+    read.source('listen-client-urls') !== 'file'
+  ) {
+    refuse(advertiseMissing);
   }
-  const logger = read.text('logger');
-  if (logger === 'capnslog') refuse('--logger=capnslog is removed in v3.5');
-  if (logger !== 'zap') refuse(`unknown logger option "${logger}"`);
-  if (config.logFormat !== 'json' && config.logFormat !== 'console') {
-    refuse(`unknown log format: ${config.logFormat as string}, supported values json, console`);
-  }
-  if (config.logOutputs.includes('default') && config.logOutputs.length > 1) {
-    refuse('multi logoutput for "default" is not supported yet');
+  verifyTracing(read);
+  verifyGates(config, warnings);
+  const hashCheckMs = read.durationMs('compact-hash-check-time');
+  if (hashCheckMs <= 0) refuse(`--compact-hash-check-time must be >0 (set to ${formatDuration(hashCheckMs)})`);
+  if (config.name === 'default') {
+    warnings.push({ level: 'warn', message: defaultNameAdvice, fields: { name: config.name } });
   }
   const problem = problemWithVersions(config.clientTls) ?? problemWithVersions(config.peerTls);
   if (problem !== undefined) refuse(problem);
 }
 
+/** What a listen-client-urls without an advertised URL is refused with. */
+export const advertiseMissing = '--advertise-client-urls is required when --listen-client-urls is set explicitly';
+
+const defaultNameAdvice =
+  "it isn't recommended to use default name, please set a value for --name. Note that etcd might run into issue when multiple members have the same default name";
+
+function verifyUrls(read: SettingReader, { warnings }: RawSettings): void {
+  const verifyBindable = (flag: string) => {
+    for (const url of read.urls(flag)) if (!isBindable(url)) refuse(`expected IP in URL for binding (${url.href})`);
+  };
+  if (read.text('discovery-fallback') === 'proxy') {
+    refuse(`v2 proxy is deprecated, and --discovery-fallback can't be configured as "proxy"`);
+  }
+  for (const flag of ['listen-peer-urls', 'listen-client-urls', 'listen-client-http-urls']) verifyBindable(flag);
+  if (read.text('listen-client-http-urls') === '') {
+    const message = 'Running http and grpc server on single port. This is not recommended for production.';
+    warnings.push({ level: 'warn', message });
+  }
+  verifyBindable('listen-metrics-urls');
+  verifyHosts(read);
+}
+
 /** Others must be able to reach what is advertised. */
-function verifyHosts({ advertisePeerUrls, advertiseClientUrls }: MemberConfig): void {
+function verifyHosts(read: SettingReader): void {
   const texts = [
-    ['--initial-advertise-peer-urls', advertisePeerUrls, 'must be "host:port"'],
-    [
-      '--advertise-client-urls',
-      advertiseClientUrls,
-      'must be in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"',
-    ],
+    ['initial-advertise-peer-urls', 'must be "host:port"'],
+    ['advertise-client-urls', 'must be in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"'],
   ] as const;
-  for (const [flag, urls, must] of texts) {
+  for (const [flag, must] of texts) {
+    const urls = read.urls(flag);
     const empty = urls.find((url) => url.host === '');
     if (empty === undefined) continue;
     const list = urls.map((url) => url.href).join(',');
-    refuse(`${flag} "${list}" ${must} (unexpected empty host (${empty.href}))`);
+    refuse(`--${flag} "${list}" ${must} (unexpected empty host (${empty.href}))`);
+  }
+}
+
+function verifyBootstrap(read: SettingReader): void {
+  const state = read.text('initial-cluster-state');
+  if (state !== 'new' && state !== 'existing') refuse(`unexpected clusterState ${JSON.stringify(state)}`);
+  const endpoints = read.text('discovery-endpoints');
+  const methods = [initialClusterText(read), read.text('discovery-srv'), endpoints];
+  if (methods.filter((method) => method !== '').length > 1) {
+    refuse(
+      'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"',
+    );
+  }
+  if ((read.text('discovery-token') === '') !== (endpoints === '')) {
+    refuse('both --discovery-token and --discovery-endpoints must be set');
+  }
+  if (endpoints !== '' && endpoints.split(',').some((endpoint) => endpoint.trim() === '')) {
+    refuse('--discovery-endpoints must not contain empty endpoints');
+  }
+}
+
+function verifyTracing(read: SettingReader): void {
+  if (!read.bool('enable-distributed-tracing')) return;
+  const rate = read.number('distributed-tracing-sampling-rate');
+  const problem =
+    rate < 0
+      ? 'tracing sampling rate must be positive'
+      : rate > 1_000_000
+        ? 'tracing sampling rate must be less than 1000000'
+        : undefined;
+  if (problem !== undefined) refuse(`distributed tracing configurition is not valid: (${problem})`);
+}
+
+function verifyGates({ featureGates }: MemberConfig, warnings: RawSettings['warnings']): void {
+  const checkpoint = featureGates.get('LeaseCheckpoint');
+  const persist = featureGates.get('LeaseCheckpointPersist');
+  if (checkpoint && !persist) {
+    const message =
+      'Detected that checkpointing is enabled without persistence. Consider enabling feature gate LeaseCheckpointPersist';
+    warnings.push({ level: 'warn', message });
+  }
+  if (persist && !checkpoint) {
+    refuse('enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint');
   }
 }
 
@@ -349,17 +433,7 @@ function verifyTimes(config: MemberConfig): void {
       `--election-timeout[${config.electionMs}ms] should be at least as 5 times as --heartbeat-interval[${config.heartbeatMs}ms]`,
     );
   }
-  if (config.compactHashCheckMs <= 0) {
-    refuse(`--compact-hash-check-time must be >0 (set to ${formatDuration(config.compactHashCheckMs)})`);
-  }
   if (config.electionMs > 50_000) {
     refuse(`--election-timeout[${config.electionMs}ms] is too long, and should be set less than 50000ms`);
   }
-}
-
-/** Names of flags that were set to something else than their default although nothing acts on them yet. */
-export function settingsWithoutEffect(settings: RawSettings): string[] {
-  return flags
-    .filter((flag) => flag.later && settings.values.has(flag.name) && settings.values.get(flag.name) !== flag.default)
-    .map((flag) => flag.name);
 }

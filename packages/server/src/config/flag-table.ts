@@ -2,7 +2,7 @@
  * Every flag of etcd 3.7.1, and ours, in one table, which parsing, the environment, the configuration file, `--help`, and the tests read.
  * The environment variable of a flag is `ETCD_` and its name in capitals with `-` as `_`. Defaults are in the flag's own syntax.
  */
-export type FlagKind = 'string' | 'bool' | 'int' | 'uint' | 'duration' | 'urls' | 'origins' | 'list' | 'enum' | 'ignored' | 'removed';
+export type FlagKind = 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'duration' | 'urls' | 'origins' | 'list' | 'enum' | 'ignored' | 'removed';
 
 export interface Flag {
   readonly name: string;
@@ -12,8 +12,6 @@ export interface Flag {
   readonly values?: readonly string[];
   readonly default: string;
   readonly status: 'normal' | 'deprecated' | 'hidden' | 'removed' | 'unsafe';
-  /** Known but not acted on yet: setting it to something other than its default is said in a warning. */
-  readonly later?: true;
   /** Not one of etcd's. */
   readonly ours?: true;
   readonly meaning: string;
@@ -34,7 +32,7 @@ export const flags: readonly Flag[] = [
   { name: 'listen-metrics-urls', fileKey: 'listen-metrics-urls', kind: 'urls', default: '', status: 'normal', meaning: 'Extra listeners that serve only metrics and health endpoints; https needs the client cert/key' },
   { name: 'max-snapshots', fileKey: 'max-snapshots', kind: 'uint', default: '5', status: 'deprecated', meaning: 'How many .snap and .snap.db files to keep, 0 keeps all' },
   { name: 'max-wals', fileKey: 'max-wals', kind: 'uint', default: '5', status: 'normal', meaning: 'How many WAL segments to keep, 0 keeps all' },
-  { name: 'memory-mlock', fileKey: 'memory-mlock', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'mlock the backend database memory' },
+  { name: 'memory-mlock', fileKey: 'memory-mlock', kind: 'bool', default: 'false', status: 'normal', meaning: 'mlock the backend database memory' },
   { name: 'quota-backend-bytes', fileKey: 'quota-backend-bytes', kind: 'int', default: '0', status: 'normal', meaning: 'Backend size limit that raises the NOSPACE alarm; negative disables the quota; above 8 GiB logs a warning' },
   { name: 'auto-disarm-nospace', fileKey: 'auto-disarm-nospace', kind: 'bool', default: 'false', status: 'normal', ours: true, meaning: 'Each member lowers its NOSPACE alarm by itself once a tenth of its quota is free again' },
   { name: 'backend-bbolt-freelist-type', fileKey: 'backend-bbolt-freelist-type', kind: 'string', default: '', status: 'normal', meaning: 'bbolt freelist kind: array, anything else means map' },
@@ -42,14 +40,14 @@ export const flags: readonly Flag[] = [
   { name: 'backend-batch-limit', fileKey: 'backend-batch-limit', kind: 'int', default: '0', status: 'normal', meaning: 'Pending backend operations that force a commit' },
   { name: 'max-txn-ops', fileKey: 'max-txn-ops', kind: 'uint', default: '128', status: 'normal', meaning: 'Largest number of compares/ops per branch of a transaction' },
   { name: 'max-request-bytes', fileKey: 'max-request-bytes', kind: 'uint', default: '1572864', status: 'normal', meaning: 'Largest raft proposal; gRPC receive limit is this plus 524288. Above 10 MiB logs a warning' },
-  { name: 'max-concurrent-streams', fileKey: 'max-concurrent-streams', kind: 'uint', default: '4294967295', status: 'normal', meaning: 'HTTP/2 stream limit per client connection' },
+  { name: 'max-concurrent-streams', fileKey: 'max-concurrent-streams', kind: 'uint32', default: '4294967295', status: 'normal', meaning: 'HTTP/2 stream limit per client connection' },
   { name: 'grpc-keepalive-min-time', fileKey: 'grpc-keepalive-min-time', kind: 'duration', default: '5s', status: 'normal', meaning: 'Shortest ping period tolerated from a client before GOAWAY too_many_pings; 0 leaves the enforcement policy unset' },
   { name: 'grpc-keepalive-interval', fileKey: 'grpc-keepalive-interval', kind: 'duration', default: '2h0m0s', status: 'normal', meaning: 'Server-to-client ping period; used only when both this and the timeout are > 0' },
   { name: 'grpc-keepalive-timeout', fileKey: 'grpc-keepalive-timeout', kind: 'duration', default: '20s', status: 'normal', meaning: 'Extra wait for a ping answer before the connection is dropped' },
-  { name: 'socket-reuse-port', fileKey: 'socket-options.reuse-port', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'SO_REUSEPORT on every listener' },
-  { name: 'socket-reuse-address', fileKey: 'socket-options.reuse-address', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'SO_REUSEADDR on every listener' },
-  { name: 'raft-read-timeout', fileKey: '', kind: 'duration', default: '5s', status: 'normal', later: true, meaning: 'Read deadline of peer connections; lower values are raised to 5s with an info log' },
-  { name: 'raft-write-timeout', fileKey: '', kind: 'duration', default: '5s', status: 'normal', later: true, meaning: 'Write deadline of peer connections; lower values are raised to 5s with an info log' },
+  { name: 'socket-reuse-port', fileKey: 'socket-options.reuse-port', kind: 'bool', default: 'false', status: 'normal', meaning: 'SO_REUSEPORT on every listener' },
+  { name: 'socket-reuse-address', fileKey: 'socket-options.reuse-address', kind: 'bool', default: 'false', status: 'normal', meaning: 'SO_REUSEADDR on every listener' },
+  { name: 'raft-read-timeout', fileKey: '', kind: 'duration', default: '5s', status: 'normal', meaning: 'Read deadline of peer connections; lower values are raised to 5s with an info log' },
+  { name: 'raft-write-timeout', fileKey: '', kind: 'duration', default: '5s', status: 'normal', meaning: 'Write deadline of peer connections; lower values are raised to 5s with an info log' },
   { name: 'enable-grpc-gateway', fileKey: 'enable-grpc-gateway', kind: 'bool', default: 'true', status: 'normal', meaning: 'Serve the /v3/* JSON gateway' },
   { name: 'feature-gates', fileKey: 'feature-gates', kind: 'list', default: '', status: 'normal', meaning: 'Turns alpha/beta features on or off, see the feature-gate rows' },
   { name: 'initial-advertise-peer-urls', fileKey: 'initial-advertise-peer-urls', kind: 'urls', default: 'http://localhost:2380', status: 'normal', meaning: "Peer URLs announced to other members; must match this member's entry in initial-cluster" },
@@ -57,21 +55,21 @@ export const flags: readonly Flag[] = [
   { name: 'initial-cluster-state', fileKey: 'initial-cluster-state', kind: 'enum', values: ['new', 'existing'], default: 'new', status: 'normal', meaning: 'Create a cluster or join one; ignored once a WAL exists' },
   { name: 'initial-cluster-token', fileKey: 'initial-cluster-token', kind: 'string', default: 'etcd-cluster', status: 'normal', meaning: 'Mixed into member and cluster ID hashing so clusters cannot mix by accident' },
   { name: 'advertise-client-urls', fileKey: 'advertise-client-urls', kind: 'urls', default: 'http://localhost:2379', status: 'normal', meaning: 'Client URLs published in the member list; mandatory when listen-client-urls is given on the command line or by env' },
-  { name: 'discovery-endpoints', fileKey: 'discovery-config.client.endpoints', kind: 'list', default: '', status: 'normal', later: true, meaning: 'v3 discovery: endpoints of the discovery cluster' },
-  { name: 'discovery-token', fileKey: 'discovery-config.token', kind: 'string', default: '', status: 'normal', later: true, meaning: 'v3 discovery: registry token; must be given together with the endpoints' },
-  { name: 'discovery-dial-timeout', fileKey: 'discovery-config.client.dial-timeout', kind: 'duration', default: '2s', status: 'normal', later: true, meaning: 'v3 discovery client dial timeout' },
-  { name: 'discovery-request-timeout', fileKey: 'discovery-config.client.request-timeout', kind: 'duration', default: '5s', status: 'normal', later: true, meaning: 'v3 discovery per-request timeout' },
-  { name: 'discovery-keepalive-time', fileKey: 'discovery-config.client.keepalive-time', kind: 'duration', default: '2s', status: 'normal', later: true, meaning: 'v3 discovery client keepalive period' },
-  { name: 'discovery-keepalive-timeout', fileKey: 'discovery-config.client.keepalive-timeout', kind: 'duration', default: '6s', status: 'normal', later: true, meaning: 'v3 discovery client keepalive timeout' },
-  { name: 'discovery-insecure-transport', fileKey: 'discovery-config.client.secure.insecure-transport', kind: 'bool', default: 'true', status: 'normal', later: true, meaning: 'v3 discovery: plain-text connection' },
-  { name: 'discovery-insecure-skip-tls-verify', fileKey: 'discovery-config.client.secure.insecure-skip-tls-verify', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'v3 discovery: do not check the server certificate' },
-  { name: 'discovery-cert', fileKey: 'discovery-config.client.secure.cert', kind: 'string', default: '', status: 'normal', later: true, meaning: 'v3 discovery client certificate' },
-  { name: 'discovery-key', fileKey: 'discovery-config.client.secure.key', kind: 'string', default: '', status: 'normal', later: true, meaning: 'v3 discovery client key' },
-  { name: 'discovery-cacert', fileKey: 'discovery-config.client.secure.cacert', kind: 'string', default: '', status: 'normal', later: true, meaning: 'v3 discovery CA bundle' },
-  { name: 'discovery-user', fileKey: 'discovery-config.client.auth.username', kind: 'string', default: '', status: 'normal', later: true, meaning: 'v3 discovery user name' },
-  { name: 'discovery-password', fileKey: 'discovery-config.client.auth.password', kind: 'string', default: '', status: 'normal', later: true, meaning: 'v3 discovery password' },
-  { name: 'discovery-srv', fileKey: 'discovery-srv', kind: 'string', default: '', status: 'normal', later: true, meaning: 'DNS domain whose SRV records give the initial cluster' },
-  { name: 'discovery-srv-name', fileKey: 'discovery-srv-name', kind: 'string', default: '', status: 'normal', later: true, meaning: 'Suffix -<value> appended to the SRV service names' },
+  { name: 'discovery-endpoints', fileKey: 'discovery-config.client.endpoints', kind: 'list', default: '', status: 'normal', meaning: 'v3 discovery: endpoints of the discovery cluster' },
+  { name: 'discovery-token', fileKey: 'discovery-config.token', kind: 'string', default: '', status: 'normal', meaning: 'v3 discovery: registry token; must be given together with the endpoints' },
+  { name: 'discovery-dial-timeout', fileKey: 'discovery-config.client.dial-timeout', kind: 'duration', default: '2s', status: 'normal', meaning: 'v3 discovery client dial timeout' },
+  { name: 'discovery-request-timeout', fileKey: 'discovery-config.client.request-timeout', kind: 'duration', default: '5s', status: 'normal', meaning: 'v3 discovery per-request timeout' },
+  { name: 'discovery-keepalive-time', fileKey: 'discovery-config.client.keepalive-time', kind: 'duration', default: '2s', status: 'normal', meaning: 'v3 discovery client keepalive period' },
+  { name: 'discovery-keepalive-timeout', fileKey: 'discovery-config.client.keepalive-timeout', kind: 'duration', default: '6s', status: 'normal', meaning: 'v3 discovery client keepalive timeout' },
+  { name: 'discovery-insecure-transport', fileKey: 'discovery-config.client.secure.insecure-transport', kind: 'bool', default: 'true', status: 'normal', meaning: 'v3 discovery: plain-text connection' },
+  { name: 'discovery-insecure-skip-tls-verify', fileKey: 'discovery-config.client.secure.insecure-skip-tls-verify', kind: 'bool', default: 'false', status: 'normal', meaning: 'v3 discovery: do not check the server certificate' },
+  { name: 'discovery-cert', fileKey: 'discovery-config.client.secure.cert', kind: 'string', default: '', status: 'normal', meaning: 'v3 discovery client certificate' },
+  { name: 'discovery-key', fileKey: 'discovery-config.client.secure.key', kind: 'string', default: '', status: 'normal', meaning: 'v3 discovery client key' },
+  { name: 'discovery-cacert', fileKey: 'discovery-config.client.secure.cacert', kind: 'string', default: '', status: 'normal', meaning: 'v3 discovery CA bundle' },
+  { name: 'discovery-user', fileKey: 'discovery-config.client.auth.username', kind: 'string', default: '', status: 'normal', meaning: 'v3 discovery user name' },
+  { name: 'discovery-password', fileKey: 'discovery-config.client.auth.password', kind: 'string', default: '', status: 'normal', meaning: 'v3 discovery password' },
+  { name: 'discovery-srv', fileKey: 'discovery-srv', kind: 'string', default: '', status: 'normal', meaning: 'DNS domain whose SRV records give the initial cluster' },
+  { name: 'discovery-srv-name', fileKey: 'discovery-srv-name', kind: 'string', default: '', status: 'normal', meaning: 'Suffix -<value> appended to the SRV service names' },
   { name: 'discovery-fallback', fileKey: '', kind: 'enum', values: ['exit', 'proxy'], default: 'exit', status: 'normal', meaning: 'Left over from v2 discovery; proxy is refused at validation' },
   { name: 'strict-reconfig-check', fileKey: 'strict-reconfig-check', kind: 'bool', default: 'true', status: 'normal', meaning: 'Refuse membership changes that would lose quorum' },
   { name: 'pre-vote', fileKey: 'pre-vote', kind: 'bool', default: 'true', status: 'normal', meaning: 'Raft pre-vote' },
@@ -109,17 +107,17 @@ export const flags: readonly Flag[] = [
   { name: 'auth-token-ttl', fileKey: 'auth-token-ttl', kind: 'uint', default: '300', status: 'normal', meaning: 'Idle lifetime of simple tokens; 0 means 300' },
   { name: 'enable-pprof', fileKey: 'enable-pprof', kind: 'bool', default: 'false', status: 'normal', meaning: 'Serve /debug/pprof/ on client URLs; log-level debug turns it on as well' },
   { name: 'metrics', fileKey: 'metrics', kind: 'enum', values: ['basic', 'extensive'], default: 'basic', status: 'normal', meaning: 'extensive adds the gRPC handling-time histogram; other values behave as basic' },
-  { name: 'enable-distributed-tracing', fileKey: 'enable-distributed-tracing', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'Export OpenTelemetry spans by OTLP/gRPC without TLS' },
-  { name: 'distributed-tracing-address', fileKey: 'distributed-tracing-address', kind: 'string', default: 'localhost:4317', status: 'normal', later: true, meaning: 'OTLP collector' },
-  { name: 'distributed-tracing-service-name', fileKey: 'distributed-tracing-service-name', kind: 'string', default: 'etcd', status: 'normal', later: true, meaning: 'service.name resource attribute' },
-  { name: 'distributed-tracing-instance-id', fileKey: 'distributed-tracing-instance-id', kind: 'string', default: '', status: 'normal', later: true, meaning: 'service.instance.id resource attribute, omitted when empty' },
-  { name: 'distributed-tracing-sampling-rate', fileKey: 'distributed-tracing-sampling-rate', kind: 'int', default: '0', status: 'normal', later: true, meaning: 'Spans sampled per million; 0 samples nothing of its own (parent decision still honoured)' },
+  { name: 'enable-distributed-tracing', fileKey: 'enable-distributed-tracing', kind: 'bool', default: 'false', status: 'normal', meaning: 'Export OpenTelemetry spans by OTLP/gRPC without TLS' },
+  { name: 'distributed-tracing-address', fileKey: 'distributed-tracing-address', kind: 'string', default: 'localhost:4317', status: 'normal', meaning: 'OTLP collector' },
+  { name: 'distributed-tracing-service-name', fileKey: 'distributed-tracing-service-name', kind: 'string', default: 'etcd', status: 'normal', meaning: 'service.name resource attribute' },
+  { name: 'distributed-tracing-instance-id', fileKey: 'distributed-tracing-instance-id', kind: 'string', default: '', status: 'normal', meaning: 'service.instance.id resource attribute, omitted when empty' },
+  { name: 'distributed-tracing-sampling-rate', fileKey: 'distributed-tracing-sampling-rate', kind: 'int', default: '0', status: 'normal', meaning: 'Spans sampled per million; 0 samples nothing of its own (parent decision still honoured)' },
   { name: 'logger', fileKey: 'logger', kind: 'enum', values: ['zap'], default: 'zap', status: 'normal', meaning: 'Only zap; capnslog is refused with its own message' },
   { name: 'log-outputs', fileKey: 'log-outputs', kind: 'list', default: 'default', status: 'normal', meaning: 'default/stderr, stdout, systemd/journal, or file paths; default cannot be combined with others; /dev/null discards all' },
   { name: 'log-level', fileKey: 'log-level', kind: 'enum', values: ['debug', 'info', 'warn', 'error', 'panic', 'fatal'], default: 'info', status: 'normal', meaning: 'Minimum level; an unknown word panics the process (dpanic is accepted too)' },
   { name: 'log-format', fileKey: 'log-format', kind: 'enum', values: ['json', 'console'], default: 'json', status: 'normal', meaning: 'Encoder' },
-  { name: 'enable-log-rotation', fileKey: 'enable-log-rotation', kind: 'bool', default: 'false', status: 'normal', later: true, meaning: 'Rotate the single file target of log-outputs' },
-  { name: 'log-rotation-config-json', fileKey: 'log-rotation-config-json', kind: 'string', default: '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}', status: 'normal', later: true, meaning: 'Rotation limits: MB, days, files, local time in names, gzip' },
+  { name: 'enable-log-rotation', fileKey: 'enable-log-rotation', kind: 'bool', default: 'false', status: 'normal', meaning: 'Rotate the single file target of log-outputs' },
+  { name: 'log-rotation-config-json', fileKey: 'log-rotation-config-json', kind: 'string', default: '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}', status: 'normal', meaning: 'Rotation limits: MB, days, files, local time in names, gzip' },
   { name: 'warning-unary-request-duration', fileKey: 'warning-unary-request-duration', kind: 'duration', default: '300ms', status: 'normal', meaning: "Log 'request stats' at warn for slower unary RPCs; 0 means 300ms" },
   { name: 'corrupt-check-time', fileKey: 'corrupt-check-time', kind: 'duration', default: '0s', status: 'normal', meaning: 'Period at which the leader compares KV hashes of all members' },
   { name: 'compact-hash-check-time', fileKey: 'compact-hash-check-time', kind: 'duration', default: '1m0s', status: 'normal', meaning: 'Period of the compaction-hash comparison (needs gate CompactHashCheck); must be > 0' },
@@ -153,8 +151,11 @@ export const flags: readonly Flag[] = [
   { name: 'discovery-proxy', fileKey: '', kind: 'removed', default: '', status: 'removed', meaning: 'HTTP proxy for v2 discovery; still listed by --help but not registered, so giving it is an undefined-flag error with exit code 2' },
 ];
 
-/** What only a configuration file can set. */
-export const fileOnlySettings: readonly Flag[] = [{ name: 'client-cert-allowed-cn', fileKey: 'client-transport-security.allowed-cn', kind: 'list', default: '', status: 'normal', meaning: 'Client certificate CN must equal one of these' }];
+/** What only the configuration file has: no flag, no variable. */
+export const fileOnlySettings: readonly Flag[] = [
+  { name: 'client-cert-allowed-cn', fileKey: 'client-transport-security.allowed-cn', kind: 'list', default: '', status: 'normal', meaning: 'CN of a client certificate must equal one of these' },
+  { name: 'client-skip-client-san-verification', fileKey: 'client-transport-security.skip-client-san-verification', kind: 'bool', default: 'false', status: 'normal', meaning: 'Without effect: client listeners never compare SAN with address' },
+];
 
 export interface FeatureGate {
   readonly name: string;

@@ -21,7 +21,6 @@ function describe(flag: Flag): string {
     flag.status === 'deprecated' ? 'Deprecated.' : '',
     flag.status === 'unsafe' ? 'Unsafe.' : '',
     flag.ours ? "Quorate's own." : '',
-    flag.later ? 'Accepted; not acted on yet.' : '',
   ].filter((note) => note !== '');
   return `  --${flag.name} ${value}\n${wrap([`${flag.meaning}.`, ...notes].join(' '), '    ')}`;
 }

@@ -22,6 +22,8 @@ export interface ClientListenerDeps {
   readonly metricsDoor: HttpHandler;
   /** Undefined when no address is secure. */
   readonly tls: TlsMaterial | undefined;
+  /** Of each listener; more are cut at once. */
+  readonly connectionsMax: number;
 }
 
 /** What is spoken on an address. */
@@ -76,6 +78,7 @@ export class ClientListeners {
     const tls = isSecure(url) ? this.deps.tls : undefined;
     const listener = await listen(server, { ...this.speaking(traffic, tls), ...addressOf(url) });
     this.listeners.push(listener);
+    listener.server.maxConnections = this.deps.connectionsMax;
     if (tls !== undefined) guardServer(listener.server as TlsServer, tls, { logger, endpoint: 'client' });
     // A connection that could not be accepted, for want of memory for example: without a listener for it the process would end.
     listener.server.on('error', (error) => logger.warn('failed to accept a connection', { error: error.message }));

@@ -48,7 +48,8 @@ export async function openPeerSide(
     client: makePeerClient({ clock, dialer }),
     connect: (source) => {
       const peerUrls = config.advertisePeerUrls.map(({ href }) => href);
-      const options = { serverVersion: etcdVersion, peerUrls };
+      const limits = { stallMs: config.raftReadTimeoutMs, writeStallMs: config.raftWriteTimeoutMs };
+      const options = { serverVersion: etcdVersion, peerUrls, limits };
       const transport = makePeerTransport({ clock, logger, metrics, dialer }, options, source, source);
       serve = () => listener.serve(transport.handler);
       return transport;

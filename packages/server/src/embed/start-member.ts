@@ -7,12 +7,15 @@ import { makeBcryptHashing } from '../auth/node/bcrypt-hashing.ts';
 import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
 import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
+import { formatDuration } from '../config/duration.ts';
+import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
 import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { openClientTls } from '../tls/open-tls.ts';
-import type { TlsMaterial } from '../tls/tls-material.ts';
+import { etcdVersion } from '../version.ts';
 import { ClientListeners } from './client-listeners.ts';
+import { findByRecords, findByRegistry } from './find-cluster.ts';
 import { hostResolver } from './host-resolver.ts';
 import { makeHttpSide } from './http-side.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -23,6 +26,8 @@ export interface StartOptions {
   readonly logger: Logger;
   /** The member cannot go on and has stopped taking part: end the process. */
   readonly onFatal: (error: unknown) => void;
+  /** Of each client listener; more are cut at once. Any number by default. */
+  readonly connectionsMax?: number;
 }
 
 /** A member that serves. */
@@ -40,15 +45,15 @@ const requestSlackMs = 5_000;
 const grpcExtraBytes = 512 * 1024;
 
 /** Starts a member in this process; resolves when it serves. @throws CodedError, UsageError */
-export async function startMember(config: MemberConfig, options: StartOptions): Promise<RunningMember> {
-  const { logger } = options;
+export async function startMember(given: MemberConfig, options: StartOptions): Promise<RunningMember> {
+  const { logger, connectionsMax = Number.POSITIVE_INFINITY } = options;
   const world: World = {
     clock: new NodeClock(),
-    disk: config.inMemory ? new MemoryDisk() : new NodeDisk(),
+    disk: given.inMemory ? new MemoryDisk() : new NodeDisk({ unsafeNoSync: given.unsafeNoFsync }),
     logger,
     metrics: new MetricsRegistry(),
   };
-  logConfiguration(logger, config);
+  logConfiguration(logger, given);
   let fatal = false;
   let giveUp: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => {
@@ -57,8 +62,11 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
   // Nobody waits for it once the member serves.
   failure.catch(() => {});
   // Bound before anything is opened, as in etcd: a port that is taken costs nothing, and other members wait instead of being refused.
-  const peers = await openPeerSide(world, config);
-  const tls = await openClientSide(world, peers, config);
+  const located = await findByRecords(world, given);
+  const peers = await openPeerSide(world, located);
+  const tls = await beforeOpening(peers, () => openClientTls(logger, located, clientUrlsOf(located)));
+  // A registry hears only of members that have their ports.
+  const config = await beforeOpening(peers, () => findByRegistry(world, sha1, located));
   const member = await openMember(world, peers, config, (error) => {
     if (fatal) return;
     fatal = true;
@@ -80,7 +88,7 @@ export async function startMember(config: MemberConfig, options: StartOptions): 
     logger.info('configuring client listeners', {
       'listen-client-urls': config.listenClientUrls.map((url) => url.href),
     });
-    const clients = await ClientListeners.open({ ...world, ...doors, grpc, tls }, config);
+    const clients = await ClientListeners.open({ ...world, ...doors, grpc, tls, connectionsMax }, config);
     let stopped: Promise<void> | undefined;
     return {
       memberId: member.memberId,
@@ -109,19 +117,22 @@ interface World {
   readonly metrics: MetricsRegistry;
 }
 
-/** What client ports need, before anything is opened. */
-async function openClientSide(
-  { logger }: World,
-  peers: PeerSide,
-  config: MemberConfig,
-): Promise<TlsMaterial | undefined> {
+function clientUrlsOf(config: MemberConfig): readonly MemberUrl[] {
+  return [...config.listenClientUrls, ...config.listenClientHttpUrls, ...config.listenMetricsUrls];
+}
+
+/** Does a thing that may fail while only the peer ports are there. */
+async function beforeOpening<R>(peers: PeerSide, work: () => Promise<R>): Promise<R> {
   try {
-    const urls = [...config.listenClientUrls, ...config.listenClientHttpUrls];
-    return await openClientTls(logger, config, urls, config.listenMetricsUrls);
+    return await work();
   } catch (error) {
     await peers.close();
     throw error;
   }
+}
+
+function sha1(bytes: Uint8Array): Uint8Array {
+  return createHash('sha1').update(bytes).digest();
 }
 
 async function openMember(
@@ -141,7 +152,7 @@ async function openMember(
         connect: (source) => peers.connect(source),
         peerClient: peers.client,
         resolver: hostResolver,
-        sha1: (bytes) => createHash('sha1').update(bytes).digest(),
+        sha1,
         sha256: () => {
           const hash = createHash('sha256');
           return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest() };
@@ -157,16 +168,37 @@ async function openMember(
 }
 
 function logConfiguration(logger: Logger, config: MemberConfig): void {
+  const hrefs = (urls: readonly MemberUrl[]) => urls.map(({ href }) => href);
   logger.info('starting an etcd server', {
+    'etcd-version': etcdVersion,
     name: config.name,
     'data-dir': config.dataDir,
-    'heartbeat-interval': `${config.heartbeatMs}ms`,
-    'election-timeout': `${config.electionMs}ms`,
+    'wal-dir': config.walDir,
+    'force-new-cluster': config.forceNewCluster,
+    'heartbeat-interval': formatDuration(config.heartbeatMs),
+    'election-timeout': formatDuration(config.electionMs),
+    'initial-election-tick-advance': config.initialElectionTickAdvance,
     'snapshot-count': config.snapshotCount,
+    'max-wals': config.walsMax,
+    'max-snapshots': config.snapshotsMax,
     'snapshot-catchup-entries': config.snapshotCatchUpEntries,
-    'listen-client-urls': config.listenClientUrls.map((url) => url.href),
-    'advertise-client-urls': config.advertiseClientUrls.map((url) => url.href),
+    'initial-advertise-peer-urls': hrefs(config.advertisePeerUrls),
+    'listen-peer-urls': hrefs(config.listenPeerUrls),
+    'advertise-client-urls': hrefs(config.advertiseClientUrls),
+    'listen-client-urls': hrefs(config.listenClientUrls),
+    'initial-cluster': [...config.initialCluster].flatMap(([name, urls]) => urls.map((url) => `${name}=${url}`)).join(),
+    'initial-cluster-state': config.initialClusterState,
     'initial-cluster-token': config.initialClusterToken,
+    'quota-backend-bytes': config.quotaBytes,
+    'max-request-bytes': config.requestBytesMax,
+    'max-concurrent-streams': config.concurrentStreamsMax,
+    'pre-vote': config.preVote,
+    'strict-reconfig-check': config.strictReconfigCheck,
+    'feature-gates': [...config.featureGates].map(([gate, isOn]) => `${gate}=${isOn}`).join(),
+    'discovery-token': config.discovery.v3.token,
+    'discovery-endpoints': config.discovery.v3.endpoints,
+    'max-learners': config.learnersMax,
+    'v2-deprecation': 'write-only',
   });
 }
 

@@ -1,8 +1,9 @@
 import { CodedError, type Logger, silentLogger } from '@quorate/base';
 import { makeConfig } from '../config/config.ts';
 import { flags } from '../config/flag-table.ts';
-import { checkValue, type RawSettings } from '../config/parse.ts';
+import { emptySettings } from '../config/parse.ts';
 import type { TlsSettings } from '../config/tls-settings.ts';
+import { checkValue } from '../config/values.ts';
 import { type RunningMember, startMember } from './start-member.ts';
 
 /** How an embedded member is set up. */
@@ -47,7 +48,7 @@ const byName = new Map(flags.map((flag) => [flag.name, flag]));
 export function startQuorate(options: QuorateOptions = {}): Promise<RunningMember> {
   const { inMemory = false } = options;
   const clientUrls = options.clientUrls ?? ['http://127.0.0.1:0'];
-  const settings: RawSettings = { values: new Map(), sources: new Map(), notes: [] };
+  const settings = emptySettings();
   const set = (name: string, value: string) => {
     settings.values.set(name, value);
     settings.sources.set(name, 'flag');

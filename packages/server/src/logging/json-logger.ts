@@ -1,87 +1,87 @@
 import type { LogFields, Logger, LogLevel } from '@quorate/base';
-import pino from 'pino';
+import { consoleLine, jsonLine } from './line-format.ts';
+import { openOutput } from './outputs.ts';
+import { LogSampler } from './sampler.ts';
+
+/** When a log file is put aside, and what becomes of those put aside. */
+export interface LogRotation {
+  readonly sizeMegabytesMax: number;
+  /** 0: however old. */
+  readonly ageDaysMax: number;
+  /** 0: however many. */
+  readonly backupsMax: number;
+  /** The time in a backup's name; else in UTC. */
+  readonly inLocalTime: boolean;
+  readonly compresses: boolean;
+}
 
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'console';
-  /** `default`, `stderr`, `stdout` or file paths. */
+  /** `default`, `stderr`, `stdout`, `systemd/journal` or file paths. */
   readonly outputs: readonly string[];
+  /** Of the file among the outputs. */
+  readonly rotation?: LogRotation;
 }
 
-const pinoLevels: Readonly<Record<string, string>> = {
-  debug: 'debug',
-  info: 'info',
-  warn: 'warn',
-  error: 'error',
-  dpanic: 'fatal',
-  panic: 'fatal',
-  fatal: 'fatal',
-};
-
-/** `2006-01-02T15:04:05.000000+0200`, as etcd writes it. */
-export function formatLogTime(now: Date): string {
-  const offset = -now.getTimezoneOffset();
-  const local = new Date(now.getTime() + offset * 60_000).toISOString().slice(0, -1);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const zone =
-    offset === 0
-      ? 'Z'
-      : `${offset < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(offset) / 60))}${two(Math.abs(offset) % 60)}`;
-  return `${local}000${zone}`;
+/** The logger of a program: it can say that the program ends. */
+export interface ProgramLogger extends Logger {
+  /** Only logs: to end is the caller's. */
+  fatal(message: string, fields?: LogFields): void;
+  /** Resolves when all that was logged has left this process. */
+  flush(): Promise<void>;
 }
 
-function destination(output: string): pino.DestinationStream {
-  const sync = { sync: true, mkdir: false };
-  if (output === 'stdout') return pino.destination({ fd: 1, ...sync });
-  if (output === 'default' || output === 'stderr') return pino.destination({ fd: 2, ...sync });
-  return pino.destination({ dest: output, ...sync });
-}
+export type LineLevel = LogLevel | 'fatal';
 
-/** Bigints (ids) are written as lower-case hex strings, errors by their message. */
-function plainFields(fields: LogFields): Record<string, unknown> {
-  const plain: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    if (typeof value === 'bigint') plain[name] = value.toString(16);
-    else plain[name] = value instanceof Error ? value.message : value;
-  }
-  return plain;
-}
-
-function consoleLine(level: LogLevel, message: string, caller: string, fields: LogFields | undefined): string {
-  const shown = fields ? `\t${JSON.stringify(plainFields(fields))}` : '';
-  return `${formatLogTime(new Date())}\t${level}\t${caller}\t${message}${shown}\n`;
-}
+const order: Readonly<Record<string, number>> = { debug: 0, info: 1, warn: 2, error: 3, dpanic: 4, panic: 5, fatal: 6 };
 
 /**
- * JSON lines (or tab separated columns) in etcd's names: level, ts, caller, msg, then fields.
- * @throws RangeError for an unknown level.
+ * JSON lines (or tab separated columns) in etcd's names: level, ts, caller, msg, then fields; a stack trace with errors. Of lines with the
+ * same text within a second those after the hundredth are thinned out.
+ * @param callerName instead of the place in the code that logs.
+ * @throws RangeError for an unknown level, the file system's errors for outputs that cannot be opened.
  */
-export function createLogger(options: LoggerOptions, caller = 'quorate'): Logger {
-  const level = pinoLevels[options.level];
-  if (level === undefined) throw new RangeError(`unrecognized level: "${options.level}"`);
-  const outputs = options.outputs.length === 0 ? ['default'] : options.outputs;
-  const streams = outputs.map((output) => ({ stream: destination(output), level: level as pino.Level }));
-  const target = streams.length === 1 ? (streams[0]?.stream as pino.DestinationStream) : pino.multistream(streams);
-  const order: Readonly<Record<string, number>> = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
-  if (options.format === 'console') {
-    const write = (at: LogLevel) => (message: string, fields?: LogFields) => {
-      if ((order[at] as number) >= (order[level] as number)) target.write(consoleLine(at, message, caller, fields));
+export function createLogger(options: LoggerOptions, callerName?: string): ProgramLogger {
+  const threshold = order[options.level];
+  if (threshold === undefined) throw new RangeError(`unrecognized level: "${options.level}"`);
+  const names = options.outputs.length === 0 ? ['default'] : [...new Set(options.outputs)];
+  const outputs = names.map((name) => openOutput(name, options.rotation));
+  const sampler = new LogSampler();
+  const format = options.format === 'console' ? consoleLine : jsonLine;
+  const writer = (level: LineLevel) => {
+    const write = (message: string, fields?: LogFields): void => {
+      if ((order[level] as number) < threshold) return;
+      const now = new Date();
+      if (!sampler.takes(level, message, now.getTime())) return;
+      const { caller, stack } = whereFrom(write, level);
+      const line = format({ level, now, caller: callerName ?? caller, message, fields, stack });
+      for (const output of outputs) output.write(line, level);
     };
-    return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-  }
-  const logger = pino(
-    {
-      level,
-      base: { caller },
-      messageKey: 'msg',
-      timestamp: () => `,"ts":"${formatLogTime(new Date())}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    target,
-  );
-  const write = (at: LogLevel) => (message: string, fields?: LogFields) => {
-    if (fields) logger[at](plainFields(fields), message);
-    else logger[at](message);
+    return write;
   };
-  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+  return {
+    debug: writer('debug'),
+    info: writer('info'),
+    warn: writer('warn'),
+    error: writer('error'),
+    fatal: writer('fatal'),
+    flush: async () => {
+      for (const output of outputs) await output.flush();
+    },
+  };
+}
+
+/** The place that called `write` as `folder/file.js:line`; of errors the whole way there. */
+function whereFrom(write: unknown, level: LineLevel): { readonly caller: string; readonly stack?: string } {
+  const isBad = level === 'error' || level === 'fatal';
+  const holder: { stack?: string } = {};
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = isBad ? 20 : 1;
+  Error.captureStackTrace(holder, write as () => void);
+  Error.stackTraceLimit = limit;
+  const [, ...frames] = (holder.stack ?? '').split('\n');
+  const place = /([^/\\]+[/\\][^/\\]+:\d+):\d+\)?$/.exec(frames[0] ?? '');
+  const caller = place?.[1] ?? 'unknown';
+  return isBad ? { caller, stack: frames.map((frame) => frame.trim()).join('\n') } : { caller };
 }

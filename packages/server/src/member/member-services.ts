@@ -8,6 +8,7 @@ import type { Replica } from '../replica/replica.ts';
 import { failCall } from '../rpc/answers.ts';
 import { registerAuth } from '../rpc/auth.ts';
 import { registerCluster } from '../rpc/cluster.ts';
+import { registerConcurrency } from '../rpc/concurrency.ts';
 import type { HeaderBytes } from '../rpc/header-bytes.ts';
 import { registerHealth } from '../rpc/health.ts';
 import { registerKeyValue } from '../rpc/kv.ts';
@@ -83,6 +84,7 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     logger: member.logger,
     passwordForm: () => passwordFormOf(state.cluster.version, state.cluster.members.length === 1),
   });
+  registerConcurrency(server);
   registerHealth(server, parts.serving, member.streams);
   registerMaintenance(server, member, {
     get backend() {

@@ -1,7 +1,9 @@
 /** Times and bounds of the protocol between members; etcd's own (peer protocol, sections 1 and 2). */
 export interface PeerLimits {
-  /** Of a stream and of a body: longer without a byte, and the connection is given up. Writing: without one taken. */
+  /** Of a stream and of a body: longer without a byte, and the connection is given up. */
   readonly stallMs: number;
+  /** The same where this member writes: longer without a byte taken. */
+  readonly writeStallMs: number;
   /** Between two attempts to open the same stream. */
   readonly redialMs: number;
   /** Between two signs of life on a stream. */
@@ -28,6 +30,7 @@ export interface PeerLimits {
 
 export const defaultPeerLimits: PeerLimits = {
   stallMs: 5_000,
+  writeStallMs: 5_000,
   redialMs: 100,
   heartbeatMs: 5_000 / 3,
   probeMs: 4_000,

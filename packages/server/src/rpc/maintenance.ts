@@ -2,7 +2,7 @@ import { type ErrorSymbol, etcdserverpb, services } from '@quorate/api';
 import { copyBytes } from '@quorate/base';
 import type { ApplyResult, DowngradeInfo } from '@quorate/machine';
 import type { Backend } from '@quorate/storage';
-import type { Call, GrpcServer, StreamCall, UnaryCall, UnaryHandler } from '@quorate/transport';
+import type { Call, GrpcServer, StreamCall, UnaryCall } from '@quorate/transport';
 import { etcdVersion } from '../version.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import { answerDowngrade, type DowngradeSource } from './downgrade.ts';
@@ -41,23 +41,19 @@ export interface MaintenanceSource extends DowngradeSource {
 
 const methods = services.Maintenance.methods;
 
-type AdminHandler = (call: UnaryCall, bytes: Uint8Array) => Promise<void> | void;
-
-/** For administrators: refuses what a learner may not serve, and turns failures of asynchronous handlers into answers. */
-function handlerForAdmins(member: MemberContext, handle: AdminHandler): UnaryHandler {
-  return (call, bytes) => {
-    if (refuseCall(call, member, false)) return;
-    const request = member.access.isOn ? copyBytes(bytes) : bytes;
-    member.access.asAdmin(call, () => {
-      const running = handle(call, request);
-      running?.catch((error: unknown) => failUnexpectedly(call, member, error));
-    });
-  };
-}
-
 /** Serves etcdserverpb.Maintenance. */
 export function registerMaintenance(server: GrpcServer, member: MemberContext, source: MaintenanceSource): void {
-  const serveAdmin = (handle: AdminHandler) => handlerForAdmins(member, handle);
+  /** For administrators: refuses what a learner may not serve, and turns failures of asynchronous handlers into answers. */
+  const serveAdmin = (handle: (call: UnaryCall, bytes: Uint8Array) => Promise<void> | void) => {
+    return (call: UnaryCall, bytes: Uint8Array) => {
+      if (refuseCall(call, member, false)) return;
+      const request = member.access.isOn ? copyBytes(bytes) : bytes;
+      member.access.asAdmin(call, () => {
+        const running = handle(call, request);
+        running?.catch((error: unknown) => failUnexpectedly(call, member, error));
+      });
+    };
+  };
   const snapshots = new SnapshotStreams({
     clock: member.clock,
     openSnapshot: () => source.backend.snapshot(),

@@ -57,7 +57,8 @@ export class DataDirectory {
   static async open(deps: DataDirectoryDeps, layout: DataDirectoryLayout): Promise<DataDirectory> {
     const { disk } = deps;
     await checkTop(deps, layout.root);
-    for (const directory of [layout.root, layout.member, layout.snap]) await touchDirectory(disk, directory);
+    await touchDirectory(disk, layout.root, 'data');
+    for (const directory of [layout.member, layout.snap]) await touchDirectory(disk, directory, 'member');
     const lock = await disk.open(layout.lock, { write: true, create: true, mode: 0o600 });
     try {
       if (!(await lock.tryLock('exclusive'))) {
@@ -81,7 +82,7 @@ export function hasMemberData(deps: Pick<DataDirectoryDeps, 'disk'>, layout: Dat
 }
 
 /** Makes the directory with its parents, durably, and checks with a file `.touch` that it can be written. */
-export async function touchDirectory(disk: Disk, directory: string): Promise<void> {
+export async function touchDirectory(disk: Disk, directory: string, kind: 'data' | 'member' = 'data'): Promise<void> {
   try {
     if (!(await disk.exists(directory))) {
       const missing = await missingParents(disk, directory);
@@ -94,7 +95,7 @@ export async function touchDirectory(disk: Disk, directory: string): Promise<voi
   } catch (error) {
     if (hasCode(error, 'io/stopped')) throw error;
     const what = error instanceof Error ? error.message : String(error);
-    throw new CodedError('datadir/not-writable', `${directory} is not writable: ${what}`, { cause: error });
+    throw new CodedError('datadir/not-writable', `cannot access ${kind} directory: ${what}`);
   }
 }
 

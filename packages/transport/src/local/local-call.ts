@@ -26,7 +26,8 @@ export const localPeer: Peer = { address: 'in-process', secure: false, certifica
 export abstract class LocalCall implements Call, DeadlineEntry {
   readonly path: string;
   readonly metadata: Metadata;
-  readonly peer = localPeer;
+  /** Who is served by this call, where it is made for somebody. */
+  peer: Peer = localPeer;
   readonly deadlineMs: number;
   cancelled = false;
   wheelNext: DeadlineEntry | null = null;

@@ -61,6 +61,22 @@ function listen(stream: LocalStream): { messages: number[][]; end: string | null
 }
 
 describe('unary', () => {
+  test('who it is made for can be told to the handler, of both kinds of calls', async () => {
+    const { clock, server, held, streams } = start();
+    const peer = { address: 'a client', secure: true, certificate: null };
+    const answer = server.local.unary('/t.T/Hold', bytes(), { peer });
+    server.local.stream('/t.T/Stream', { peer });
+    server.local.stream('/t.T/Stream');
+    await settle(clock);
+    assert.equal(held[0]?.peer, peer);
+    assert.deepEqual(
+      streams.map((call) => call.peer.address),
+      ['a client', 'in-process'],
+    );
+    held[0]?.reply(bytes(), 0, 0);
+    await answer;
+  });
+
   test('answers, in a later turn and in memory of its own', async () => {
     const { clock, server } = start();
     const request = bytes(7, 8);

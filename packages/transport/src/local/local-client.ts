@@ -2,6 +2,7 @@ import type { RequestMetadata } from '../client/client-options.ts';
 import { emptyMetadata, Metadata } from '../grpc/metadata.ts';
 import { GrpcStatus, GrpcStatusError } from '../grpc/status.ts';
 import { HeaderField } from '../hpack/header-field.ts';
+import type { Peer } from '../http2/byte-stream.ts';
 import type { Route, RouteTable } from '../server/route.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { LocalHost } from './local-call.ts';
@@ -13,6 +14,8 @@ export interface LocalCallOptions {
   readonly metadata?: RequestMetadata;
   /** From now to the end of the call; none by default. */
   readonly timeoutMs?: number;
+  /** The client on whose behalf it is made: what its certificate says counts. */
+  readonly peer?: Peer;
 }
 
 export interface LocalUnaryOptions extends LocalCallOptions {
@@ -56,7 +59,8 @@ export class LocalClient {
           reject(error);
         },
       });
-      const { cancellation } = options;
+      const { cancellation, peer } = options;
+      if (peer !== undefined) call.peer = peer;
       if (cancellation !== undefined) {
         stopListening = cancellation.onCancel(() => call.abandon(GrpcStatus.cancelled, 'context canceled'));
       }
@@ -72,6 +76,7 @@ export class LocalClient {
     const route = this.find(path, 'stream');
     if (route instanceof GrpcStatusError) throw route;
     const call = new LocalStreamCall(this.host, route, metadataOf(options), this.deadlineOf(options));
+    if (options.peer !== undefined) call.peer = options.peer;
     this.host.clock.defer(() => call.open());
     return call.caller;
   }

@@ -132,7 +132,7 @@ export class OutgoingStream {
       sink.write(bytes);
       this.countSent(bytes.length);
     } else if (connection.hasFlushed) connection.stalls = 0;
-    else if (++connection.stalls * limits.heartbeatMs >= limits.stallMs) {
+    else if (++connection.stalls * limits.heartbeatMs >= limits.writeStallMs) {
       this.lose('write timeout');
       return;
     }
