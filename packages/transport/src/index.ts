@@ -18,6 +18,7 @@ export type { ByteStream, ByteStreamHandler, Peer, PeerCertificate } from './htt
 export { clientPrefaceText, Http2Code } from './http2/constants.ts';
 export { defaultHttp2Limits, type Http2Limits } from './http2/limits.ts';
 export { Cancellation } from './local/cancellation.ts';
+export { localPeer } from './local/local-call.ts';
 export type { LocalCallOptions, LocalClient, LocalUnaryOptions } from './local/local-client.ts';
 export type { LocalStream } from './local/local-stream-call.ts';
 export type {

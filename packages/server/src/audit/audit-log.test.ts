@@ -16,6 +16,7 @@ const authenticatePath = services.Auth.methods.Authenticate.path;
 
 interface Line {
   readonly user: string;
+  readonly address: string;
   readonly method: string;
   readonly keys?: readonly { readonly key: string; readonly range_end?: string }[];
   readonly request_bytes: number;
@@ -73,6 +74,13 @@ test('a call is one line with who, what, how much and how it ended', async () =>
       code: 'OK',
     },
   );
+});
+
+test('a call that came over HTTP is that of the address that was seen there', async () => {
+  const { server, lines } = setUp();
+  const metadata = [['x-forwarded-for', 'claimed, 10.0.0.9'] as const];
+  await server.local.unary(putPath, Uint8Array.of(), { metadata });
+  assert.equal(lines[0]?.address, '10.0.0.9');
 });
 
 test('a refused transaction shows the keys of all its branches, binary ones as base64', async () => {

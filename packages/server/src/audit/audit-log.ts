@@ -4,6 +4,7 @@ import {
   type Call,
   grpcStatusNames,
   type HandlerWrapper,
+  localPeer,
   type StreamHandler,
   type UnaryHandler,
 } from '@quorate/transport';
@@ -84,7 +85,7 @@ export class AuditLog implements HandlerWrapper {
       ts: formatTime(clock.wallMs()),
       // A token may have become known while the call waited for the entry that made it.
       user: user === '' ? userOf(call) : user,
-      address: call.peer.address,
+      address: addressOf(call),
       method: call.path,
       ...(keys.length === 0 ? {} : { keys }),
       request_bytes: requestBytes,
@@ -105,4 +106,10 @@ function nameIn(message: Uint8Array): string {
     // The handler refuses it.
     return '';
   }
+}
+
+/** Of a request over HTTP, which becomes a call within the process, the address that the gateway saw: the last that it was forwarded for. */
+function addressOf(call: Call): string {
+  if (call.peer !== localPeer) return call.peer.address;
+  return call.metadata.get('x-forwarded-for')?.split(', ').at(-1) ?? localPeer.address;
 }

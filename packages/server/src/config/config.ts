@@ -80,6 +80,8 @@ export interface MemberConfig extends HttpSettings {
   readonly compactHashCheckMs: number;
   /** A member whose database has room again lowers its NOSPACE alarm. */
   readonly autoDisarmNoSpace: boolean;
+  /** Where requests are noted while authentication is on; empty for nowhere. */
+  readonly auditLog: string;
   /** Bytes that a defragmentation at the start must free; 0: there is none. */
   readonly bootstrapDefragBytes: number;
   readonly compactionBatchLimit: number;
@@ -301,6 +303,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     corruptCheckMs: read.durationMs('corrupt-check-time'),
     compactHashCheckMs: read.durationMs('compact-hash-check-time'),
     autoDisarmNoSpace: read.bool('auto-disarm-nospace'),
+    auditLog: read.text('audit-log'),
     bootstrapDefragBytes: read.number('bootstrap-defrag-threshold-megabytes') * 1024 * 1024,
     compactionBatchLimit: read.number('compaction-batch-limit', 1_000),
     compactionSleepMs: read.durationMs('compaction-sleep-interval', 10),

@@ -105,6 +105,7 @@ export const flags: readonly Flag[] = [
   { name: 'auth-token', fileKey: 'auth-token', kind: 'string', default: 'simple', status: 'normal', meaning: 'Token provider: simple, or jwt,key=value,...' },
   { name: 'bcrypt-cost', fileKey: 'bcrypt-cost', kind: 'uint', default: '10', status: 'normal', meaning: 'bcrypt work factor for passwords; out-of-range falls back to 10 with a warning' },
   { name: 'auth-token-ttl', fileKey: 'auth-token-ttl', kind: 'uint', default: '300', status: 'normal', meaning: 'Idle lifetime of simple tokens; 0 means 300' },
+  { name: 'audit-log', fileKey: 'audit-log', kind: 'string', default: '', status: 'normal', ours: true, meaning: 'Where one line of JSON goes for each request while authentication is on: a file, stdout or stderr' },
   { name: 'enable-pprof', fileKey: 'enable-pprof', kind: 'bool', default: 'false', status: 'normal', meaning: 'Serve /debug/pprof/ on client URLs; log-level debug turns it on as well' },
   { name: 'metrics', fileKey: 'metrics', kind: 'enum', values: ['basic', 'extensive'], default: 'basic', status: 'normal', meaning: 'extensive adds the gRPC handling-time histogram; other values behave as basic' },
   { name: 'enable-distributed-tracing', fileKey: 'enable-distributed-tracing', kind: 'bool', default: 'false', status: 'normal', meaning: 'Export OpenTelemetry spans by OTLP/gRPC without TLS' },

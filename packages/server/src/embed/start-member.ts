@@ -3,6 +3,7 @@ import { type Clock, type Disk, type Logger, MemoryDisk } from '@quorate/base';
 import { NodeClock, NodeDisk, NodeRandom } from '@quorate/base/node';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
 import { gunzip } from '@quorate/transport/node';
+import { AuditLog } from '../audit/audit-log.ts';
 import { makeBcryptHashing } from '../auth/node/bcrypt-hashing.ts';
 import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
 import { Passwords } from '../auth/passwords.ts';
@@ -14,6 +15,7 @@ import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { openClientTls } from '../tls/open-tls.ts';
 import { etcdVersion } from '../version.ts';
+import { type AuditFile, openAuditFile } from './audit-file.ts';
 import { ClientListeners } from './client-listeners.ts';
 import { findByRecords, findByRegistry } from './find-cluster.ts';
 import { hostResolver } from './host-resolver.ts';
@@ -65,6 +67,9 @@ export async function startMember(given: MemberConfig, options: StartOptions): P
   const located = await findByRecords(world, given);
   const peers = await openPeerSide(world, located);
   const tls = await beforeOpening(peers, () => openClientTls(logger, located, clientUrlsOf(located)));
+  const audit = await beforeOpening(peers, async () =>
+    located.auditLog === '' ? undefined : openAuditFile(located.auditLog, logger),
+  );
   // A registry hears only of members that have their ports.
   const config = await beforeOpening(peers, () => findByRegistry(world, sha1, located));
   const member = await openMember(world, peers, config, (error) => {
@@ -76,7 +81,7 @@ export async function startMember(given: MemberConfig, options: StartOptions): P
   logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
   const stopLoopDelay = watchLoopDelay(world.metrics);
   registerProcessMetrics(world.metrics);
-  const grpc = makeGrpcServer(world, member, config);
+  const grpc = makeGrpcServer(world, member, config, audit);
   member.serveOn(grpc);
   const doors = makeHttpSide({ ...world, member, grpc }, config);
   try {
@@ -96,7 +101,7 @@ export async function startMember(given: MemberConfig, options: StartOptions): P
       clientUrls: clients.urls,
       member,
       stop: () => {
-        stopped ??= stopMember({ member, peers, grpc, clients, stopLoopDelay, config, logger });
+        stopped ??= stopMember({ member, peers, grpc, clients, stopLoopDelay, config, logger, audit });
         return stopped;
       },
     };
@@ -202,8 +207,9 @@ function logConfiguration(logger: Logger, config: MemberConfig): void {
   });
 }
 
-function makeGrpcServer(world: World, member: Member, config: MemberConfig): GrpcServer {
+function makeGrpcServer(world: World, member: Member, config: MemberConfig, audit: AuditFile | undefined): GrpcServer {
   return createGrpcServer(world, {
+    ...(audit === undefined ? {} : { wrapper: auditOf(world, member, audit) }),
     observe: callObserver(world.metrics, config.extensiveMetrics),
     counterOf: clientRequests(world.metrics),
     limits: {
@@ -220,6 +226,15 @@ function makeGrpcServer(world: World, member: Member, config: MemberConfig): Grp
   });
 }
 
+function auditOf({ clock }: World, member: Member, { write }: AuditFile): AuditLog {
+  return new AuditLog({
+    clock,
+    isOn: () => member.access.isOn,
+    userOf: (call) => member.access.userOf(call),
+    write,
+  });
+}
+
 interface Running {
   readonly member: Member;
   readonly peers: PeerSide;
@@ -228,6 +243,7 @@ interface Running {
   readonly stopLoopDelay: () => void;
   readonly config: MemberConfig;
   readonly logger: Logger;
+  readonly audit: AuditFile | undefined;
 }
 
 async function stopMember(running: Running): Promise<void> {
@@ -245,5 +261,6 @@ async function stopMember(running: Running): Promise<void> {
   await peersClosed;
   clients.cut();
   running.stopLoopDelay();
+  await running.audit?.close();
   logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });
 }

@@ -122,6 +122,14 @@ export class Access {
     return typeof identity === 'string' ? identity : check(identity);
   }
 
+  /** The name of whose call it is, as far as that is known now; empty for nobody's. */
+  userOf(call: Call): string {
+    const token = tokenOf(call);
+    const { auth, tokens } = this.deps;
+    const identity = token === undefined ? this.certified(call) : tokens.identify(token, auth.revision);
+    return identity?.username ?? '';
+  }
+
   private caller(call: Call): Identity | 'ErrGRPCInvalidAuthToken' {
     const token = tokenOf(call);
     if (token === undefined) return this.certified(call);
