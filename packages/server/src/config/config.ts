@@ -97,6 +97,8 @@ export interface MemberConfig extends HttpSettings {
   readonly authToken: string;
   readonly authTokenTtlSeconds: number;
   readonly bcryptCost: number;
+  /** Where each call is recorded while authentication is on; empty for nowhere. */
+  readonly auditLog: string;
   readonly unsafeNoFsync: boolean;
   /** Nothing on disk: for tests and embedded use. */
   readonly inMemory: boolean;
@@ -316,6 +318,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     authToken: read.text('auth-token'),
     authTokenTtlSeconds: read.number('auth-token-ttl', 300),
     bcryptCost: read.number('bcrypt-cost'),
+    auditLog: read.text('audit-log'),
     unsafeNoFsync: read.bool('unsafe-no-fsync'),
     inMemory: extra.inMemory ?? false,
   };

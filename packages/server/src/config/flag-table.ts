@@ -34,6 +34,7 @@ export const flags: readonly Flag[] = [
   { name: 'max-wals', fileKey: 'max-wals', kind: 'uint', default: '5', status: 'normal', meaning: 'How many WAL segments to keep, 0 keeps all' },
   { name: 'memory-mlock', fileKey: 'memory-mlock', kind: 'bool', default: 'false', status: 'normal', meaning: 'mlock the backend database memory' },
   { name: 'quota-backend-bytes', fileKey: 'quota-backend-bytes', kind: 'int', default: '0', status: 'normal', meaning: 'Backend size limit that raises the NOSPACE alarm; negative disables the quota; above 8 GiB logs a warning' },
+  { name: 'audit-log', fileKey: 'audit-log', kind: 'string', default: '', status: 'normal', ours: true, meaning: 'File (or stdout, stderr) that gets a line of JSON for each call while authentication is on: user, address, method, keys, bytes, duration, status. Each line is out before its call is forgotten' },
   { name: 'auto-disarm-nospace', fileKey: 'auto-disarm-nospace', kind: 'bool', default: 'false', status: 'normal', ours: true, meaning: 'Each member lowers its NOSPACE alarm by itself once a tenth of its quota is free again' },
   { name: 'backend-bbolt-freelist-type', fileKey: 'backend-bbolt-freelist-type', kind: 'string', default: '', status: 'normal', meaning: 'bbolt freelist kind: array, anything else means map' },
   { name: 'backend-batch-interval', fileKey: 'backend-batch-interval', kind: 'duration', default: '0s', status: 'normal', meaning: 'Longest time writes stay in the pending backend transaction before commit' },

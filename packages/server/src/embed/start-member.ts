@@ -3,12 +3,14 @@ import { type Clock, type Disk, type Logger, MemoryDisk } from '@quorate/base';
 import { NodeClock, NodeDisk, NodeRandom } from '@quorate/base/node';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
 import { gunzip } from '@quorate/transport/node';
+import { AuditLog } from '../audit/audit-log.ts';
 import { makeBcryptHashing } from '../auth/node/bcrypt-hashing.ts';
 import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
 import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
 import { formatDuration } from '../config/duration.ts';
 import type { MemberUrl } from '../config/urls.ts';
+import { type LogOutput, openOutput } from '../logging/outputs.ts';
 import { Member } from '../member/member.ts';
 import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
@@ -54,6 +56,8 @@ export async function startMember(given: MemberConfig, options: StartOptions): P
     metrics: new MetricsRegistry(),
   };
   logConfiguration(logger, given);
+  // Not found out after the member is open.
+  const audit = given.auditLog === '' ? undefined : openOutput(given.auditLog, undefined);
   let fatal = false;
   let giveUp: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => {
@@ -76,7 +80,7 @@ export async function startMember(given: MemberConfig, options: StartOptions): P
   logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
   const stopLoopDelay = watchLoopDelay(world.metrics);
   registerProcessMetrics(world.metrics);
-  const grpc = makeGrpcServer(world, member, config);
+  const grpc = makeGrpcServer(world, member, config, audit);
   member.serveOn(grpc);
   const doors = makeHttpSide({ ...world, member, grpc }, config);
   try {
@@ -202,8 +206,18 @@ function logConfiguration(logger: Logger, config: MemberConfig): void {
   });
 }
 
-function makeGrpcServer(world: World, member: Member, config: MemberConfig): GrpcServer {
+function makeGrpcServer(world: World, member: Member, config: MemberConfig, audit: LogOutput | undefined): GrpcServer {
+  const { access } = member;
+  const wrapper =
+    audit &&
+    new AuditLog({
+      clock: world.clock,
+      isOn: () => access.isOn,
+      userOf: (call) => access.userOf(call),
+      write: (line) => audit.write(line, 'info'),
+    });
   return createGrpcServer(world, {
+    ...(wrapper === undefined ? {} : { wrapper }),
     observe: callObserver(world.metrics, config.extensiveMetrics),
     counterOf: clientRequests(world.metrics),
     limits: {

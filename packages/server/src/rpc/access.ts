@@ -122,6 +122,14 @@ export class Access {
     return typeof identity === 'string' ? identity : check(identity);
   }
 
+  /** The caller's name as far as it is known by now, empty otherwise: for records, not for decisions. */
+  userOf(call: Call): string {
+    const { tokens, auth } = this.deps;
+    const token = tokenOf(call);
+    const identity = token === undefined ? this.certified(call) : tokens.identify(token, auth.revision);
+    return identity?.username ?? '';
+  }
+
   private caller(call: Call): Identity | 'ErrGRPCInvalidAuthToken' {
     const token = tokenOf(call);
     if (token === undefined) return this.certified(call);
