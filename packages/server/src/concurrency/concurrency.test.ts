@@ -114,6 +114,18 @@ test('who goes away while waiting leaves no key, and the next is served', async 
   assert.equal(text((await third).key), 'q/3');
 });
 
+test('who goes away before it is known whether it holds leaves no key either', async (t) => {
+  const [client] = (await start(t)).clients as [Client];
+  await client.lease(1n);
+  const cancellation = new Cancellation();
+  const refused = refusal(client.call(Lock, { name, lease: 1n }, cancellation));
+  // Behind the turn in which the handler asks for the key.
+  clock.defer(() => cancellation.cancel());
+  assert.match(await refused, /context canceled/);
+  await client.call(services.KV.methods.Put, { key: utf8ToBytes('later') });
+  await client.queued(0);
+});
+
 test('when the lease of the holder ends the next holds; one whose own ended while it waited is told', async (t) => {
   const [client] = (await start(t)).clients as [Client];
   for (const id of [1n, 2n, 3n]) await client.lease(id);

@@ -17,7 +17,7 @@ export async function campaign(
   cancellation: Cancellation,
 ): Promise<{ header: Header; leader: v3electionpb.LeaderKey }> {
   const lease = await leaseOf(calls, given);
-  const { key, revision: rev, existing, header } = await enqueue(calls, name, lease, value);
+  const { key, revision: rev, existing, header } = await enqueue(calls, name, lease, value, cancellation);
   const leader = v3electionpb.LeaderKey.create({ name, key, rev, lease });
   try {
     if (existing !== undefined && !equalBytes(existing.value, value)) await rewrite(calls, leader, lease, value);

@@ -1,7 +1,7 @@
 import { etcdserverpb, type mvccpb, services } from '@quorate/api';
 import { concatBytes, utf8ToBytes } from '@quorate/base';
 import type { Cancellation } from '@quorate/transport';
-import type { LocalCalls } from './local-calls.ts';
+import { callerIsGone, type LocalCalls } from './local-calls.ts';
 
 /*
  * Locks and elections are one thing: a queue of keys under a name, each held by a lease.
@@ -66,8 +66,14 @@ export interface Place {
   readonly header: etcdserverpb.ResponseHeader | undefined;
 }
 
-/** Puts a key into its queue, at the end, unless it is in it already. */
-export async function enqueue(calls: LocalCalls, name: Uint8Array, lease: bigint, value: Uint8Array): Promise<Place> {
+/** Puts a key into its queue, at the end, unless it is in it already. Of a caller who went away meanwhile it is taken out again. */
+export async function enqueue(
+  calls: LocalCalls,
+  name: Uint8Array,
+  lease: bigint,
+  value: Uint8Array,
+  cancellation: Cancellation,
+): Promise<Place> {
   const key = keyOf(name, lease);
   const holder = etcdserverpb.RequestOp.create({ requestRange: firstOf(rangeOf(name)) });
   const put = etcdserverpb.RequestOp.create({ requestPut: etcdserverpb.PutRequest.create({ key, value, lease }) });
@@ -77,6 +83,10 @@ export async function enqueue(calls: LocalCalls, name: Uint8Array, lease: bigint
     success: [put, holder],
     failure: [get, holder],
   });
+  if (cancellation.cancelled) {
+    if (answer.succeeded) await dequeue(calls, key);
+    throw callerIsGone();
+  }
   const [own, first] = answer.responses;
   const existing = answer.succeeded ? undefined : own?.responseRange?.kvs[0];
   return {

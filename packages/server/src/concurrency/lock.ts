@@ -13,7 +13,7 @@ export async function lock(
   cancellation: Cancellation,
 ): Promise<Answer<v3lockpb.LockResponse>> {
   const lease = await leaseOf(calls, given);
-  const { key, revision, holder, header } = await enqueue(calls, name, lease, emptyBytes);
+  const { key, revision, holder, header } = await enqueue(calls, name, lease, emptyBytes, cancellation);
   if (holder === undefined || holder.createRevision === revision) return { header, key };
   try {
     await waitForTurn(calls, rangeOf(name), revision, cancellation);

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type AnyMethod, services } from '@quorate/api';
+import { silentLogger, utf8ToBytes } from '@quorate/base';
+import { NodeClock, NodeRandom } from '@quorate/base/node';
+import { createGrpcClient } from '@quorate/transport/node';
+import { startQuorate } from './start-quorate.ts';
+
+test('calls are recorded while authentication is on, under the names of their users', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quorate-audit-'));
+  const path = join(folder, 'audit.jsonl');
+  const member = await startQuorate({ inMemory: true, flags: { 'bcrypt-cost': '4', 'audit-log': path } });
+  const deps = { clock: new NodeClock(), logger: silentLogger, random: new NodeRandom() };
+  const client = createGrpcClient(deps, { address: (member.clientUrls[0] as string).replace('http://', '') });
+  t.after(async () => {
+    client.close();
+    await member.stop();
+    rmSync(folder, { recursive: true });
+  });
+  const call = async (method: AnyMethod, request: object, token = '') => {
+    const metadata: [string, string][] = token === '' ? [] : [['token', token]];
+    const bytes = method.request.encode(method.request.create(request));
+    return method.response.decode(await client.unary(method.path, bytes, { metadata }));
+  };
+  const { Auth, KV } = services;
+  await call(Auth.methods.UserAdd, { name: 'root', password: 'secret' });
+  await call(Auth.methods.UserGrantRole, { user: 'root', role: 'root' });
+  await call(Auth.methods.AuthEnable, {});
+  const { token } = (await call(Auth.methods.Authenticate, { name: 'root', password: 'secret' })) as { token: string };
+  await call(KV.methods.Put, { key: utf8ToBytes('k'), value: utf8ToBytes('hidden') }, token);
+  await assert.rejects(call(KV.methods.Put, { key: utf8ToBytes('k') }), /user name is empty/);
+  await member.stop();
+  const text = readFileSync(path, 'utf8');
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .map(({ user, method, code }) => `${user} ${method.split('/')[2]} ${code}`);
+  assert.deepEqual(lines, ['root Authenticate OK', 'root Put OK', ' Put InvalidArgument']);
+  assert.ok(!text.includes('secret') && !text.includes('hidden'));
+});
