@@ -1,4 +1,5 @@
 import { createLogger } from 'quorate';
+import { notifyServiceManager } from '../service-manager.ts';
 import { type ProxyConfig, proxyHelp, readProxyFlags } from './proxy-flags.ts';
 import { startProxy } from './start-proxy.ts';
 
@@ -20,6 +21,7 @@ export async function grpcProxy(args: readonly string[]): Promise<void> {
   const logger = createLogger({ level: config.isVerbose ? 'debug' : 'info', format: 'json', outputs: [] });
   try {
     const proxy = await startProxy(config, logger);
+    await notifyServiceManager(logger, process.env);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {
         logger.info('received signal; shutting down', { signal: signal === 'SIGTERM' ? 'terminated' : 'interrupt' });
