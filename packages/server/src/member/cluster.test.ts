@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SeededRandom } from '@quorate/base';
+import { services } from '@quorate/api';
+import { SeededRandom, silentLogger } from '@quorate/base';
+import { NodeClock } from '@quorate/base/node';
 import { hashKeys } from '@quorate/machine';
+import { createGrpcServer } from '@quorate/transport';
 import { LocalCluster, put, read, until } from '../testing/local-cluster.ts';
 import type { Member } from './member.ts';
 
@@ -109,6 +112,29 @@ test("a follower that is killed right after it took the leader's snapshot starts
     await cluster.restart(local);
     assert.equal(await read(local.member, 'k99'), '14');
   } finally {
+    await cluster.stop();
+  }
+});
+
+test('who joins behind the cut log of a cluster where nothing more is written serves by the snapshot alone', {
+  timeout: 60_000,
+}, async () => {
+  const cluster = new LocalCluster(['a'], ['--snapshot-count=100', '--snapshot-catchup-entries=20']);
+  await cluster.start();
+  const [member] = cluster.members as [Member];
+  const grpc = createGrpcServer({ clock: new NodeClock(), logger: silentLogger }, {});
+  member.serveOn(grpc);
+  try {
+    const { path, request } = services.Cluster.methods.MemberAdd;
+    await grpc.local.unary(path, request.encode(request.create({ peerUrls: [cluster.nextUrl], isLearner: true })));
+    for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 100 }, (_, k) => put(member, `k${k}`, `${i}`)));
+    const joined = await cluster.join('b');
+    assert.equal(cluster.snapshotsSent, 1);
+    await until(() => joined.revision() === member.revision());
+    assert.deepEqual(await hashKeys(joined.store, 0), await hashKeys(member.store, 0));
+    assert.deepEqual(cluster.broken, []);
+  } finally {
+    grpc.close();
     await cluster.stop();
   }
 });

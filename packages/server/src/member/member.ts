@@ -521,6 +521,8 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     this.versions.restored();
     this.snapshotter.received(index, this.machine.appliedBytes);
     logger.info('applied snapshot', { 'current-applied-index': index });
+    // Whoever waited for entries may have waited for one in it, and none need follow.
+    this.batchApplied();
   }
 
   /** Whether this leader has been connected to a quorum, or this follower to its leader, all the time. */

@@ -23,7 +23,7 @@ export interface LocalMember {
 
 /** Members in one process over disks in memory, whose network hands messages and snapshots on; what is for a member that is cut off is lost. */
 export class LocalCluster {
-  readonly names: readonly string[];
+  readonly names: string[];
   readonly locals: LocalMember[] = [];
   readonly cutOff = new Set<bigint>();
   /** What broke a member. */
@@ -32,7 +32,7 @@ export class LocalCluster {
   private readonly flags: readonly string[];
 
   constructor(names: readonly string[], flags: readonly string[] = []) {
-    this.names = names;
+    this.names = [...names];
     this.flags = flags;
   }
 
@@ -49,6 +49,21 @@ export class LocalCluster {
     await Promise.all(this.members.map((member) => member.start()));
   }
 
+  /** Where the next member to join must be added. */
+  get nextUrl(): string {
+    return this.urlOf(this.names.length);
+  }
+
+  /** Starts a member more, which has been added at {@link nextUrl}; resolves when it serves. */
+  async join(name: string): Promise<Member> {
+    const disk = new MemoryDisk();
+    this.names.push(name);
+    const member = await this.open(name, disk, ['--initial-cluster-state=existing']);
+    this.locals.push({ name, disk, member });
+    await member.start();
+    return member;
+  }
+
   /** Opens a stopped member on the disk it left. */
   async restart(local: LocalMember): Promise<void> {
     local.member = await this.open(local.name, local.disk);
@@ -63,8 +78,12 @@ export class LocalCluster {
     return this.members.find((member) => member.isLeader() && !this.cutOff.has(member.memberId));
   }
 
-  private open(name: string, disk: MemoryDisk): Promise<Member> {
-    const urlOf = (one: string) => `http://localhost:${12_000 + this.names.indexOf(one)}`;
+  private urlOf(place: number): string {
+    return `http://localhost:${12_000 + place}`;
+  }
+
+  private open(name: string, disk: MemoryDisk, flags: readonly string[] = []): Promise<Member> {
+    const urlOf = (one: string) => this.urlOf(this.names.indexOf(one));
     const config = makeConfig(
       parseArguments([
         `--name=${name}`,
@@ -73,6 +92,7 @@ export class LocalCluster {
         '--heartbeat-interval=10',
         '--election-timeout=100',
         ...this.flags,
+        ...flags,
       ]),
     );
     const random = new SeededRandom(this.names.indexOf(name) + 1);
@@ -85,7 +105,14 @@ export class LocalCluster {
         logger: silentLogger,
         metrics: new MetricsRegistry(),
         connect: (source) => this.networkOf(source.memberId),
-        peerClient: { ...noPeerClient, version: () => Promise.resolve({ server: etcdVersion, cluster: undefined }) },
+        peerClient: {
+          ...noPeerClient,
+          version: async () => ({ server: etcdVersion, cluster: this.members[0]?.cluster.version }),
+          members: async () => {
+            const [known] = this.members as [Member];
+            return { clusterId: known.clusterId, members: known.cluster.members };
+          },
+        },
         resolver: noNames,
         sha1: (bytes) => createHash('sha1').update(bytes).digest(),
         sha256: () => ({ update() {}, finish: () => new Uint8Array(32) }),
