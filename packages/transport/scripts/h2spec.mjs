@@ -14,13 +14,17 @@ const body = Buffer.from('a small body for the flow control tests\n');
 const server = createGrpcServer(
   { clock: new NodeClock(), logger: silentLogger },
   {
-    onHttpRequest: (_request, respond) =>
-      respond({ status: 200, headers: [['content-type', 'text/plain']], body: Uint8Array.from(body) }),
     // h2spec opens one stream more than this.
     limits: { streamsMax: 100 },
   },
 );
-const listener = await listen(server, { host: '127.0.0.1' });
+const listener = await listen(server, {
+  host: '127.0.0.1',
+  onHttpRequest: (request, response) => {
+    request.onData(() => {});
+    request.onEnd(() => response.send(200, [['content-type', 'text/plain']], Uint8Array.from(body)));
+  },
+});
 const suites = rest.length > 0 ? rest : ['generic', 'http2', 'hpack'];
 const child = spawn(binary, ['-h', '127.0.0.1', '-p', String(listener.port), '-o', '2', ...suites], {
   stdio: 'inherit',
