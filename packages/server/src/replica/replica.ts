@@ -1,10 +1,8 @@
-import type { ErrorSymbol } from '@quorate/api';
 import type { Timer } from '@quorate/base';
 import type { Identity } from '@quorate/machine';
 import {
   type ConfChange,
   type ConfState,
-  countWithinSize,
   type Entry,
   EntryType,
   type Message,
@@ -12,27 +10,19 @@ import {
   type RawNode,
   type Ready,
   type Snapshot,
-  StateType,
 } from '@quorate/raft';
-import {
-  defaultLimits,
-  type ReplicaDeps,
-  type ReplicaLimits,
-  type ReplicaOptions,
-  type RoleStatus,
-} from './contract.ts';
+import { defaultLimits, type ReplicaDeps, type ReplicaLimits, type ReplicaOptions } from './contract.ts';
 import { type PendingRead, PendingReads } from './pending-reads.ts';
 import { Proposer } from './proposer.ts';
 import { noReplicaMetrics, type ReplicaMetrics } from './replica-metrics.ts';
-import { SnapshotInstallation } from './snapshot-installation.ts';
+import { ReplicaRole } from './replica-role.ts';
+import { SnapshotInstaller } from './snapshot-installer.ts';
 import type { PendingCall } from './waiting-calls.ts';
 import { Watchdog } from './watchdog.ts';
 
 const readRetryMs = 500;
 /** Heartbeats without a tick, after which a leader asks whether it still leads before it renews a lease (etcd's figure). */
 const staleTicks = 3;
-/** Bytes of entries applied in one turn after a snapshot. */
-const installSliceBytes = 256 * 1024;
 
 /**
  * The loop that drives raft. Whatever arrives in one turn of the event loop is proposed together, and `turn` takes raft's
@@ -52,17 +42,8 @@ export class Replica<Result> {
   private ticker: Timer | undefined;
   private persistingSinceMs = 0;
   private readonly watchdog: Watchdog;
-  /** While a snapshot is put in place of the state machine. */
-  private installing: SnapshotInstallation | undefined;
-  private role: RoleStatus = { leader: 0n, isLeader: false, term: 0 };
-  /** The last leader there was, also while there is none. */
-  private lastLeader = 0n;
-  /** When this member last became leader. */
-  private leaderSinceMs = Number.NEGATIVE_INFINITY;
-  /** Leading as the only voter. */
-  private alone = false;
-  private hasCampaigned = false;
-  private confState: ConfState;
+  private readonly snapshots: SnapshotInstaller;
+  private readonly role: ReplicaRole;
   private commitIndex: number;
   private appliedTerm = 0;
   private lastTickMs: number;
@@ -94,7 +75,36 @@ export class Replica<Result> {
     const onStall = deps.onStall ?? (() => {});
     this.watchdog = new Watchdog({ heartbeatMs, electionMs, onStall }, this.lastTickMs);
     this.commitIndex = deps.node.basicStatus().hardState.commit;
-    this.confState = options.confState;
+    this.role = this.makeRole();
+    this.snapshots = this.makeInstaller();
+  }
+
+  private makeRole(): ReplicaRole {
+    const { deps, metrics } = this;
+    const onOtherLeader = (isFirst: boolean) => {
+      // Losing the leader alone fails nothing: the reads ask the next one.
+      if (!isFirst) this.reads.failAll('ErrGRPCLeaderChanged');
+      metrics.leaderChanged();
+    };
+    const { confState, electionMs } = this.options;
+    return new ReplicaRole({ ...deps, onOtherLeader, onChange: deps.onRoleChange }, confState, electionMs);
+  }
+
+  private makeInstaller(): SnapshotInstaller {
+    return new SnapshotInstaller({
+      ...this.deps,
+      applyEntries: (entries) => this.applyEntries(entries),
+      onInstalling: (isInstalling) => this.metrics.installingSnapshot(isInstalling),
+      onInstalled: (snapshot) => {
+        this.appliedTerm = snapshot.metadata.term;
+      },
+      onDone: (rest) => {
+        if (this.state === 'stopped') return;
+        this.applyEntries(rest);
+        this.schedule();
+      },
+      onFatal: (error) => this.die(error),
+    });
   }
 
   /** Whether a call here waits for the request with this id. */
@@ -109,7 +119,7 @@ export class Replica<Result> {
 
   /** The configuration in force. */
   get configuration(): ConfState {
-    return this.confState;
+    return this.role.confState;
   }
 
   /** Starts ticking. A member that is the only voter stands for election at once: there is nobody to wait for. */
@@ -118,16 +128,11 @@ export class Replica<Result> {
     this.schedule();
   }
 
-  private isOnlyVoter(): boolean {
-    const { voters, votersOutgoing } = this.confState;
-    return voters.length === 1 && votersOutgoing.length === 0 && voters[0] === this.deps.node.basicStatus().id;
-  }
-
   /** Fails whatever waits and stops taking part. A sync in flight ends by itself. */
   stop(): void {
     this.state = 'stopped';
     this.ticker?.cancel();
-    this.installing?.abandon();
+    this.snapshots.abandon();
     this.proposer.failAll('ErrGRPCStopped');
     this.reads.failAll('ErrGRPCStopped');
   }
@@ -207,7 +212,9 @@ export class Replica<Result> {
    * term is committed (Raft thesis 6.4).
    */
   isReadable(): boolean {
-    return this.alone && this.appliedTerm === this.role.term && this.commitIndex <= this.deps.machine.appliedIndex;
+    return (
+      this.role.isAlone && this.appliedTerm === this.role.term && this.commitIndex <= this.deps.machine.appliedIndex
+    );
   }
 
   /** A message from another member; false when it was dropped. */
@@ -243,7 +250,7 @@ export class Replica<Result> {
     this.lastTickMs = nowMs;
     try {
       this.passTime(this.watchdog.tick(nowMs, this.state === 'persisting' ? this.persistingSinceMs : undefined));
-      this.proposer.expire(nowMs, this.timeoutOf);
+      this.proposer.expire(nowMs, (sinceMs) => this.role.timeoutSymbol(sinceMs));
       for (const context of this.reads.tick(nowMs)) this.askRead(context);
     } catch (error) {
       this.die(error);
@@ -260,26 +267,14 @@ export class Replica<Result> {
     const isPersisting = this.state === 'persisting';
     if (isPersisting && !(isLeader && this.watchdog.isDiskStalled)) this.hearReceived();
     // Nobody stands for election on a state machine that is being exchanged.
-    if (this.installing !== undefined) return;
+    if (this.snapshots.isBusy) return;
     // After a stall of the loop the followers may have another leader: the time this one was held counts, up to where it must be heard of.
     const { electionMs, heartbeatMs } = this.options;
-    if (isLeader && intervals > 2 && !this.alone) this.metrics.heartbeatsLate();
+    if (isLeader && intervals > 2 && !this.role.isAlone) this.metrics.heartbeatsLate();
     const ticks = isLeader ? Math.min(intervals, 2 * Math.ceil(electionMs / heartbeatMs)) : 1;
     for (let i = 0; i < ticks; i++) this.deps.node.tick();
-    if (isPersisting) this.noteRole();
+    if (isPersisting) this.role.note();
   }
-
-  /** Why a call that waited too long failed, in etcd's family of time-outs. */
-  private readonly timeoutOf = (sinceMs: number): ErrorSymbol => {
-    const { leaderSinceMs } = this;
-    if (sinceMs > leaderSinceMs - 2 * this.options.electionMs && sinceMs < leaderSinceMs) {
-      return 'ErrGRPCTimeoutDueToLeaderFail';
-    }
-    if (this.role.leader !== 0n && this.deps.isConnectedSince?.(sinceMs) === false) {
-      return 'ErrGRPCTimeoutDueToConnectionLost';
-    }
-    return 'ErrGRPCTimeout';
-  };
 
   /** One turn: hand over what gathered, then persist, send and apply until raft has nothing more or a sync is in flight. */
   private turn(): void {
@@ -301,11 +296,7 @@ export class Replica<Result> {
   /** Whether raft has anything to tell; the only voter, once all configuration changes are applied, stands for election at once. */
   private hasWork(): boolean {
     const { node } = this.deps;
-    if (node.hasReady()) return true;
-    if (this.hasCampaigned || this.role.leader !== 0n || !this.isOnlyVoter()) return false;
-    this.hasCampaigned = true;
-    node.campaign();
-    return node.hasReady();
+    return node.hasReady() || (this.role.campaignIfAlone() && node.hasReady());
   }
 
   private isRunning(): boolean {
@@ -314,7 +305,7 @@ export class Replica<Result> {
 
   /** Whether so much waits for a snapshot to be installed that raft must not be asked for more. */
   private isBackedUp(): boolean {
-    return (this.installing?.bytes ?? 0) > this.limits.installBacklogBytesMax;
+    return this.snapshots.waitingBytes > this.limits.installBacklogBytesMax;
   }
 
   private handOver(): void {
@@ -335,11 +326,7 @@ export class Replica<Result> {
 
   private askRead(sequence: number): void {
     const { ids, node } = this.deps;
-    const context = new Uint8Array(8);
-    const view = new DataView(context.buffer);
-    view.setUint32(0, ids.high(sequence));
-    view.setUint32(4, ids.low(sequence));
-    node.readIndex(context);
+    node.readIndex(ids.toBytes(sequence));
   }
 
   /**
@@ -362,7 +349,7 @@ export class Replica<Result> {
   }
 
   private stepQuietly(message: Message): void {
-    if (this.installing !== undefined && message.type === MessageType.MsgTimeoutNow) return;
+    if (this.snapshots.isBusy && message.type === MessageType.MsgTimeoutNow) return;
     const refused = this.deps.node.step(message);
     if (refused !== undefined) this.deps.logger.debug('raft message refused', { reason: refused.message });
   }
@@ -375,7 +362,7 @@ export class Replica<Result> {
   private take(ready: Ready): void {
     const { node, log, raftStorage, network } = this.deps;
     if (ready.hardState) this.commitIndex = ready.hardState.commit;
-    if (ready.softState || (ready.hardState && ready.hardState.term !== this.role.term)) this.noteRole();
+    if (ready.softState || (ready.hardState && ready.hardState.term !== this.role.term)) this.role.note();
     for (const state of ready.readStates) this.takeReadState(state.requestContext, state.index);
     if (ready.snapshot !== undefined) {
       this.takeSnapshot(ready.snapshot, ready);
@@ -388,7 +375,7 @@ export class Replica<Result> {
     if (sendsFirst) network.send(ready.messages);
     if (!ready.mustSync) {
       if (!sendsFirst) network.send(ready.messages);
-      this.applyCommitted(ready);
+      this.snapshots.apply(ready.committedEntries);
       node.advance(ready);
       return;
     }
@@ -396,13 +383,13 @@ export class Replica<Result> {
     const appliesAfter = (ready.committedEntries.at(-1)?.index ?? 0) >= firstNew;
     this.persisting();
     const synced = log.sync();
-    if (!appliesAfter) this.applyCommitted(ready);
+    if (!appliesAfter) this.snapshots.apply(ready.committedEntries);
     synced.then(
       () => {
         if (this.state !== 'persisting') return;
         try {
           if (!sendsFirst) network.send(ready.messages);
-          if (appliesAfter) this.applyCommitted(ready);
+          if (appliesAfter) this.snapshots.apply(ready.committedEntries);
           node.advance(ready);
         } catch (error) {
           this.die(error);
@@ -426,9 +413,7 @@ export class Replica<Result> {
   }
 
   private takeReadState(context: Uint8Array, index: number): void {
-    if (context.length !== 8) return;
-    const view = new DataView(context.buffer, context.byteOffset, 8);
-    const sequence = this.deps.ids.sequenceOf(view.getUint32(0), view.getUint32(4));
+    const sequence = this.deps.ids.sequenceOfBytes(context);
     if (sequence >= 0) this.reads.answered(sequence, index);
   }
 
@@ -439,7 +424,7 @@ export class Replica<Result> {
   private takeSnapshot(snapshot: Snapshot, ready: Ready): void {
     const { node, raftStorage, network } = this.deps;
     this.persisting();
-    this.saveSnapshot(snapshot, ready).then(
+    this.snapshots.save(snapshot, ready).then(
       () => {
         if (this.state !== 'persisting') return;
         try {
@@ -447,8 +432,8 @@ export class Replica<Result> {
           if (ready.hardState !== undefined) raftStorage.setHardState(ready.hardState);
           if (ready.entries.length > 0) raftStorage.append(ready.entries);
           network.send(ready.messages);
-          this.confState = snapshot.metadata.confState;
-          this.install(snapshot);
+          this.role.confState = snapshot.metadata.confState;
+          this.snapshots.install(snapshot);
           node.advance(ready);
         } catch (error) {
           this.die(error);
@@ -459,42 +444,6 @@ export class Replica<Result> {
     );
   }
 
-  private async saveSnapshot(snapshot: Snapshot, ready: Ready): Promise<void> {
-    // A newer one stands for what waits for the one before; but the exchange itself has to end first.
-    this.installing?.abandon();
-    await this.installing?.done;
-    await this.deps.saveSnapshot(snapshot, ready);
-  }
-
-  private install(snapshot: Snapshot): void {
-    const { clock, installSnapshot } = this.deps;
-    this.metrics.installingSnapshot(true);
-    const installed = installSnapshot(snapshot).then(() => {
-      this.appliedTerm = snapshot.metadata.term;
-    });
-    const installing = new SnapshotInstallation(clock, installed, (entries) => {
-      const count = countWithinSize(entries, 0, entries.length, installSliceBytes);
-      this.applyEntries(entries.slice(0, count));
-      return count;
-    });
-    this.installing = installing;
-    installing.done.then(
-      () => {
-        if (this.installing === installing) this.installing = undefined;
-        this.metrics.installingSnapshot(false);
-        if (this.state === 'stopped') return;
-        this.applyEntries(installing.rest());
-        this.schedule();
-      },
-      (error) => this.die(error),
-    );
-  }
-
-  private applyCommitted(ready: Ready): void {
-    if (this.installing === undefined) this.applyEntries(ready.committedEntries);
-    else this.installing.add(ready.committedEntries);
-  }
-
   private applyEntries(entries: readonly Entry[]): void {
     const { machine } = this.deps;
     for (const entry of entries) {
@@ -502,8 +451,8 @@ export class Replica<Result> {
       else {
         const confState = machine.applyConfChange(entry, this.answer);
         if (confState) {
-          this.confState = confState;
-          this.noteRole();
+          this.role.confState = confState;
+          this.role.note();
         }
       }
     }
@@ -519,24 +468,6 @@ export class Replica<Result> {
   private readonly answer = (idHigh: number, idLow: number, result: Result): void => {
     this.proposer.answer(idHigh, idLow, result);
   };
-
-  private noteRole(): void {
-    const status = this.deps.node.basicStatus();
-    const { leader } = status.softState;
-    const isLeader = status.softState.state === StateType.Leader;
-    const term = status.hardState.term;
-    this.alone = isLeader && this.isOnlyVoter();
-    if (leader === this.role.leader && isLeader === this.role.isLeader && term === this.role.term) return;
-    // Losing the leader alone fails nothing: the reads ask the next one.
-    if (leader !== 0n && leader !== this.lastLeader) {
-      if (this.lastLeader !== 0n) this.reads.failAll('ErrGRPCLeaderChanged');
-      this.metrics.leaderChanged();
-      this.lastLeader = leader;
-    }
-    if (isLeader && !this.role.isLeader) this.leaderSinceMs = this.deps.clock.nowMs();
-    this.role = { leader, isLeader, term };
-    this.deps.onRoleChange(this.role);
-  }
 
   private die(error: unknown): void {
     if (this.state === 'stopped') return;

@@ -10,8 +10,10 @@ test('an id is member, time and count, and leads back to its sequence', () => {
     assert.equal(sequence, i);
     assert.equal(ids.high(sequence) >>> 16, 0xdef0);
     assert.equal(ids.sequenceOf(ids.high(sequence), ids.low(sequence)), sequence);
+    assert.equal(ids.sequenceOfBytes(ids.toBytes(sequence)), sequence);
   }
   assert.equal(ids.sequenceOf(ids.high(1000), ids.low(1000)), -1, 'not given out yet');
+  assert.equal(ids.sequenceOfBytes(ids.toBytes(0).subarray(1)), -1, 'cut short');
   assert.equal(new RequestIds(0x1111n, 1_700_000_000_000).sequenceOf(ids.high(1), ids.low(1)), -1, 'of another member');
 });
 

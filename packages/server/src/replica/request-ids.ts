@@ -42,4 +42,20 @@ export class RequestIds {
     const sequence = (high & 0xffff) * 2 ** 32 + low - this.start;
     return sequence >= 0 && sequence < this.next ? sequence : -1;
   }
+
+  /** The id as 8 bytes, upper ones first. */
+  toBytes(sequence: number): Uint8Array {
+    const bytes = new Uint8Array(8);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, this.high(sequence));
+    view.setUint32(4, this.low(sequence));
+    return bytes;
+  }
+
+  /** The sequence behind what {@link toBytes} made; -1 for anything else. */
+  sequenceOfBytes(bytes: Uint8Array): number {
+    if (bytes.length !== 8) return -1;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+    return this.sequenceOf(view.getUint32(0), view.getUint32(4));
+  }
 }
