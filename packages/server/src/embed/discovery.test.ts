@@ -1,25 +1,12 @@
 import assert from 'node:assert/strict';
-import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { type Init, type Method, services } from '@quorate/api';
 import { silentLogger, utf8ToBytes } from '@quorate/base';
 import { NodeClock, NodeRandom } from '@quorate/base/node';
 import { createGrpcClient } from '@quorate/transport/node';
+import { freePorts } from '../testing/free-ports.ts';
 import type { RunningMember } from './start-member.ts';
 import { startQuorate } from './start-quorate.ts';
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 async function call<Q extends object, A extends object>(
   url: string,

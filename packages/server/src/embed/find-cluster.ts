@@ -13,8 +13,8 @@ interface World {
   readonly logger: Logger;
 }
 
-/** Only a first start looks for a cluster; one that has begun knows it. */
-function hasBegun(world: World, config: MemberConfig): Promise<boolean> {
+/** Whether there is a member already. Only a first start looks for a cluster; one that has begun knows it. */
+export function hasBegun(world: World, config: MemberConfig): Promise<boolean> {
   return hasMemberData(world, layoutOf(config.dataDir, config.walDir));
 }
 

@@ -56,13 +56,17 @@ export async function openPeerSide(
     },
     serve: () => {
       serve();
-      logger.info('serving peer traffic', { addresses: listener.urls });
+      sayOfEach(logger, listener.urls, 'serving peer traffic');
     },
     close: async () => {
-      logger.info('stopping serving peer traffic', { addresses: listener.urls });
+      sayOfEach(logger, listener.urls, 'stopping serving peer traffic');
       await listener.close();
       dialer.close();
-      logger.info('stopped serving peer traffic', { addresses: listener.urls });
+      sayOfEach(logger, listener.urls, 'stopped serving peer traffic');
     },
   };
+}
+
+function sayOfEach(logger: Logger, urls: readonly string[], message: string): void {
+  for (const url of urls) logger.info(message, { address: url.replace(/^[a-z]+:\/\//, '') });
 }

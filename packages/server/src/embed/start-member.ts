@@ -8,21 +8,21 @@ import { makeBcryptHashing } from '../auth/node/bcrypt-hashing.ts';
 import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
 import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
-import { formatDuration } from '../config/duration.ts';
 import type { MemberUrl } from '../config/urls.ts';
 import { Member } from '../member/member.ts';
 import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { openClientTls } from '../tls/open-tls.ts';
-import { etcdVersion } from '../version.ts';
 import { type AuditFile, openAuditFile } from './audit-file.ts';
 import { ClientListeners } from './client-listeners.ts';
-import { findByRecords, findByRegistry } from './find-cluster.ts';
+import { findByRecords, findByRegistry, hasBegun } from './find-cluster.ts';
 import { hostResolver } from './host-resolver.ts';
 import { makeHttpSide } from './http-side.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { openPeerSide, type PeerSide } from './peer-side.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
+import { logClosing, logConfiguration, logServing } from './start-log.ts';
+import { UndoStack } from './undo-stack.ts';
 
 export interface StartOptions {
   readonly logger: Logger;
@@ -48,70 +48,99 @@ const grpcExtraBytes = 512 * 1024;
 
 /** Starts a member in this process; resolves when it serves. @throws CodedError, UsageError */
 export async function startMember(given: MemberConfig, options: StartOptions): Promise<RunningMember> {
-  const { logger, connectionsMax = Number.POSITIVE_INFINITY } = options;
+  const { logger } = options;
   const world: World = {
     clock: new NodeClock(),
     disk: given.inMemory ? new MemoryDisk() : new NodeDisk({ unsafeNoSync: given.unsafeNoFsync }),
     logger,
     metrics: new MetricsRegistry(),
   };
-  logConfiguration(logger, given);
-  let fatal = false;
-  let giveUp: (error: unknown) => void = () => {};
-  const failure = new Promise<never>((_, reject) => {
-    giveUp = reject;
-  });
-  // Nobody waits for it once the member serves.
-  failure.catch(() => {});
-  // Bound before anything is opened, as in etcd: a port that is taken costs nothing, and other members wait instead of being refused.
-  const located = await findByRecords(world, given);
-  const peers = await openPeerSide(world, located);
-  const tls = await beforeOpening(peers, () => openClientTls(logger, located, clientUrlsOf(located)));
-  const audit = await beforeOpening(peers, async () =>
-    located.auditLog === '' ? undefined : openAuditFile(located.auditLog, logger),
-  );
-  // A registry hears only of members that have their ports.
-  const config = await beforeOpening(peers, () => findByRegistry(world, sha1, located));
-  const member = await openMember(world, peers, config, (error) => {
-    if (fatal) return;
-    fatal = true;
-    giveUp(error);
-    options.onFatal(error);
-  });
-  logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
-  const stopLoopDelay = watchLoopDelay(world.metrics);
-  registerProcessMetrics(world.metrics);
-  const grpc = makeGrpcServer(world, member, config, audit);
-  member.serveOn(grpc);
-  const doors = makeHttpSide({ ...world, member, grpc }, config);
+  const opened = new UndoStack();
   try {
-    await Promise.race([member.checkInitially(), failure]);
-    // A member that breaks before it has a leader would be waited for without end.
-    const started = member.start();
-    peers.serve();
-    await Promise.race([started, failure]);
-    logger.info('configuring client listeners', {
-      'listen-client-urls': config.listenClientUrls.map((url) => url.href),
-    });
-    const clients = await ClientListeners.open({ ...world, ...doors, grpc, tls, connectionsMax }, config);
-    let stopped: Promise<void> | undefined;
-    return {
-      memberId: member.memberId,
-      clusterId: member.clusterId,
-      clientUrls: clients.urls,
-      member,
-      stop: () => {
-        stopped ??= stopMember({ member, peers, grpc, clients, stopLoopDelay, config, logger, audit });
-        return stopped;
-      },
-    };
+    return await openAndServe(world, opened, given, options);
   } catch (error) {
-    stopLoopDelay();
-    grpc.close();
-    await member.stop().catch((late: unknown) => logger.warn('failed to close what was open', { error: String(late) }));
-    await peers.close();
+    await opened.undo((late) => logger.warn('failed to close what was open', { error: String(late) }));
     throw error;
   }
+}
+
+/**
+ * Ports are bound before anything is opened, as in etcd: one that is taken costs nothing, and other members and clients wait instead of
+ * being refused. Clients are served once there is a leader who knows the member; metrics and health on ports of their own before.
+ */
+async function openAndServe(
+  world: World,
+  opened: UndoStack,
+  given: MemberConfig,
+  { logger, onFatal, connectionsMax = Number.POSITIVE_INFINITY }: StartOptions,
+): Promise<RunningMember> {
+  const located = await findByRecords(world, given);
+  const peers = opened.add(await openPeerSide(world, located), (side) => side.close());
+  const tls = await openClientTls(logger, located, clientUrlsOf(located), located.listenMetricsUrls);
+  const clients = opened.add(
+    await ClientListeners.open({ ...world, tls, connectionsMax }, located),
+    async (listeners) => {
+      await listeners.finish();
+      listeners.cut();
+    },
+  );
+  const audit = located.auditLog === '' ? undefined : await openAuditFile(located.auditLog, logger);
+  if (audit !== undefined) opened.add(audit, (file) => file.close());
+  logConfiguration(logger, located, await hasBegun(world, located));
+  // A registry hears only of members that have their ports.
+  const config = await findByRegistry(world, sha1, located);
+  const fatal = new FatalError(onFatal);
+  const member = opened.add(await openMember(world, peers, config, fatal.happened), (one) => one.stop());
+  logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
+  const stopLoopDelay = opened.add(watchLoopDelay(world.metrics), (stop) => stop());
+  registerProcessMetrics(world.metrics);
+  const grpc = opened.add(makeGrpcServer(world, member, config, audit), (server) => server.close());
+  member.serveOn(grpc);
+  const doors = makeHttpSide({ ...world, member, grpc }, config);
+  await Promise.race([member.checkInitially(), fatal.thrown]);
+  const started = member.start();
+  peers.serve();
+  await clients.serveMetrics(config.listenMetricsUrls, doors.metricsDoor);
+  logServing(logger, config, member.memberId);
+  // A member that breaks before it has a leader would be waited for without end.
+  await Promise.race([started, fatal.thrown]);
+  clients.serve(grpc, doors.door);
+  let stopped: Promise<void> | undefined;
+  return {
+    memberId: member.memberId,
+    clusterId: member.clusterId,
+    clientUrls: clients.urls,
+    member,
+    stop: () => {
+      stopped ??= stopMember({ member, peers, grpc, clients, stopLoopDelay, config, logger, audit });
+      return stopped;
+    },
+  };
+}
+
+/** What the member cannot go on after: told once to whoever started it, and to a start that is under way. */
+class FatalError {
+  /** Rejects when it happens. */
+  readonly thrown: Promise<never>;
+  private reject: (error: unknown) => void = () => {};
+  private hasHappened = false;
+  private readonly onFatal: (error: unknown) => void;
+
+  constructor(onFatal: (error: unknown) => void) {
+    this.onFatal = onFatal;
+    this.thrown = new Promise((_, reject) => {
+      this.reject = reject;
+    });
+    // Nobody waits for it once the member serves.
+    this.thrown.catch(() => {});
+  }
+
+  readonly happened = (error: unknown): void => {
+    if (this.hasHappened) return;
+    this.hasHappened = true;
+    this.reject(error);
+    this.onFatal(error);
+  };
 }
 
 /** What a member takes from this machine. */
@@ -123,88 +152,38 @@ interface World {
 }
 
 function clientUrlsOf(config: MemberConfig): readonly MemberUrl[] {
-  return [...config.listenClientUrls, ...config.listenClientHttpUrls, ...config.listenMetricsUrls];
-}
-
-/** Does a thing that may fail while only the peer ports are there. */
-async function beforeOpening<R>(peers: PeerSide, work: () => Promise<R>): Promise<R> {
-  try {
-    return await work();
-  } catch (error) {
-    await peers.close();
-    throw error;
-  }
+  return [...config.listenClientUrls, ...config.listenClientHttpUrls];
 }
 
 function sha1(bytes: Uint8Array): Uint8Array {
   return createHash('sha1').update(bytes).digest();
 }
 
-async function openMember(
+function openMember(
   world: World,
   peers: PeerSide,
   config: MemberConfig,
   onFatal: (error: unknown) => void,
 ): Promise<Member> {
-  try {
-    const random = new NodeRandom();
-    return await Member.open(
-      {
-        ...world,
-        random,
-        tokens: makeTokenProvider({ ...world, random }, config.authToken, config.authTokenTtlSeconds),
-        passwords: new Passwords(makeBcryptHashing(config.bcryptCost, world.logger)),
-        connect: (source) => peers.connect(source),
-        peerClient: peers.client,
-        resolver: hostResolver,
-        sha1,
-        sha256: () => {
-          const hash = createHash('sha256');
-          return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest() };
-        },
-        onFatal,
+  const random = new NodeRandom();
+  return Member.open(
+    {
+      ...world,
+      random,
+      tokens: makeTokenProvider({ ...world, random }, config.authToken, config.authTokenTtlSeconds),
+      passwords: new Passwords(makeBcryptHashing(config.bcryptCost, world.logger)),
+      connect: (source) => peers.connect(source),
+      peerClient: peers.client,
+      resolver: hostResolver,
+      sha1,
+      sha256: () => {
+        const hash = createHash('sha256');
+        return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest() };
       },
-      config,
-    );
-  } catch (error) {
-    await peers.close();
-    throw error;
-  }
-}
-
-function logConfiguration(logger: Logger, config: MemberConfig): void {
-  const hrefs = (urls: readonly MemberUrl[]) => urls.map(({ href }) => href);
-  logger.info('starting an etcd server', {
-    'etcd-version': etcdVersion,
-    name: config.name,
-    'data-dir': config.dataDir,
-    'wal-dir': config.walDir,
-    'force-new-cluster': config.forceNewCluster,
-    'heartbeat-interval': formatDuration(config.heartbeatMs),
-    'election-timeout': formatDuration(config.electionMs),
-    'initial-election-tick-advance': config.initialElectionTickAdvance,
-    'snapshot-count': config.snapshotCount,
-    'max-wals': config.walsMax,
-    'max-snapshots': config.snapshotsMax,
-    'snapshot-catchup-entries': config.snapshotCatchUpEntries,
-    'initial-advertise-peer-urls': hrefs(config.advertisePeerUrls),
-    'listen-peer-urls': hrefs(config.listenPeerUrls),
-    'advertise-client-urls': hrefs(config.advertiseClientUrls),
-    'listen-client-urls': hrefs(config.listenClientUrls),
-    'initial-cluster': [...config.initialCluster].flatMap(([name, urls]) => urls.map((url) => `${name}=${url}`)).join(),
-    'initial-cluster-state': config.initialClusterState,
-    'initial-cluster-token': config.initialClusterToken,
-    'quota-backend-bytes': config.quotaBytes,
-    'max-request-bytes': config.requestBytesMax,
-    'max-concurrent-streams': config.concurrentStreamsMax,
-    'pre-vote': config.preVote,
-    'strict-reconfig-check': config.strictReconfigCheck,
-    'feature-gates': [...config.featureGates].map(([gate, isOn]) => `${gate}=${isOn}`).join(),
-    'discovery-token': config.discovery.v3.token,
-    'discovery-endpoints': config.discovery.v3.endpoints,
-    'max-learners': config.learnersMax,
-    'v2-deprecation': 'write-only',
-  });
+      onFatal,
+    },
+    config,
+  );
 }
 
 function makeGrpcServer(world: World, member: Member, config: MemberConfig, audit: AuditFile | undefined): GrpcServer {
@@ -248,7 +227,7 @@ interface Running {
 
 async function stopMember(running: Running): Promise<void> {
   const { member, grpc, clients, config, logger } = running;
-  logger.info('closing etcd server', { name: config.name, 'data-dir': config.dataDir });
+  logClosing(logger, config, 'closing etcd server');
   member.serving.set(false);
   await clients.finish();
   // Watches and keepalives would never end by themselves.
@@ -262,5 +241,5 @@ async function stopMember(running: Running): Promise<void> {
   clients.cut();
   running.stopLoopDelay();
   await running.audit?.close();
-  logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });
+  logClosing(logger, config, 'closed etcd server');
 }

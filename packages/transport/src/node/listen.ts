@@ -5,13 +5,16 @@ import type { GrpcServer, HttpFallback } from '@quorate/transport';
 import { NetByteStream } from './net-byte-stream.ts';
 import { sniffProtocol } from './sniff.ts';
 
-export interface ListenOptions {
+export interface ListenAddress {
   /** Empty or left out: all addresses. */
   readonly host?: string;
   /** 0 for any free port. */
   readonly port?: number;
   /** A unix socket instead of host and port. */
   readonly path?: string;
+}
+
+export interface ListenOptions extends ListenAddress {
   /** Serves TLS. ALPN offers `h2` and, with an HTTP/1 server, `http/1.1`, unless it says otherwise. */
   readonly tls?: TlsOptions;
   /** Gets connections that speak HTTP/1, by its `connection` event. It need not listen. Without it they are cut. */
@@ -42,6 +45,14 @@ const handshakeTimeoutMs = 10_000;
 
 /** Binds an address and feeds the gRPC server from it. Rejects when it cannot be bound. */
 export function listen(grpc: GrpcServer, options: ListenOptions): Promise<Listener> {
+  return bindServer(feedingServer(grpc, options), options);
+}
+
+/**
+ * A server that feeds the gRPC server from its connections. It is not bound: either {@link bindServer} does that, or somebody else
+ * accepts and hands the connections over, by its `connection` event.
+ */
+export function feedingServer(grpc: GrpcServer, options: ListenOptions): Server {
   const firstBytesMs = Math.min(grpc.options.limits.prefaceMs, 0x7fff_ffff);
   const httpServer = options.httpServer ?? null;
   const onSocket = (socket: Socket) => {
@@ -58,6 +69,11 @@ export function listen(grpc: GrpcServer, options: ListenOptions): Promise<Listen
   };
   const server = options.tls === undefined ? createServer({ noDelay: true }, onSocket) : tlsServer(options, onSocket);
   if (options.connectionsMax !== undefined) server.maxConnections = options.connectionsMax;
+  return server;
+}
+
+/** Binds a server to the address in the options. Rejects when it cannot be bound. */
+export function bindServer(server: Server, options: ListenAddress): Promise<Listener> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(bindOptions(options), () => {
@@ -67,7 +83,7 @@ export function listen(grpc: GrpcServer, options: ListenOptions): Promise<Listen
   });
 }
 
-function bindOptions(options: ListenOptions): { path: string } | { port: number; host?: string } {
+function bindOptions(options: ListenAddress): { path: string } | { port: number; host?: string } {
   if (options.path !== undefined) return { path: options.path };
   const port = options.port ?? 0;
   return options.host === undefined || options.host === '' ? { port } : { port, host: options.host };

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -13,6 +12,7 @@ import { noMetrics, silentLogger, utf8FromBytes, utf8ToBytes } from '@quorate/ba
 import { NodeClock, NodeRandom } from '@quorate/base/node';
 import { type Bootstrap, makeBootstrap } from '@quorate/machine';
 import { type Entry, MessageType } from '@quorate/raft';
+import { freePorts } from '../../testing/free-ports.ts';
 import { Authority, CertificateFolder } from '../../tls/testing/authority.ts';
 import { tlsSettings } from '../../tls/testing/settings.ts';
 import { TlsMaterial } from '../../tls/tls-material.ts';
@@ -37,14 +37,6 @@ after(() => {
   rmSync(root, { recursive: true, force: true });
   files.remove();
 });
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = clock.nowMs() + 30_000;
