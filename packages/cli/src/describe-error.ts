@@ -10,10 +10,22 @@ export function describeError(error: unknown): string {
   return repeats ? describeError(cause) : `${message}: ${describeError(cause)}`;
 }
 
+interface ListenError extends Error {
+  readonly address: string;
+  readonly port?: unknown;
+}
+
+/** Whether a port could not be bound. */
+export function isListenError(error: unknown): error is ListenError {
+  if (!(error instanceof Error)) return false;
+  const { syscall, address } = error as { syscall?: unknown; address?: unknown };
+  return (syscall === 'listen' || syscall === 'bind') && typeof address === 'string';
+}
+
 /** In etcd's words, that a port cannot be bound. */
 function listenErrorText(error: Error): string | undefined {
-  const { syscall, address, port } = error as { syscall?: unknown; address?: unknown; port?: unknown };
-  if ((syscall !== 'listen' && syscall !== 'bind') || typeof address !== 'string') return undefined;
+  if (!isListenError(error)) return undefined;
+  const { address, port } = error;
   const target = port === undefined || port === -1 ? `unix ${address}` : `tcp ${bracketed(address)}:${port}`;
   return `listen ${target}: bind: ${systemErrorText(error)}`;
 }

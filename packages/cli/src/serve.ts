@@ -2,7 +2,7 @@ import { hasCode } from '@quorate/base';
 import { type Environment, type ProgramLogger, startMember } from 'quorate';
 import { type Configuration, readConfiguration } from './configuration.ts';
 import { dataDirKind } from './data-dir-kind.ts';
-import { describeError, stackOf } from './describe-error.ts';
+import { describeError, isListenError, stackOf } from './describe-error.ts';
 import { openFilesMax, reservedFiles } from './open-files.ts';
 import { notifyServiceManager } from './service-manager.ts';
 import { stopOnSignals } from './signals.ts';
@@ -19,7 +19,7 @@ export async function serve(args: readonly string[], environment: Environment): 
   if (kindCode !== 0) await end(logger, kindCode);
   const onFatal = (error: unknown): void => {
     if (hasCode(error, 'member/removed')) {
-      logger.error('server error', { error: describeError(error) });
+      logger.warn('server error', { error: describeError(error) });
       logger.warn('data-dir used by this member must be removed', { 'data-dir': config.dataDir });
       void end(logger, 0);
       return;
@@ -80,7 +80,7 @@ function sayDataDirKind({ config, logger }: Configuration): number {
 function sayStartFailed({ config, logger }: Configuration, error: unknown): void {
   const fields = { error: describeError(error), ...stackOf(error) };
   if (hasCode(error, 'peer/listen')) logger.error('creating peer listener failed', fields);
-  else if (!hasCode(error, 'config/start')) logger.error('bootstrap failed', fields);
+  else if (!isBeforeBootstrap(error)) logger.error('bootstrap failed', fields);
   if (hasCode(error, 'discovery/refused')) {
     const { token, endpoints } = config.discovery.v3;
     logger.warn('failed to bootstrap; discovery token was already used', {
@@ -92,6 +92,11 @@ function sayStartFailed({ config, logger }: Configuration, error: unknown): void
     return;
   }
   logger.fatal('discovery failed', fields);
+}
+
+/** What is found out before a member is opened. */
+function isBeforeBootstrap(error: unknown): boolean {
+  return hasCode(error, 'config/start') || hasCode(error, 'tls/config') || isListenError(error);
 }
 
 async function end(logger: ProgramLogger, code: number): Promise<never> {

@@ -6,3 +6,8 @@ export const clusterVersion = '3.7.0';
 
 /** Quorate's own version. */
 export const quorateVersion = '0.1.0';
+
+/** A version as logs show that of a cluster: `3.7` of `3.7.0`. */
+export function minorVersion(version: string): string {
+  return version.replace(/^(\d+\.\d+)\..*$/, '$1');
+}

@@ -46,7 +46,7 @@ function start() {
     member(3n, ['http://c:1'], { isLearner: true }),
   ])
     assert.equal(cluster.apply(add(each)).kind, 'added');
-  assert.deepEqual(cluster.apply(remove(9n)), { kind: 'removed', id: 9n });
+  assert.deepEqual(cluster.apply(remove(9n)), { kind: 'removed', member: member(9n, ['http://i:1']) });
   return { backend, cluster };
 }
 

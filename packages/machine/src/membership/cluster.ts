@@ -48,7 +48,8 @@ export type MembershipRefusal = keyof typeof membershipRefusals;
 /** What a change came to. A refused one leaves the configuration as it is; raft is told node 0 for it. */
 export type ChangeOutcome =
   | { readonly kind: 'added' | 'promoted' | 'updated'; readonly member: Member }
-  | { readonly kind: 'removed'; readonly id: bigint }
+  /** With the member as it was. */
+  | { readonly kind: 'removed'; readonly member: Member }
   | { readonly kind: 'refused'; readonly code: MembershipRefusal };
 
 export interface DowngradeInfo {
@@ -165,15 +166,15 @@ export class Cluster {
   apply(change: MembershipChange): ChangeOutcome {
     const code = this.check(change);
     if (code !== undefined) return { kind: 'refused', code };
+    const present = this.byId.get(change.nodeId);
     if (change.type === ConfChangeKind.removeNode) {
       this.byId.delete(change.nodeId);
       this.sorted = undefined;
       this.backend.delete(BucketId.members, idKey(change.nodeId));
       this.markRemoved(change.nodeId);
-      return { kind: 'removed', id: change.nodeId };
+      return { kind: 'removed', member: present as Member };
     }
     const { member, isPromotion } = contextOf(change);
-    const present = this.byId.get(change.nodeId);
     if (change.type === ConfChangeKind.updateNode) {
       // Only the peer URLs: a learner stays one.
       return { kind: 'updated', member: this.set({ ...(present as Member), peerUrls: member.peerUrls }) };

@@ -29,6 +29,7 @@ import { checkClusterVersion } from './cluster-version-check.ts';
 import { describeNewCluster, type FirstStart, prepareFirstStart } from './first-start.ts';
 import { forceNewCluster } from './force-new-cluster.ts';
 import { joinCluster } from './join-cluster.ts';
+import { logOpened } from './opened-log.ts';
 import { defragmentAtStart } from './start-defragmentation.ts';
 import { chooseStart, findSnapshots, membershipAtDatabase, type StartPoint } from './start-point.ts';
 
@@ -47,6 +48,8 @@ export interface MemberStorage {
   readonly snapshot: { readonly index: number; readonly term: number };
   /** Raft's configuration as of the database's index. */
   readonly confState: ConfState;
+  /** Whether nothing was there before. */
+  readonly isFirstStart: boolean;
   /** Of a new cluster: what its log begins with. */
   readonly bootstrap: Bootstrap | undefined;
   /** At a first start: the other members, for the transport, since the log does not tell of them yet. */
@@ -66,6 +69,7 @@ export async function openMemberStorage(deps: MemberDeps, config: MemberConfig):
     await snapshots.removeLeftovers();
     const files = { directory, snapshots, layout, opened };
     const storage = first === undefined ? await restart(deps, config, files) : await begin(deps, config, files, first);
+    logOpened(deps.logger, storage);
     await defragmentAtStart(deps, storage.backend, config.bootstrapDefragBytes);
     return storage;
   } catch (error) {
@@ -121,6 +125,7 @@ async function begin(deps: MemberDeps, config: MemberConfig, files: Files, first
     backend,
     cluster,
     wal,
+    isFirstStart: true,
     raftStorage: new MemoryStorage(),
     snapshot: zeroSnapshot,
     confState: emptyConfState,
@@ -140,7 +145,8 @@ async function restart(deps: MemberDeps, config: MemberConfig, files: Files): Pr
   const cluster = new Cluster({ backend, logger: deps.logger }, { learnersMax: config.learnersMax });
   const confState = membershipAtDatabase(start, content.entries, { backend, cluster, learnersMax: config.learnersMax });
   checkMembership(cluster, memberId);
-  const common = { ...files, memberId, clusterId, backend, cluster, wal, snapshot: start, confState };
+  const ids = { memberId, clusterId };
+  const common = { ...files, ...ids, backend, cluster, wal, snapshot: start, confState, isFirstStart: false };
   if (start.index === 0 && isEmptyHardState(content.hardState)) {
     const first = await beginAgain(deps, config, memberId, clusterId);
     return { ...common, raftStorage: new MemoryStorage(), bootstrap: first.bootstrap, firstPeers: first.firstPeers };

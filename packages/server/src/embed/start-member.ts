@@ -59,7 +59,9 @@ export async function startMember(given: MemberConfig, options: StartOptions): P
   try {
     return await openAndServe(world, opened, given, options);
   } catch (error) {
+    logClosing(logger, given, 'closing etcd server');
     await opened.undo((late) => logger.warn('failed to close what was open', { error: String(late) }));
+    logClosing(logger, given, 'closed etcd server');
     throw error;
   }
 }
@@ -228,7 +230,7 @@ interface Running {
 async function stopMember(running: Running): Promise<void> {
   const { member, grpc, clients, config, logger } = running;
   logClosing(logger, config, 'closing etcd server');
-  member.serving.set(false);
+  member.serving.end();
   await clients.finish();
   // Watches and keepalives would never end by themselves.
   member.streams.close('ErrGRPCStopped');

@@ -66,5 +66,5 @@ test('a client port that is taken is found before anything is written', async (t
   const messages: string[] = [];
   const logger = { ...silentLogger, info: (text: string) => messages.push(text) };
   await assert.rejects(startQuorate({ inMemory: true, logger, clientUrls: taken.clientUrls }), { code: 'EADDRINUSE' });
-  assert.deepEqual(messages, ['configuring client listeners']);
+  assert.deepEqual(messages, ['configuring client listeners', 'closing etcd server', 'closed etcd server']);
 });

@@ -1,4 +1,5 @@
 import type { Clock, Logger, Timer } from '@quorate/base';
+import { formatDuration } from '../config/duration.ts';
 
 export interface ElectionHeadStartDeps {
   readonly clock: Clock;
@@ -38,7 +39,7 @@ export class ElectionHeadStart {
 
   start(): void {
     const { isAlone, logger, memberId } = this.deps;
-    const fields = { 'local-member-id': memberId, 'election-ticks': this.electionTicks };
+    const fields = { 'local-member-id': memberId, ...this.fields };
     if (isAlone()) {
       // It stands for election at once, anyway.
       logger.info('started as single-node; fast-forwarding election ticks', fields);
@@ -50,6 +51,10 @@ export class ElectionHeadStart {
 
   stop(): void {
     this.timer?.cancel();
+  }
+
+  private get fields(): Readonly<Record<string, unknown>> {
+    return { 'election-ticks': this.electionTicks, 'election-timeout': formatDuration(this.options.electionMs) };
   }
 
   private get electionTicks(): number {
@@ -70,6 +75,8 @@ export class ElectionHeadStart {
       logger.info('initialized peer connections; fast-forwarding election ticks', {
         'local-member-id': memberId,
         'forward-ticks': ticks,
+        'forward-duration': formatDuration(ticks * this.options.heartbeatMs),
+        ...this.fields,
         'active-remote-members': active,
       });
       advance(ticks);

@@ -8,6 +8,7 @@ export interface KnownMembersDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly memberId: bigint;
+  readonly clusterId: bigint;
   readonly cluster: Cluster;
   readonly network: () => PeerNetwork;
   readonly appliedIndex: () => number;
@@ -37,18 +38,42 @@ export class KnownMembers {
 
   /** By the entry that is being applied, which is not counted yet. */
   changed(outcome: ChangeOutcome, confState: ConfState): void {
-    const { logger, memberId, network } = this.deps;
+    const { memberId, network } = this.deps;
     this.noteNext(confState);
     if (outcome.kind === 'refused') return;
-    if (outcome.kind === 'removed') {
-      logger.info('removed member', { 'removed-remote-peer-id': outcome.id });
-      if (outcome.id === memberId) this.removedSelf(removedStopMs);
-      else network().removePeer(outcome.id);
-      return;
-    }
+    this.log(outcome);
     const { id, peerUrls } = outcome.member;
-    logger.info(`${outcome.kind} member`, { 'remote-peer-id': id, 'remote-peer-urls': peerUrls });
-    if (id !== memberId) network().setPeer(id, peerUrls);
+    if (outcome.kind !== 'removed') {
+      if (id !== memberId) network().setPeer(id, peerUrls);
+    } else if (id === memberId) this.removedSelf(removedStopMs);
+    else network().removePeer(id);
+  }
+
+  /** In etcd's words and fields, which differ from one kind to the next. */
+  private log({ kind, member }: Exclude<ChangeOutcome, { kind: 'refused' }>): void {
+    const { logger, memberId, clusterId } = this.deps;
+    const own = { 'cluster-id': clusterId, 'local-member-id': memberId };
+    const { id, peerUrls, isLearner } = member;
+    switch (kind) {
+      case 'added':
+        logger.info('added member', {
+          ...own,
+          ...{ 'added-peer-id': id, 'added-peer-peer-urls': peerUrls, 'added-peer-is-learner': isLearner },
+        });
+        return;
+      case 'promoted':
+        logger.info('promote member', { ...own, 'promoted-member-id': id });
+        return;
+      case 'updated':
+      case 'removed': {
+        const who = `${kind}-remote-peer`;
+        const fields = { [`${who}-id`]: id, [`${who}-urls`]: peerUrls, [`${who}-is-learner`]: isLearner };
+        logger.info(`${kind} member`, { ...own, ...fields });
+        return;
+      }
+      default:
+        kind satisfies never;
+    }
   }
 
   /** Something that goes with a snapshot has changed, by the entry that is being applied. */

@@ -35,7 +35,12 @@ export class LeaderTransfer {
       withNode((node) => node.transferLeader(to));
       this.leaderChanged(leader());
     }).then((isDone) => {
-      logger.info(isDone ? 'leadership transfer finished' : 'leadership transfer failed', fields);
+      if (isDone) logger.info('leadership transfer finished', fields);
+      else
+        logger.warn('leadership transfer failed', {
+          ...fields,
+          error: 'request timed out, leader transfer took too long',
+        });
       return isDone;
     });
   }

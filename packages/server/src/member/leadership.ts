@@ -87,7 +87,7 @@ export class Leadership {
   /** Before a stop: a leader of several voters hands leadership to the one that has been connected for longest. */
   async giveUp(): Promise<void> {
     const { logger, memberId, members, isLeader, isOnlyVoter } = this.deps;
-    const fields = { 'local-member-id': memberId };
+    const fields = { 'local-member-id': memberId, 'current-leader-member-id': this.deps.leader() };
     if (!isLeader()) logger.info('skipped leadership transfer; local server is not leader', fields);
     else if (isOnlyVoter()) logger.info('skipped leadership transfer for single voting member cluster', fields);
     else {

@@ -100,8 +100,7 @@ export class MemberParts {
     this.upkeep = new Upkeep(upkeepDeps, { ...config, requestTimeoutMs: this.requestTimeoutMs });
     this.members = new KnownMembers({
       ...deps,
-      memberId,
-      cluster,
+      ...{ memberId, clusterId, cluster },
       network: () => this.network,
       appliedIndex: () => this.applier.appliedIndex,
     });
@@ -278,17 +277,17 @@ export class MemberParts {
 
   private makeVersions(): ClusterVersions {
     const { deps, config, replica, snapshotter } = this;
-    const { memberId, cluster } = this.storage;
+    const { memberId, clusterId, cluster } = this.storage;
     return new ClusterVersions(
       {
         ...deps,
-        ...{ memberId, cluster, snapshotter },
+        ...{ memberId, clusterId, cluster, snapshotter },
         proposals: replica,
         backend: () => this.state.backend,
         isLeader: () => replica.isLeader,
         appliedIndex: () => this.machine.appliedIndex,
       },
-      config,
+      { ...config, requestTimeoutMs: this.requestTimeoutMs },
     );
   }
 

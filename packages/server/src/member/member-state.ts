@@ -11,6 +11,7 @@ import {
 import { type Backend, openBackend } from '@quorate/storage';
 import type { MemberStorage } from '../bootstrap/open-storage.ts';
 import type { MemberConfig } from '../config/config.ts';
+import { formatDuration } from '../config/duration.ts';
 import { openAuth } from './member-auth.ts';
 import type { MemberDeps } from './member-deps.ts';
 
@@ -125,20 +126,28 @@ export class MemberState {
   }
 }
 
-function openStoreOver(deps: MemberDeps, config: MemberConfig, backend: Backend, leases: Lessor): Promise<MvccStore> {
-  return openStore(
+async function openStoreOver(
+  deps: MemberDeps,
+  config: MemberConfig,
+  backend: Backend,
+  leases: Lessor,
+): Promise<MvccStore> {
+  const store = await openStore(
     { backend, clock: deps.clock, random: deps.random, logger: deps.logger, metrics: deps.metrics, leases },
     { compactionBatch: config.compactionBatchLimit, compactionPauseMs: config.compactionSleepMs },
   );
+  deps.logger.info('kvstore restored', { 'current-rev': store.currentRevision });
+  return store;
 }
 
 /** Opens the store's file with the settings of this member. */
 export async function openDatabase(deps: MemberDeps, config: MemberConfig, path: string): Promise<Backend> {
+  const sinceMs = deps.clock.nowMs();
   const backend = await openBackend(deps, path, {
     batchIntervalMs: config.backendBatchIntervalMs,
     batchLimit: config.backendBatchLimit,
     onFatal: deps.onFatal,
   });
-  deps.logger.info('opened backend db', { path });
+  deps.logger.info('opened backend db', { path, took: formatDuration(deps.clock.nowMs() - sinceMs) });
   return backend;
 }

@@ -12,6 +12,7 @@ import { alarmName } from '../rpc/maintenance.ts';
 import type { MemberContext, OpenStreams } from '../rpc/member-context.ts';
 import type { Proposals } from '../rpc/proposals.ts';
 import type { SlowRequests } from '../upkeep/slow-requests.ts';
+import { etcdVersion, minorVersion } from '../version.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
 import { tryRead } from './health-read.ts';
 import type { MemberDeps } from './member-deps.ts';
@@ -32,7 +33,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
   readonly memberId: bigint;
   readonly clusterId: bigint;
   readonly streams: OpenStreams;
-  readonly serving = new ServingState();
+  readonly serving: ServingState;
   readonly access: Access;
   readonly cluster: Cluster;
   readonly config: MemberConfig;
@@ -48,6 +49,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     this.config = config;
     this.clock = deps.clock;
     this.logger = deps.logger;
+    this.serving = new ServingState(deps.logger);
     this.memberId = storage.memberId;
     this.clusterId = storage.clusterId;
     this.cluster = state.cluster;
@@ -83,11 +85,6 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     const storage = await openMemberStorage(own, config);
     try {
       member = new Member(own, config, storage, await MemberState.open(own, config, storage));
-      deps.logger.info(storage.bootstrap === undefined ? 'restarting local member' : 'starting local member', {
-        'local-member-id': member.memberId,
-        'cluster-id': member.clusterId,
-        'commit-index': storage.raftStorage.initialState().hardState.commit,
-      });
       return member;
     } catch (error) {
       await closeFiles(storage, storage.backend);
@@ -110,8 +107,9 @@ export class Member implements MemberContext, HealthSource, VersionSource {
   async start(): Promise<void> {
     this.logger.info('starting etcd server', {
       'local-member-id': this.memberId,
+      'local-server-version': etcdVersion,
       'cluster-id': this.clusterId,
-      'cluster-version': this.cluster.version ?? 'to_be_decided',
+      'cluster-version': minorVersion(this.cluster.version ?? 'to_be_decided'),
     });
     const { members, replica, storage, leadership, versions, upkeep } = this.parts;
     members.begin(replica.configuration, storage.firstPeers);
@@ -120,7 +118,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     versions.start();
     upkeep.start();
     await versions.published;
-    this.serving.set(true);
+    this.serving.begin();
   }
 
   /** Registers every service on a gRPC server. */
@@ -147,7 +145,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
   /** Stops taking part and closes the files. Calls that wait are failed; answers already given are durable. */
   async stop(): Promise<void> {
     const { leadership, members, versions, upkeep, replica, network, hub, state, snapshotter, storage } = this.parts;
-    this.serving.set(false);
+    this.serving.end();
     leadership.stop();
     members.stop();
     versions.stop();

@@ -1,5 +1,5 @@
 import { type ErrorSymbol, errors } from '@quorate/api';
-import { type Clock, type Counter, delay, type Metrics } from '@quorate/base';
+import { type Clock, type Counter, delay, type Logger, type Metrics } from '@quorate/base';
 import {
   type ApplyResult,
   type Cluster,
@@ -28,6 +28,7 @@ export type MembershipAnswer =
 
 export interface MembershipChangesDeps {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly metrics: Metrics;
   readonly sha1: Sha1;
   readonly memberId: bigint;
@@ -68,6 +69,14 @@ const refusalSymbols: Readonly<Record<MembershipRefusal, ErrorSymbol>> = {
   'membership/not-learner': 'ErrGRPCMemberNotLearner',
   'membership/too-many-learners': 'ErrGRPCTooManyLearners',
 };
+
+/** By their number. */
+const changeNames: readonly (string | undefined)[] = [
+  'ConfChangeAddNode',
+  'ConfChangeRemoveNode',
+  'ConfChangeUpdateNode',
+  'ConfChangeAddLearnerNode',
+];
 
 const failed = (symbol: ErrorSymbol): MembershipAnswer => ({ kind: 'failed', symbol });
 
@@ -204,11 +213,17 @@ export class MembershipChanges {
   }
 
   private propose(change: Omit<ConfChange, 'id'>, onCancel: OnCancel): Promise<MembershipAnswer> {
+    const { logger, memberId } = this.deps;
     return new Promise((resolve) => {
       const forget = this.deps.replica.proposeChange(change, {
         applied: (result) => {
           if (result.kind !== 'membership') return;
           const { outcome, members } = result;
+          logger.info('applied a configuration change through raft', {
+            'local-member-id': memberId,
+            'raft-conf-change': changeNames[change.type],
+            'raft-conf-change-node-id': change.nodeId,
+          });
           if (outcome.kind === 'refused') resolve(failed(refusalSymbols[outcome.code]));
           else resolve({ kind: 'changed', id: change.nodeId, members });
         },

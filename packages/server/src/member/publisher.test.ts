@@ -5,7 +5,13 @@ import { VersionWorld } from '../versions/testing/version-world.ts';
 import { Publisher } from './publisher.ts';
 
 function publisherOf(world: VersionWorld): Publisher {
-  return new Publisher({ ...world, name: 'a', clientUrls: ['http://a:9'], pollTimeoutMs: 2_000 });
+  return new Publisher({
+    ...world,
+    name: 'a',
+    clientUrls: ['http://a:9'],
+    pollTimeoutMs: 2_000,
+    requestTimeoutMs: 7_000,
+  });
 }
 
 const newForm = 'clusterMemberAttrSet 1 a';

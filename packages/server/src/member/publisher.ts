@@ -1,6 +1,7 @@
 import { membershippb } from '@quorate/api';
 import type { Clock, Logger, Timer } from '@quorate/base';
 import { type Cluster, encodeV2Attributes } from '@quorate/machine';
+import { formatDuration } from '../config/duration.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import { type EntryProposals, RequestField } from '../rpc/proposals.ts';
 import { chooseForm, type EntryForm } from '../versions/entry-form.ts';
@@ -19,6 +20,9 @@ export interface PublisherDeps {
   readonly memberId: bigint;
   readonly name: string;
   readonly clientUrls: readonly string[];
+  readonly clusterId: bigint;
+  /** After so long without having been told to the cluster the log says so. */
+  readonly requestTimeoutMs: number;
   /** Time for another member to tell its version. */
   readonly pollTimeoutMs: number;
 }
@@ -30,6 +34,7 @@ export class Publisher {
   private isStopped = false;
   private sinceMs: number | undefined;
   private retryTimer: Timer | undefined;
+  private waitTimer: Timer | undefined;
   private resolvePublished: () => void = () => {};
   /** Resolves once the member's name and client URLs went through the log. */
   readonly published: Promise<void>;
@@ -38,6 +43,15 @@ export class Publisher {
     this.deps = deps;
     this.published = new Promise((resolve) => {
       this.resolvePublished = resolve;
+    });
+  }
+
+  /** From now on it is expected that a leader becomes known. */
+  start(): void {
+    this.waitTimer = this.deps.clock.setTimer(this.deps.requestTimeoutMs, () => {
+      if (this.isBusy) return;
+      this.warn('context deadline exceeded');
+      this.start();
     });
   }
 
@@ -54,6 +68,7 @@ export class Publisher {
   stop(): void {
     this.isStopped = true;
     this.retryTimer?.cancel();
+    this.waitTimer?.cancel();
   }
 
   private publish(): void {
@@ -80,15 +95,15 @@ export class Publisher {
   }
 
   private propose(form: EntryForm): void {
-    const { memberId, name, clientUrls, proposals, logger } = this.deps;
+    const { memberId, clusterId, name, clientUrls, proposals, logger } = this.deps;
     const outcome = {
       applied: () => {
-        logger.info('published local member to cluster through raft', { 'local-member-id': memberId });
+        logger.info('published local member to cluster through raft', { ...this.fields(), 'cluster-id': clusterId });
         this.resolvePublished();
       },
       failed: (symbol: string) => {
         if (symbol === 'ErrGRPCStopped') return;
-        logger.warn('failed to publish local member to cluster through raft', { error: symbol });
+        this.warn(symbol);
         this.retry();
       },
     };
@@ -100,6 +115,19 @@ export class Publisher {
     const request = membershippb.ClusterMemberAttrSetRequest.create({ memberId, memberAttributes });
     const bytes = membershippb.ClusterMemberAttrSetRequest.encode(request);
     proposals.propose(RequestField.clusterMemberAttrSet, bytes, outcome);
+  }
+
+  private warn(error: string): void {
+    this.deps.logger.warn('failed to publish local member to cluster through raft', { ...this.fields(), error });
+  }
+
+  private fields(): Readonly<Record<string, unknown>> {
+    const { memberId, name, clientUrls, requestTimeoutMs } = this.deps;
+    return {
+      'local-member-id': memberId,
+      'local-member-attributes': `{Name:${name} ClientURLs:[${clientUrls.join(' ')}]}`,
+      'publish-timeout': formatDuration(requestTimeoutMs),
+    };
   }
 
   /** Later: at once would be in the turn that refused it, without an end. */

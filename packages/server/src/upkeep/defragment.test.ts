@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { silentLogger } from '@quorate/base';
 import { ServingState } from '../member/serving-state.ts';
 import { defragment } from './defragment.ts';
 import { UpkeepWorld } from './testing/upkeep-world.ts';
 
 function start(hides: boolean, result: Promise<void> = Promise.resolve()) {
   const { logger, lines } = new UpkeepWorld();
-  const serving = new ServingState();
-  serving.set(true);
+  const serving = new ServingState(silentLogger);
+  serving.begin();
   const changes: boolean[] = [];
   serving.onChange(() => changes.push(serving.isServing()));
   const state = { isStopping: false };
@@ -38,7 +39,7 @@ test('a member comes back when it fails, and not when it stops meanwhile', async
 
 test('a member that does not serve yet does not begin to', async () => {
   const { run, serving, changes } = start(true);
-  serving.set(false);
+  serving.end();
   await run();
   assert.deepEqual(changes, [false]);
 });

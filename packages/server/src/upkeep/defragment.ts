@@ -14,7 +14,7 @@ export interface DefragmentDeps {
 export async function defragment({ logger, backend, serving, hides, isStopping }: DefragmentDeps): Promise<void> {
   logger.info('starting defragment');
   const hid = hides && serving.isServing();
-  if (hid) serving.set(false);
+  if (hid) serving.pause('defrag is active');
   try {
     await backend.defragment();
     logger.info('finished defragment');
@@ -22,6 +22,6 @@ export async function defragment({ logger, backend, serving, hides, isStopping }
     logger.warn('failed to defragment', { error: String(error) });
     throw error;
   } finally {
-    if (hid && !isStopping()) serving.set(true);
+    if (hid && !isStopping()) serving.begin();
   }
 }

@@ -6,6 +6,7 @@ import type { MemberConfig } from '../config/config.ts';
 import { Publisher } from '../member/publisher.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { EntryProposals } from '../rpc/proposals.ts';
+import { minorVersion } from '../version.ts';
 import { StorageVersion } from './storage-version.ts';
 import { VersionMonitor } from './version-monitor.ts';
 
@@ -18,6 +19,7 @@ export interface ClusterVersionsDeps {
   readonly peerClient: Pick<PeerClient, 'version'>;
   readonly snapshotter: { readonly index: number; force(): void };
   readonly memberId: bigint;
+  readonly clusterId: bigint;
   readonly isLeader: () => boolean;
   readonly appliedIndex: () => number;
 }
@@ -34,12 +36,12 @@ export class ClusterVersions {
   /** The last term in which this member led and had an entry of its own applied. */
   private ledTerm = 0;
 
-  constructor(deps: ClusterVersionsDeps, config: MemberConfig) {
+  constructor(deps: ClusterVersionsDeps, config: MemberConfig & { readonly requestTimeoutMs: number }) {
     this.deps = deps;
     const pollTimeoutMs = dialSlackMs + config.electionMs;
-    const { name, downgradeCheckMs } = config;
+    const { name, downgradeCheckMs, requestTimeoutMs } = config;
     const clientUrls = config.advertiseClientUrls.map((url) => url.href);
-    this.publisher = new Publisher({ ...deps, name, clientUrls, pollTimeoutMs });
+    this.publisher = new Publisher({ ...deps, name, clientUrls, pollTimeoutMs, requestTimeoutMs });
     this.monitor = new VersionMonitor(deps, { pollTimeoutMs, downgradeCheckMs });
     this.storage = new StorageVersion({
       ...deps,
@@ -54,6 +56,7 @@ export class ClusterVersions {
   }
 
   start(): void {
+    this.publisher.start();
     this.monitor.start();
     this.storage.start();
   }
@@ -81,8 +84,7 @@ export class ClusterVersions {
     checkClusterVersion(version);
     const before = cluster.version;
     cluster.setClusterVersion(version);
-    logger.info('cluster version is updated', { 'cluster-version': version });
-    logger.info('enabled capabilities for version', { 'cluster-version': version });
+    this.logChange(before, version);
     if (before !== undefined && compareVersions(version, before) < 0) {
       // Older releases read the log from there.
       logger.info('Cluster version downgrade detected, forcing snapshot', {
@@ -92,6 +94,16 @@ export class ClusterVersions {
       snapshotter.force();
     }
     this.storage.update();
+  }
+
+  private logChange(before: string | undefined, version: string): void {
+    const { logger, memberId, clusterId } = this.deps;
+    const own = { 'cluster-id': clusterId, 'local-member-id': memberId };
+    const shown = { 'cluster-version': minorVersion(version) };
+    if (before === undefined) logger.info('set initial cluster version', { ...own, ...shown });
+    else logger.info('updated cluster version', { ...own, from: minorVersion(before), to: minorVersion(version) });
+    if (before !== version) logger.info('enabled capabilities for version', shown);
+    logger.info('cluster version is updated', shown);
   }
 
   /** The member stands on a leader's snapshot. @throws CodedError member/version-too-high */

@@ -96,9 +96,14 @@ export class StorageVersion {
   private set(target: string): void {
     const { cluster, logger } = this.deps;
     const backend = this.deps.backend();
+    const current = storageVersionOf(backend);
     if (compareVersions(target, firstWithKey) >= 0) backend.put(BucketId.meta, key(), utf8ToBytes(target));
     else if (backend.get(BucketId.meta, key()) !== undefined) backend.delete(BucketId.meta, key());
     else return;
+    logger.info('cluster version differs from storage version.', {
+      'cluster-version': target,
+      'storage-version': current ?? oldestVersion,
+    });
     logger.info('updated storage version', { 'new-storage-version': target });
     const { isEnabled, targetVersion } = cluster.downgrade;
     if (!isEnabled) return;

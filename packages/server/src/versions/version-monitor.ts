@@ -3,6 +3,7 @@ import type { Clock, Logger, Timer } from '@quorate/base';
 import { type Cluster, encodeV2Version, type Member } from '@quorate/machine';
 import type { PeerClient } from '../peer/peer-client.ts';
 import { type EntryProposals, RequestField } from '../rpc/proposals.ts';
+import { minorVersion } from '../version.ts';
 import { allRun, decideClusterVersion } from './cluster-version.ts';
 import { chooseForm } from './entry-form.ts';
 import { pollVersions, type VersionTable, withOwn } from './member-versions.ts';
@@ -117,11 +118,10 @@ export class VersionMonitor {
 
   private propose(version: string, form: 'v2' | 'v3'): void {
     const { proposals, cluster, logger } = this.deps;
-    const minor = (text: string) => text.replace(/\.0$/, '');
     if (cluster.version === undefined) {
-      logger.info(`setting up initial cluster version using ${form} API`, { 'cluster-version': minor(version) });
+      logger.info(`setting up initial cluster version using ${form} API`, { 'cluster-version': minorVersion(version) });
     } else {
-      const fields = { from: minor(cluster.version), to: minor(version) };
+      const fields = { from: minorVersion(cluster.version), to: minorVersion(version) };
       logger.info(`updating cluster version using ${form} API`, fields);
     }
     const outcome = {

@@ -38,6 +38,8 @@ export class RaftRoutes {
     if (from === undefined) return plainError(404, 'invalid from', headers);
     if (source.isRemoved(from)) {
       warnings.warn(fromText, 'rejected stream from remote peer because it was removed', {
+        'local-member-id': local.memberId,
+        'remote-peer-id-stream-handler': local.memberId,
         'remote-peer-id-from': from,
       });
       return plainError(410, 'removed member', headers);
@@ -45,7 +47,12 @@ export class RaftRoutes {
     if (!this.host.isPeer(from)) {
       const urls = request.header('x-peerurls') ?? '';
       if (urls !== '') this.host.addRemote(from, urls.split(','));
-      warnings.warn(fromText, 'failed to find remote peer in cluster', { 'remote-peer-id-from': from });
+      warnings.warn(fromText, 'failed to find remote peer in cluster', {
+        'local-member-id': local.memberId,
+        'remote-peer-id-stream-handler': local.memberId,
+        'remote-peer-id-from': from,
+        'cluster-id': local.clusterId,
+      });
       return plainError(404, 'error sender not found', headers);
     }
     if (request.header('x-raft-to') !== idText(local.memberId)) return plainError(412, 'to field mismatch', headers);

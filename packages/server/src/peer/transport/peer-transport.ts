@@ -103,12 +103,13 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
     }
     const known = this.peers.get(id);
     if (known !== undefined) {
-      known.update(checked);
+      if (!known.update(checked)) return;
       logger.info('updated remote peer', { 'remote-peer-id': id, 'updated-remote-peer-urls': checked });
       return;
     }
     this.remotes.get(id)?.stop();
     this.remotes.delete(id);
+    logger.info('starting remote peer', { 'remote-peer-id': id });
     const peer = new Peer(this.context, id, checked, (message) => this.receive(message));
     this.peers.set(id, peer);
     metrics.known(id).set(1);
@@ -118,13 +119,14 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
       'remote-peer-urls': checked,
     });
     peer.start();
+    logger.info('started remote peer', { 'remote-peer-id': id });
   }
 
   removePeer(id: bigint): void {
     const peer = this.peers.get(id);
     if (peer === undefined) return;
     const { local, logger, metrics } = this.context;
-    peer.stop();
+    this.stopPeer(peer);
     this.peers.delete(id);
     metrics.known(id).set(0);
     logger.info('removed remote peer', { 'local-member-id': local.memberId, 'removed-remote-peer-id': id });
@@ -150,11 +152,18 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
   stop(): Promise<void> {
     this.isStopped = true;
     this.context.reports.stop();
-    for (const peer of this.peers.values()) peer.stop();
+    for (const peer of this.peers.values()) this.stopPeer(peer);
     for (const remote of this.remotes.values()) remote.stop();
     this.peers.clear();
     this.remotes.clear();
     return Promise.resolve();
+  }
+
+  private stopPeer(peer: Peer): void {
+    const { logger } = this.context;
+    logger.info('stopping remote peer', { 'remote-peer-id': peer.id });
+    peer.stop();
+    logger.info('stopped remote peer', { 'remote-peer-id': peer.id });
   }
 
   isPeer(id: bigint): boolean {

@@ -48,12 +48,13 @@ export class Peer {
     for (const prober of this.probers) prober.start();
   }
 
-  /** What is under way goes on at the old URLs; the next attempt takes the new ones. */
-  update(urls: readonly string[]): void {
-    this.picker.update(urls);
+  /** What is under way goes on at the old URLs; the next attempt takes the new ones. False when they are the old ones. */
+  update(urls: readonly string[]): boolean {
+    if (!this.picker.update(urls)) return false;
     for (const prober of this.probers) prober.stop();
     this.probers = newProbers(this.context, this.id, urls);
     for (const prober of this.probers) prober.start();
+    return true;
   }
 
   /** The peer has opened a stream. */

@@ -7,9 +7,12 @@ export class UrlPicker {
     this.urls = urls;
   }
 
-  update(urls: readonly string[]): void {
+  /** False when they are those that it has. */
+  update(urls: readonly string[]): boolean {
+    if (urls.length === this.urls.length && urls.every((url, i) => url === this.urls[i])) return false;
     this.urls = urls;
     this.index = 0;
+    return true;
   }
 
   pick(): string {

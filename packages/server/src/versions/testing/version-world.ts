@@ -12,6 +12,7 @@ const requestNames = new Map<number, string>(Object.entries(RequestField).map(([
 /** Member 1 of a cluster, over a clock that stands; the others only tell their versions. Proposals are noted, in words. */
 export class VersionWorld {
   readonly memberId = ownId;
+  readonly clusterId = 9n;
   readonly clock = new ManualClock();
   readonly peers = new FakePeers({});
   readonly peerClient = this.peers.client;
