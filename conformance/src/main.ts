@@ -12,6 +12,7 @@ import { runKillSuite } from './kill/suite.ts';
 import { runMetricsSuite } from './metrics/suite.ts';
 import { type Options, parseOptions, type SuiteName, usage } from './options.ts';
 import { runProxySuite } from './proxy/proxy-suite.ts';
+import { runStartSuite } from './start/suite.ts';
 import { runEtcdctlSuite } from './steps/suite.ts';
 import { buildMissingPrograms } from './support/build-go.ts';
 import { serverProgram } from './support/programs.ts';
@@ -34,6 +35,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   clients: runClientsSuite,
   proxy: runProxySuite,
   flags: runFlagsSuite,
+  start: runStartSuite,
   kill: runKillSuite,
   chaos: runChaosSuite,
   partition: runPartitionSuite,

@@ -12,6 +12,7 @@ const suiteNames = [
   'clients',
   'proxy',
   'flags',
+  'start',
   'kill',
   'chaos',
   'partition',

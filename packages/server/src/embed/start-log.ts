@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from '@quorate/base';
+import type { CompactionPolicy } from '../config/compaction-policy.ts';
 import type { MemberConfig } from '../config/config.ts';
 import { formatDuration } from '../config/duration.ts';
 import type { MemberUrl } from '../config/urls.ts';
@@ -9,6 +10,7 @@ import { etcdVersion, quorateVersion } from '../version.ts';
 export function logConfiguration(logger: Logger, config: MemberConfig, isInitialized: boolean): void {
   const cluster = [...config.initialCluster].flatMap(([name, urls]) => urls.map((url) => `${name}=${url}`));
   const { v3 } = config.discovery;
+  const retention = retentionText(config.autoCompaction);
   logger.info('starting an etcd server', {
     'etcd-version': etcdVersion,
     'quorate-version': quorateVersion,
@@ -40,9 +42,12 @@ export function logConfiguration(logger: Logger, config: MemberConfig, isInitial
     'pre-vote': config.preVote,
     'strict-reconfig-check': config.strictReconfigCheck,
     'feature-gates': [...config.featureGates].map(([gate, isOn]) => `${gate}=${isOn}`).join(),
+    'initial-corrupt-check': config.featureGates.get('InitialCorruptCheck') === true,
     'corrupt-check-time-interval': formatDuration(config.corruptCheckMs),
     'compact-check-time-interval': formatDuration(config.compactHashCheckMs),
-    'auto-compaction': config.autoCompaction ?? 'off',
+    'auto-compaction-mode': config.autoCompaction?.mode ?? 'off',
+    'auto-compaction-retention': retention,
+    'auto-compaction-interval': retention,
     'discovery-token': v3.token,
     'discovery-endpoints': v3.endpoints,
     'downgrade-check-interval': formatDuration(config.downgradeCheckMs),
@@ -68,6 +73,12 @@ export function logClosing(
     'advertise-peer-urls': hrefs(advertisePeerUrls),
     'advertise-client-urls': hrefs(advertiseClientUrls),
   });
+}
+
+/** A time, or a number of revisions. */
+function retentionText(policy: CompactionPolicy | undefined): string {
+  if (policy === undefined) return '0s';
+  return policy.mode === 'periodic' ? formatDuration(policy.retentionMs) : String(policy.retention);
 }
 
 function addresses(config: MemberConfig): Readonly<Record<string, readonly string[]>> {

@@ -1,5 +1,7 @@
+import { errors } from '@quorate/api';
 import type { Clock, Logger, Timer } from '@quorate/base';
 import type { RawNode } from '@quorate/raft';
+import { formatDuration } from '../config/duration.ts';
 
 export interface LeaderTransferDeps {
   readonly clock: Clock;
@@ -27,20 +29,22 @@ export class LeaderTransfer {
   /** As the leader. Resolves with whether the voter `to` leads within the time. */
   move(to: bigint, timeoutMs: number): Promise<boolean> {
     const { clock, logger, memberId, withNode, leader } = this.deps;
-    const fields = { 'local-member-id': memberId, 'current-leader-member-id': leader(), 'transferee-member-id': to };
-    logger.info('leadership transfer starting', fields);
+    const own = { 'local-member-id': memberId };
+    const [from, sinceMs] = [leader(), clock.nowMs()];
+    logger.info('leadership transfer starting', {
+      ...own,
+      ...{ 'current-leader-member-id': from, 'transferee-member-id': to },
+    });
     return new Promise<boolean>((resolve) => {
       const wait: Wait = { to, resolve, timer: clock.setTimer(timeoutMs, () => this.end(wait, false)) };
       this.waits.add(wait);
       withNode((node) => node.transferLeader(to));
       this.leaderChanged(leader());
     }).then((isDone) => {
+      const took = formatDuration(clock.nowMs() - sinceMs);
+      const fields = { ...own, 'old-leader-member-id': from, 'new-leader-member-id': to, took };
       if (isDone) logger.info('leadership transfer finished', fields);
-      else
-        logger.warn('leadership transfer failed', {
-          ...fields,
-          error: 'request timed out, leader transfer took too long',
-        });
+      else logger.warn('leadership transfer failed', { ...fields, error: errors.ErrGRPCTimeout.message });
       return isDone;
     });
   }

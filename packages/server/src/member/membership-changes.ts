@@ -103,11 +103,12 @@ export class MembershipChanges {
     const urls = checkPeerUrls(peerUrls);
     if (urls === undefined) return Promise.resolve(failed('ErrGRPCMemberBadURLs'));
     if (this.options.strictReconfigCheck) {
+      const asked = { 'requested-member-add': urls };
       if (!isLearner && !isReadyToAddVoter(cluster.members)) {
-        return Promise.resolve(failed('ErrGRPCMemberNotEnoughStarted'));
+        return Promise.resolve(failed(this.reject('add', 'ErrGRPCMemberNotEnoughStarted', asked)));
       }
       if (!isHealthyForAdd(cluster.members, this.connectedVoters())) {
-        return Promise.resolve(failed('ErrGRPCUnhealthy'));
+        return Promise.resolve(failed(this.reject('add', 'ErrGRPCUnhealthy', asked)));
       }
     }
     const id = makeMemberId(sha1, urls, '', clock.wallMs() / 1000);
@@ -188,7 +189,8 @@ export class MembershipChanges {
     if (match < (matchOf(memberId) ?? 0) * readyShare) return Promise.resolve(failed('ErrGRPCLearnerNotReady'));
     if (!member.isLearner) return Promise.resolve(failed('ErrGRPCMemberNotLearner'));
     if (this.options.strictReconfigCheck && !isReadyToPromote(cluster.members)) {
-      return Promise.resolve(failed('ErrGRPCMemberNotEnoughStarted'));
+      const asked = { 'requested-member-promote-id': id };
+      return Promise.resolve(failed(this.reject('promote', 'ErrGRPCMemberNotEnoughStarted', asked)));
     }
     return this.propose({ type: ConfChangeKind.addNode, nodeId: id, context: encodePromotion(id) }, onCancel);
   }
@@ -198,10 +200,31 @@ export class MembershipChanges {
     const member = cluster.member(id);
     if (member === undefined) return 'ErrGRPCMemberNotFound';
     if (member.isLearner) return undefined;
-    if (!isReadyToRemove(cluster.members, id)) return 'ErrGRPCMemberNotEnoughStarted';
+    if (!isReadyToRemove(cluster.members, id)) {
+      return this.reject('remove', 'ErrGRPCMemberNotEnoughStarted', { 'requested-member-remove-id': id });
+    }
     // A member that is gone anyway takes nothing with it.
     if (id !== memberId && network.activeSince(id) === undefined) return undefined;
-    return isHealthyForRemove(cluster.members, this.connectedVoters()) ? undefined : 'ErrGRPCUnhealthy';
+    const active = this.connectedVoters();
+    if (isHealthyForRemove(cluster.members, active)) return undefined;
+    return this.reject('remove', 'ErrGRPCUnhealthy', { 'requested-member-remove': id, 'active-peers': active });
+  }
+
+  /** Says in etcd's words why a change would put the quorum at risk. */
+  private reject(
+    what: 'add' | 'remove' | 'promote',
+    symbol: ErrorSymbol,
+    asked: Readonly<Record<string, unknown>>,
+  ): ErrorSymbol {
+    const { logger, memberId } = this.deps;
+    const peers = what === 'add' ? 'majority peers' : 'all peers';
+    const why =
+      symbol === 'ErrGRPCUnhealthy'
+        ? `local member has not been connected to ${peers}, reconfigure breaks active quorum`
+        : 'not enough healthy members';
+    const fields = { 'local-member-id': memberId, ...asked, error: errors[symbol].message };
+    logger.warn(`rejecting member ${what} request; ${why}`, fields);
+    return symbol;
   }
 
   /** Voters connected for a while, this member counted. */

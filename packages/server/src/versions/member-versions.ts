@@ -31,14 +31,16 @@ async function pollVersion(
   member: Member,
   timeoutMs: number,
 ): Promise<PeerVersion | undefined> {
+  let last = 'no peer URLs';
   for (const url of member.peerUrls) {
     try {
       return await peerClient.version(url, timeoutMs);
     } catch (error) {
-      const fields = { address: `${url}/version`, 'remote-member-id': memberIdText(member.id), error: String(error) };
+      last = String(error);
+      const fields = { address: `${url}/version`, 'remote-member-id': memberIdText(member.id), error: last };
       logger.warn('failed to reach the peer URL', fields);
     }
   }
-  logger.warn('failed to get version', { 'remote-member-id': memberIdText(member.id) });
+  logger.warn('failed to get version', { 'remote-member-id': memberIdText(member.id), error: last });
   return undefined;
 }
