@@ -131,6 +131,28 @@ const refusedArgs: readonly string[] = [
   '--config-file=/no/such --foo',
 ];
 
+/** Found out while starting, with the ports bound. */
+const refusedStarts: readonly string[] = [
+  '--auto-compaction-retention=x',
+  '--auto-compaction-mode=revision --auto-compaction-retention=1hx',
+  '--auto-compaction-retention=-5',
+  '--listen-metrics-urls=https://127.0.0.1:0',
+  '--listen-client-http-urls=http://127.0.0.1:%CLIENT',
+  '--listen-client-http-urls=https://127.0.0.1:0',
+  '--listen-metrics-urls=http://127.0.0.1:%PEER',
+  '--auth-token=foo',
+  '--auth-token=jwt',
+  '--auth-token=jwt,pub-key=/no/such,priv-key=/no/such,sign-method=RS256',
+  '--bcrypt-cost=99',
+  '--cipher-suites=foo',
+  '--initial-cluster-state=existing',
+  '--name=b --initial-cluster=a=http://127.0.0.1:%PEER',
+  '--initial-cluster=a=http://127.0.0.1:1',
+  '--cert-file=/no/such --key-file=/no/such',
+  '--auto-tls --self-signed-cert-validity=0',
+  '--peer-auto-tls --self-signed-cert-validity=0',
+];
+
 const refusedEnvironments: readonly Readonly<Record<string, string>>[] = [
   { ETCD_NAME: 'a', ETCD_HEARTBEAT_INTERVAL: '0' },
   { ETCD_HEARTBEAT_INTERVAL: 'x' },
@@ -260,6 +282,11 @@ export const flagCases: readonly FlagCase[] = [
   ...['foo', 'a=', 'a=http://127.0.0.1'].map((cluster) => ({
     ...none,
     args: [...listen, advertise, `--initial-cluster=${cluster}`],
+    serves: false,
+  })),
+  ...refusedStarts.map((text) => ({
+    ...none,
+    args: [...listen, advertise, '--name=a', ...words(text)],
     serves: false,
   })),
   ...[

@@ -14,6 +14,8 @@ const telling: ReadonlySet<string> = new Set([
   'Initialize and start etcd server',
   'discovery failed',
   'bootstrap failed',
+  'failed to get client self-signed certs',
+  'failed to get peer self-signed certs',
   'failed to bootstrap; discovery token was already used',
   'do not reuse discovery token; generate a new one to bootstrap a cluster',
   'raft-read-timeout increased to minimum value: 5s',
@@ -40,9 +42,9 @@ function readLine(line: string): LogLine | undefined {
   }
 }
 
-/** A warning that is repeated at the start proper counts once: the order with the other lines is told by those before `Running: `. */
+/** Of warnings while the server runs those count that are repeated from before. */
 function isTelling({ level, msg }: LogLine, seen: ReadonlySet<string>, isRunning: boolean): boolean {
-  return telling.has(msg) || (level === 'warn' && !isRunning && !seen.has(msg));
+  return telling.has(msg) || (level === 'warn' && (!isRunning || seen.has(msg)));
 }
 
 /** What the YAML library says of broken files, and the system of directories, is their own. */

@@ -64,19 +64,19 @@ function makeConfiguration(settings: RawSettings, file: string, speaker: Speaker
   try {
     config = makeConfig(settings, 'address' in host ? { defaultHost: host.address } : {});
   } catch (error) {
-    say(logger, settings.warnings);
-    if (file === '') say(logger, deprecationWarnings(settings));
+    sayNotes(logger, settings.warnings);
+    if (file === '') sayNotes(logger, deprecationWarnings(settings));
     throw error;
   }
   speaker.logger = logger;
-  say(logger, settings.warnings);
+  sayNotes(logger, settings.warnings);
   if (file !== '') {
     logger.info(
       'loaded server configuration, other configuration command line flags and environment variables will be ignored if provided',
       { path: file },
     );
   }
-  say(logger, deprecationWarnings(settings));
+  sayNotes(logger, deprecationWarnings(settings));
   speaker.sayRunning();
   if (!('address' in host)) logger.info('failed to detect default host', { error: host.reason });
   else if (isAdvertised(config, host.address))
@@ -92,7 +92,7 @@ function fromEnvironment(settings: RawSettings, environment: Environment, speake
     addEnvironment(settings, environment);
     raiseRaftTimeouts(settings);
   } finally {
-    say(speaker.logger, settings.notes);
+    sayNotes(speaker.logger, settings.notes);
   }
   return settings;
 }
@@ -151,7 +151,7 @@ function isAdvertised(config: MemberConfig, host: string): boolean {
   return isMade && [...config.advertisePeerUrls, ...config.advertiseClientUrls].some((url) => url.host === host);
 }
 
-function say(logger: ProgramLogger, notes: readonly SettingNote[]): void {
+export function sayNotes(logger: ProgramLogger, notes: readonly SettingNote[]): void {
   for (const { level, message, fields } of notes) logger[level](message, fields);
 }
 

@@ -1,6 +1,6 @@
-import { hasCode } from '@quorate/base';
+import { CodedError, hasCode } from '@quorate/base';
 import { type Environment, type ProgramLogger, startMember } from 'quorate';
-import { type Configuration, readConfiguration } from './configuration.ts';
+import { type Configuration, readConfiguration, sayNotes } from './configuration.ts';
 import { dataDirKind } from './data-dir-kind.ts';
 import { describeError, isListenError, stackOf } from './describe-error.ts';
 import { openFilesMax, reservedFiles } from './open-files.ts';
@@ -14,9 +14,11 @@ export async function serve(args: readonly string[], environment: Environment): 
     process.exitCode = outcome.exitCode;
     return;
   }
-  const { config, logger } = outcome;
+  const { config, logger, settings } = outcome;
   const kindCode = sayDataDirKind(outcome);
   if (kindCode !== 0) await end(logger, kindCode);
+  // As in etcd, which judges them once more here.
+  sayNotes(logger, settings.warnings);
   const onFatal = (error: unknown): void => {
     if (hasCode(error, 'member/removed')) {
       logger.warn('server error', { error: describeError(error) });
@@ -78,9 +80,13 @@ function sayDataDirKind({ config, logger }: Configuration): number {
 }
 
 function sayStartFailed({ config, logger }: Configuration, error: unknown): void {
+  if (error instanceof CodedError && error.code === 'tls/self-signed') {
+    logger.fatal(error.message, { error: describeError(error.cause) });
+    return;
+  }
   const fields = { error: describeError(error), ...stackOf(error) };
   if (hasCode(error, 'peer/listen')) logger.error('creating peer listener failed', fields);
-  else if (!isBeforeBootstrap(error)) logger.error('bootstrap failed', fields);
+  else if (!isOutsideBootstrap(error)) logger.error('bootstrap failed', fields);
   if (hasCode(error, 'discovery/refused')) {
     const { token, endpoints } = config.discovery.v3;
     logger.warn('failed to bootstrap; discovery token was already used', {
@@ -94,9 +100,11 @@ function sayStartFailed({ config, logger }: Configuration, error: unknown): void
   logger.fatal('discovery failed', fields);
 }
 
-/** What is found out before a member is opened. */
-function isBeforeBootstrap(error: unknown): boolean {
-  return hasCode(error, 'config/start') || hasCode(error, 'tls/config') || isListenError(error);
+/** Codes of what is not found out while the files of a member are opened. */
+const outsideBootstrap = ['config/start', 'tls/config', 'auth/token-options'];
+
+function isOutsideBootstrap(error: unknown): boolean {
+  return isListenError(error) || outsideBootstrap.some((code) => hasCode(error, code));
 }
 
 async function end(logger: ProgramLogger, code: number): Promise<never> {

@@ -150,7 +150,8 @@ test('the retention of compactions is a duration, hours or revisions', () => {
     ['1h5', 'missing unit in duration "1h5"'],
     ['m', 'invalid duration "m"'],
   ] as const) {
-    assert.equal(refusal(() => revisions(text)).text, `error parsing CompactionRetention: time: ${problem}`);
+    const wrong = config('--auto-compaction-mode=revision', `--auto-compaction-retention=${text}`);
+    assert.deepEqual([wrong.autoCompaction, wrong.autoCompactionProblem], [undefined, `time: ${problem}`]);
   }
   assert.equal(refusal(() => config('--auto-compaction-mode=x')).text, 'unknown auto-compaction-mode "x"');
   assert.equal(refusal(() => config('--auto-compaction-mode=')).text, 'undefined auto-compaction-mode');

@@ -74,6 +74,8 @@ export interface MemberConfig extends HttpSettings {
   readonly keepaliveTimeoutMs: number;
   /** How the leader compacts by itself; undefined: it does not. */
   readonly autoCompaction: CompactionPolicy | undefined;
+  /** What is wrong with its retention, which only a start finds out; else empty. */
+  readonly autoCompactionProblem: string;
   /** How often the leader compares the keys of all members; 0 never. */
   readonly corruptCheckMs: number;
   /** How often it compares what compactions stored, where that is asked for. */
@@ -208,13 +210,14 @@ function gatesOf(text: string): ReadonlyMap<string, boolean> {
   return 'reason' in read ? refuse(read.reason) : read.gates;
 }
 
-function readCompactionPolicy(read: SettingReader): CompactionPolicy | undefined {
+function readCompaction(read: SettingReader): Pick<MemberConfig, 'autoCompaction' | 'autoCompactionProblem'> {
   const mode = read.text('auto-compaction-mode');
   if (mode === '') refuse('undefined auto-compaction-mode');
   if (mode !== 'periodic' && mode !== 'revision') refuse(`unknown auto-compaction-mode "${mode}"`);
   const policy = parseCompactionPolicy(mode, read.text('auto-compaction-retention'));
-  if (policy !== undefined && 'problem' in policy) refuse(`error parsing CompactionRetention: ${policy.problem}`);
-  return policy;
+  return policy !== undefined && 'problem' in policy
+    ? { autoCompaction: undefined, autoCompactionProblem: policy.problem }
+    : { autoCompaction: policy, autoCompactionProblem: '' };
 }
 
 /** 0 is refused when a certificate is made, but a file cannot tell it from nothing. */
@@ -299,7 +302,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     requestBytesMax: read.number('max-request-bytes'),
     concurrentStreamsMax: read.number('max-concurrent-streams'),
     ...readKeepalive(read),
-    autoCompaction: readCompactionPolicy(read),
+    ...readCompaction(read),
     corruptCheckMs: read.durationMs('corrupt-check-time'),
     compactHashCheckMs: read.durationMs('compact-hash-check-time'),
     autoDisarmNoSpace: read.bool('auto-disarm-nospace'),

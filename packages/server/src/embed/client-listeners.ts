@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { Server as TlsServer } from 'node:tls';
-import type { Clock, Logger } from '@quorate/base';
+import { type Clock, CodedError, type Logger } from '@quorate/base';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
 import { feedingServer, type ListenAddress, type ListenOptions } from '@quorate/transport/node';
 import type { MemberConfig } from '../config/config.ts';
@@ -46,12 +46,17 @@ export class ClientListeners {
     this.withoutMethods = createGrpcServer(deps, {});
   }
 
-  /** Binds every address of clients; none is left bound when one cannot be. */
+  /** Binds every address of clients; none is left bound when one cannot be. @throws CodedError config/start */
   static async open(deps: ClientListenerDeps, config: MemberConfig): Promise<ClientListeners> {
     const { listenClientUrls, listenClientHttpUrls } = config;
     deps.logger.info('configuring client listeners', {
       'listen-client-urls': listenClientUrls.map(({ href }) => href),
     });
+    const shared = listenClientHttpUrls.find((url) => listenClientUrls.some((other) => isSameAddress(url, other)));
+    if (shared !== undefined) {
+      const text = 'cannot bind both --listen-client-urls and --listen-client-http-urls on the same url';
+      throw new CodedError('config/start', `${text} ${shared.href}`);
+    }
     const listeners = new ClientListeners(deps);
     const own: Traffic = listenClientHttpUrls.length > 0 ? 'grpc' : 'grpc+http';
     try {
@@ -147,6 +152,11 @@ export class ClientListeners {
 
 function isUnix(url: MemberUrl): boolean {
   return url.scheme === 'unix' || url.scheme === 'unixs';
+}
+
+/** Any free port is another one each time. */
+function isSameAddress(a: MemberUrl, b: MemberUrl): boolean {
+  return isUnix(a) === isUnix(b) && a.host === b.host && a.port === b.port && (isUnix(a) || a.port !== 0);
 }
 
 function addressOf(url: MemberUrl): ListenAddress {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, type Disk, type Logger, MemoryDisk } from '@quorate/base';
+import { type Clock, CodedError, type Disk, type Logger, MemoryDisk } from '@quorate/base';
 import { NodeClock, NodeDisk, NodeRandom } from '@quorate/base/node';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
 import { gunzip } from '@quorate/transport/node';
@@ -86,6 +86,9 @@ async function openAndServe(
       listeners.cut();
     },
   );
+  if (located.autoCompactionProblem !== '') {
+    throw new CodedError('config/start', `error parsing CompactionRetention: ${located.autoCompactionProblem}`);
+  }
   const audit = located.auditLog === '' ? undefined : await openAuditFile(located.auditLog, logger);
   if (audit !== undefined) opened.add(audit, (file) => file.close());
   logConfiguration(logger, located, await hasBegun(world, located));

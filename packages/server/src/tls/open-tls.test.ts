@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { type LogFields, type Logger, silentLogger } from '@quorate/base';
+import { CodedError, type LogFields, type Logger, silentLogger } from '@quorate/base';
 import { makeConfig } from '../config/config.ts';
 import { settingsFromFile } from '../config/config-file.ts';
 import { parseArguments } from '../config/parse.ts';
@@ -151,8 +151,12 @@ test('certificates of its own making lie in the data directory; given ones win',
 test('a validity of no years is fatal on the command line, and one year in a file', async () => {
   const { logger, said } = recording();
   const text = 'selfSignedCertValidity is invalid,it should be greater than 0';
-  assert.equal(await refusal(openPeers(['--peer-auto-tls', '--self-signed-cert-validity=0'], logger)), text);
-  assert.deepEqual(said, [`cannot generate cert: ${text}`, `failed to get peer self-signed certs: ${text}`]);
+  await assert.rejects(openPeers(['--peer-auto-tls', '--self-signed-cert-validity=0'], logger), {
+    code: 'tls/self-signed',
+    message: 'failed to get peer self-signed certs',
+    cause: new CodedError('tls/config', text),
+  });
+  assert.deepEqual(said, [`cannot generate cert: ${text}`]);
   assert.equal(makeConfig(settingsFromFile({ 'self-signed-cert-validity': 0 })).selfSignedValidityYears, 1);
 });
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Logger } from '@quorate/base';
+import { CodedError, type Logger } from '@quorate/base';
 import type { MemberConfig } from '../config/config.ts';
 import type { TlsSettings } from '../config/tls-settings.ts';
 import type { MemberUrl } from '../config/urls.ts';
@@ -110,8 +110,7 @@ async function withOwnCertificate(
     const { cipherSuites, minVersion, maxVersion } = settings;
     return { ...withoutDemands, ...made, cipherSuites, minVersion, maxVersion };
   } catch (error) {
-    logger.error(`failed to get ${side} self-signed certs`, { error: (error as Error).message });
-    throw error;
+    throw new CodedError('tls/self-signed', `failed to get ${side} self-signed certs`, { cause: error });
   }
 }
 
