@@ -1,3 +1,4 @@
+import type { AnyMethod } from '@quorate/api';
 import { copyBytes } from '@quorate/base';
 import {
   type Call,
@@ -62,8 +63,9 @@ export function forwardUnary(server: GrpcServer, context: ProxyContext, path: st
 }
 
 /** Passes the messages of stream calls on as they are, each side held back by the other's pace. */
-export function forwardStream(server: GrpcServer, context: ProxyContext, path: string): void {
-  server.registerStream(path, (call) => relay(call, context));
+export function forwardStream(server: GrpcServer, context: ProxyContext, method: AnyMethod): void {
+  const type = method.clientStreaming ? 'bidi_stream' : 'server_stream';
+  server.registerStream(method.path, (call) => relay(call, context), type);
 }
 
 function relay(call: StreamCall, context: ProxyContext): void {
