@@ -67,7 +67,7 @@ function serveRange(call: UnaryCall, bytes: Uint8Array, context: KeyValueContext
   const asked = context.upstream.unary(
     call.path,
     namespace.isEmpty ? owned : RangeRequest.encode(inner),
-    optionsOf(call, context.nowMs()),
+    optionsOf(call, context),
     (code, message, answer) => {
       if (answer === null) {
         cache.forget(pending);
@@ -146,7 +146,7 @@ function write(
   written: readonly Ranged[],
   outer: (answer: Uint8Array) => Uint8Array,
 ): void {
-  const options = optionsOf(call, context.nowMs());
+  const options = optionsOf(call, context);
   const asked = context.upstream.unary(call.path, request, options, (code, message, answer) => {
     for (const range of written) context.cache.invalidate(range);
     if (answer === null) call.fail(code, message);
@@ -168,7 +168,7 @@ function registerRangeStream(server: GrpcServer, context: KeyValueContext): void
 
 function serveRangeStream(call: StreamCall, context: KeyValueContext): void {
   const { namespace } = context;
-  const upstream = context.upstream.stream(call.path, optionsOf(call, context.nowMs()));
+  const upstream = context.upstream.stream(call.path, optionsOf(call, context));
   call.onMessage((bytes) => {
     const request = decodeRequest(call, RangeRequest, bytes);
     if (request === undefined) upstream.cancel();

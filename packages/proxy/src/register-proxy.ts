@@ -1,6 +1,7 @@
 import { services } from '@quorate/api';
 import type { Clock } from '@quorate/base';
 import type { GrpcServer } from '@quorate/transport';
+import { CallerMetadata } from './caller-metadata.ts';
 import { type ProxyAddress, registerCluster } from './cluster-service.ts';
 import { forwardStream, forwardUnary, type ProxyContext } from './forwarding.ts';
 import { registerKeyValue } from './kv-service.ts';
@@ -39,7 +40,7 @@ export function registerProxy(server: GrpcServer, deps: ProxyDeps, options: Prox
   const { upstream, clock, ordered } = deps;
   const cache = new RangeCache();
   const namespace = new Namespace(options.namespace);
-  const context: ProxyContext = { upstream, nowMs: () => clock.nowMs() };
+  const context: ProxyContext = { upstream, callers: new CallerMetadata(), nowMs: () => clock.nowMs() };
   const keyValues = { ...context, namespace, cache, isOrdered: false };
   const pool = new WatchPool({ upstream, clock, namespace });
   registerKeyValue(server, ordered === undefined ? keyValues : { ...keyValues, upstream: ordered, isOrdered: true });
