@@ -4,15 +4,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** @param {string} name */
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 
 const skipTests = process.argv.includes('--no-tests');
+/** @type {[name: string, command: string, args: string[]][]} */
 const steps = [
+  ['types of scripts', bin('tsc'), ['--project', 'tsconfig.scripts.json']],
   ['lint and format', bin('biome'), ['ci', '--error-on-warnings', '.']],
   ['dead code', bin('knip'), ['--no-progress', '--no-config-hints']],
   ['size report', process.execPath, ['scripts/size-report.mjs']],
-  ...(skipTests ? [] : [['tests', process.execPath, ['scripts/test.mjs']]]),
 ];
+if (!skipTests) steps.push(['tests', process.execPath, ['scripts/test.mjs']]);
 
 let failed = 0;
 for (const [name, command, args] of steps) {

@@ -27,7 +27,7 @@ function longFunctions(lines) {
   for (let i = 0; i < lines.length; i++) {
     const match = opening.exec(lines[i]);
     const name = match?.[2] ?? match?.[3] ?? match?.[4];
-    if (!name || notFunctions.has(name)) continue;
+    if (match === null || !name || notFunctions.has(name)) continue;
     const closing = `${match[1]}}`;
     let end = i + 1;
     while (end < lines.length && lines[end] !== closing && lines[end] !== `${closing};`) end++;

@@ -21,6 +21,7 @@ async function protobufEs() {
   const { createFileRegistry, fromBinary, toBinary } = await importFromApi('@bufbuild/protobuf');
   const { FileDescriptorSetSchema } = await importFromApi('@bufbuild/protobuf/wkt');
   const { FileDescriptorSet } = requireFromApi('protobufjs/ext/descriptor');
+  /** @type {any} The require above gives it `toDescriptor`. */
   const root = loadProtos();
   const set = root.toDescriptor('proto3');
   // In the order of their imports, which is what the registry wants; the other packages are not measured.

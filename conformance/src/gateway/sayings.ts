@@ -1,6 +1,7 @@
 import type { Options } from '../options.ts';
 import { unifiedDiff } from '../support/diff.ts';
-import { type ServerKind, serverProgram } from '../support/programs.ts';
+import { isPlayed } from '../support/parts.ts';
+import type { ServerKind } from '../support/programs.ts';
 import type { Report } from '../support/report.ts';
 import { errorText } from '../support/text.ts';
 
@@ -14,12 +15,7 @@ export async function compareSayings(
   report: Report,
   listen: (kind: ServerKind) => Promise<Sayings>,
 ): Promise<void> {
-  if (!part.includes(options.filter)) return;
-  const program = serverProgram(options.reference);
-  if (!program.found) {
-    report.skip(part, program.reason);
-    return;
-  }
+  if (!isPlayed(part, options, report)) return;
   try {
     const reference = await listen(options.reference);
     const underTest = await listen(options.serverUnderTest);

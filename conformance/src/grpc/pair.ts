@@ -1,6 +1,6 @@
 import type { Options } from '../options.ts';
 import { unifiedDiff } from '../support/diff.ts';
-import { serverProgram } from '../support/programs.ts';
+import { isPlayed } from '../support/parts.ts';
 import type { Report } from '../support/report.ts';
 import { launch, launchFresh, type RunningServer } from '../support/server.ts';
 import { errorText } from '../support/text.ts';
@@ -184,12 +184,7 @@ export async function runPart(
   extraArgs: ExtraArgs,
   body: (pair: ServerPair) => Promise<void>,
 ): Promise<void> {
-  if (!part.includes(options.filter)) return;
-  const program = serverProgram(options.reference);
-  if (!program.found) {
-    report.skip(part, program.reason);
-    return;
-  }
+  if (!isPlayed(part, options, report)) return;
   let pair: ServerPair | undefined;
   try {
     pair = await ServerPair.start(part, options, report, directory, extraArgs);

@@ -1,5 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { Options } from '../options.ts';
 import { freePorts } from '../support/ports.ts';
 import { Child, run } from '../support/process.ts';
@@ -16,6 +19,8 @@ const GETS = 10;
 
 interface Proxy {
   readonly endpoint: string;
+  /** Its data directory. */
+  readonly data: string;
   readonly child: Child;
 }
 
@@ -41,10 +46,25 @@ async function etcdctl(endpoint: string, ...args: readonly string[]): Promise<st
   return stdout.trim();
 }
 
-/** Status and body of a page. */
-async function page(address: string, path: string): Promise<{ status: number; body: string }> {
-  const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  return { status: response.status, body: await response.text() };
+/** Makes `a` 2 if it is 1. */
+async function swap(endpoint: string): Promise<string> {
+  const tool = toolProgram('etcdctl', '3.7');
+  if (!tool.found) throw new Error(tool.reason);
+  const stdin = 'value("a") = "1"\n\nput a 2\n\n\n';
+  return (await run(tool.command, [`--endpoints=${endpoint}`, 'txn'], { stdin })).stdout.trim();
+}
+
+/** Status and body of a page; over TLS whoever answers is believed. */
+function page(address: string, path: string, isSecure = false): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const options = { timeout: TIMEOUT_MS, rejectUnauthorized: false, agent: false as const };
+    const ask = isSecure ? httpsGet : httpGet;
+    const request = ask(`${isSecure ? 'https' : 'http'}://${address}${path}`, options, (response) => {
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
+    });
+    request.on('error', reject);
+    request.on('timeout', () => request.destroy(new Error(`${path} is not answered`)));
+  });
 }
 
 /** The value of a metric of the server, all labels counted together. */
@@ -68,9 +88,9 @@ async function members(proxy: Proxy, count: number): Promise<string[]> {
 }
 
 function masked(lines: readonly string[], ...proxies: readonly Proxy[]): string[] {
-  let text = [...lines].sort().join('\n');
-  for (const { endpoint } of proxies) text = text.replaceAll(endpoint, '<proxy>');
-  return text.split('\n');
+  let shown = [...lines].sort().join('\n');
+  for (const { endpoint } of proxies) shown = shown.replaceAll(endpoint, '<proxy>');
+  return shown.split('\n');
 }
 
 const stories: readonly Story[] = [
@@ -80,11 +100,7 @@ const stories: readonly Story[] = [
     tell: async (stage) => {
       const { endpoint } = await stage.start();
       const lines = [await etcdctl(endpoint, 'put', 'a', '1'), await etcdctl(endpoint, 'get', 'a')];
-      const tool = toolProgram('etcdctl', '3.7');
-      const txn = await run(tool.found ? tool.command : '', [`--endpoints=${endpoint}`, 'txn'], {
-        stdin: 'value("a") = "1"\n\nput a 2\n\n\n',
-      });
-      lines.push(txn.stdout.trim(), await etcdctl(endpoint, 'get', 'a'));
+      lines.push(await swap(endpoint), await etcdctl(endpoint, 'get', 'a'));
       const [, lease = ''] = /lease (\w+) /.exec(await etcdctl(endpoint, 'lease', 'grant', '300')) ?? [];
       const alive = await etcdctl(endpoint, 'lease', 'keep-alive', '--once', lease);
       lines.push(alive.replace(/^lease \w+ keepalived/, 'kept alive'), await etcdctl(endpoint, 'del', 'a'));
@@ -186,15 +202,70 @@ const stories: readonly Story[] = [
     },
   },
   {
+    name: 'a member is not promoted through a proxy',
+    expected: ['rpc error: code = Unknown desc = not implemented'],
+    tell: async (stage) => {
+      const { endpoint } = await stage.start();
+      const answer = await etcdctl(endpoint, 'member', 'promote', '1').catch(errorText);
+      return [/^Error: (.*)$/m.exec(answer)?.[1] ?? answer];
+    },
+  },
+  {
+    name: 'reads that never go back',
+    expected: ['OK', 'a\n1', 'a\n1', 'SUCCESS\n\nOK', 'a\n2', 'not streamed'],
+    tell: async (stage) => {
+      const { endpoint } = await stage.start('--experimental-serializable-ordering');
+      const lines = [await etcdctl(endpoint, 'put', 'a', '1')];
+      for (const consistency of ['l', 's']) {
+        lines.push(await etcdctl(endpoint, 'get', 'a', `--consistency=${consistency}`));
+      }
+      lines.push(await swap(endpoint), await etcdctl(endpoint, 'get', 'a', '--consistency=s'));
+      const streamed = await etcdctl(endpoint, 'get', 'a', '--stream').catch(errorText);
+      return [...lines, /code = Unimplemented/.test(streamed) ? 'not streamed' : streamed];
+    },
+  },
+  {
+    name: 'a certificate of its own making, and profiles',
+    expected: [
+      'OK',
+      'a\n1',
+      '/debug/pprof/ 200',
+      '/debug/pprof/cmdline 200',
+      '/debug/pprof/no-such 404',
+      'cert.pem key.pem',
+    ],
+    tell: async (stage) => {
+      const { endpoint, data } = await stage.start('--auto-tls', '--enable-pprof');
+      const tls = ['--insecure-transport=false', '--insecure-skip-tls-verify'];
+      const secure = `https://${endpoint}`;
+      const lines = [await etcdctl(secure, ...tls, 'put', 'a', '1'), await etcdctl(secure, ...tls, 'get', 'a')];
+      for (const path of ['/debug/pprof/', '/debug/pprof/cmdline', '/debug/pprof/no-such']) {
+        lines.push(`${path} ${(await page(endpoint, path, true)).status}`);
+      }
+      return [
+        ...lines,
+        readdirSync(join(data, 'fixtures', 'proxy'))
+          .sort()
+          .join(' '),
+      ];
+    },
+  },
+  {
     name: 'wrong flags',
-    expected: ['1 invalid resolver-ttl 0', '1 invalid resolver-prefix ""', '1'],
+    expected: [
+      '1 invalid resolver-ttl 0',
+      '1 invalid resolver-prefix ""',
+      '1',
+      '1 selfSignedCertValidity is invalid,it should be greater than 0',
+    ],
     tell: async ({ kind }) => {
       const lines: string[] = [];
-      for (const flag of ['--resolver-prefix=x', '--resolver-ttl=1', '--no-such-flag']) {
+      const wrong = [['--resolver-prefix=x'], ['--resolver-ttl=1'], ['--no-such-flag']];
+      for (const flags of [...wrong, ['--auto-tls', '--self-signed-cert-validity=0']]) {
         const program = serverProgram(kind);
         if (!program.found) throw new Error(program.reason);
-        const { stdout, stderr, exit } = await run(program.command, [...program.args, 'grpc-proxy', 'start', flag]);
-        const [text = ''] = /invalid resolver.*/.exec(`${stdout}${stderr}`) ?? [];
+        const { stdout, stderr, exit } = await run(program.command, [...program.args, 'grpc-proxy', 'start', ...flags]);
+        const [text = ''] = /invalid resolver.*|selfSigned.*/.exec(`${stdout}${stderr}`) ?? [];
         lines.push(`${exit} ${text}`.trim());
       }
       return lines;
@@ -219,12 +290,12 @@ async function startProxy(
   const child = new Child(program.command, args, { cwd: data });
   await waitUntil('the proxy to serve', TIMEOUT_MS, async () => {
     if (child.exit !== undefined) throw new Error(`the proxy ended: ${child.stderr}`);
-    return page(endpoint, '/health').then(
+    return page(endpoint, '/health', flags.includes('--auto-tls')).then(
       ({ status }) => status === 200,
       () => false,
     );
   });
-  return { endpoint, child };
+  return { endpoint, data, child };
 }
 
 async function tell(story: Story, kind: ServerKind): Promise<string> {

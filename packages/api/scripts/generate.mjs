@@ -17,7 +17,7 @@ export function loadProtos(protoFolder = join(packageFolder, 'proto')) {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) =>
     target.startsWith('google/') ? join(wellKnown, target) : join(protoFolder, target);
-  const files = readdirSync(protoFolder, { recursive: true })
+  const files = readdirSync(protoFolder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.proto'))
     .map((path) => path.replaceAll('\\', '/'))
     .sort();

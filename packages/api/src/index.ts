@@ -2,6 +2,7 @@ export * from './allocate.ts';
 export * from './base64.ts';
 export * from './codec.ts';
 export * from './decode-error.ts';
+export { decodeRequest } from './decode-request.ts';
 export * from './errors.ts';
 export * as authpb from './generated/authpb.ts';
 export * as etcdserverpb from './generated/etcdserverpb.ts';

@@ -5,6 +5,7 @@ export * from './crc32c.ts';
 export * from './disk.ts';
 export * from './errors.ts';
 export { humanBytes } from './human-bytes.ts';
+export { type Interval, IntervalTree, openEnd } from './interval-tree.ts';
 export * from './logger.ts';
 export * from './memory-disk.ts';
 export * from './metrics.ts';

@@ -64,8 +64,14 @@ function reads(bucket, within, count) {
   if (found !== count) throw new Error(`${found} of ${count} found`);
   return (((cpuMs() - start) * 1000) / count).toFixed(2);
 }
+function bucketOf(transaction) {
+  const bucket = transaction.bucket(name);
+  if (bucket === undefined) throw new Error('the bucket is gone');
+  return bucket;
+}
+
 let read = database.beginRead();
-let bucket = read.bucket(name);
+let bucket = bucketOf(read);
 for (const [label, within] of [
   ['in 100k keys (cached)', 1e5],
   ['in all keys (cache 128 MiB)', total],
@@ -76,7 +82,7 @@ for (const [label, within] of [
 let start = cpuMs();
 let seen = 0;
 const cursor = bucket.cursor();
-for (let there = cursor.first(); there; there = cursor.next()) if (cursor.value.length === 300) seen += 1;
+for (let there = cursor.first(); there; there = cursor.next()) if (cursor.value?.length === 300) seen += 1;
 console.log(`scan: ${(((cpuMs() - start) * 1e6) / seen).toFixed(0)} ns a pair, ${seen} pairs`);
 read.close();
 
@@ -85,7 +91,7 @@ start = cpuMs();
 database = await Database.open(deps, path, { cacheBytesMax: 1024 * 2 ** 20 });
 console.log(`open without a stored list: ${(cpuMs() - start).toFixed(0)} ms`);
 read = database.beginRead();
-bucket = read.bucket(name);
+bucket = bucketOf(read);
 reads(bucket, total, 1e6);
 console.log(`get in all keys (all cached): ${reads(bucket, total, 5e5)} us; RSS ${rssMiB()} MiB`);
 read.close();
@@ -95,7 +101,7 @@ for (let round = 0; round < 5; round++) {
   const cpu = cpuMs();
   const begin = performance.now();
   const transaction = database.beginWrite();
-  const target = transaction.bucket(name);
+  const target = bucketOf(transaction);
   target.fillPercent = 0.9;
   for (let i = 0; i < 10000; i++) {
     key(scratch, 0, round * 10000 + Math.floor(i * 2.3));
@@ -111,7 +117,7 @@ console.log(
   'ms (calls/CPU/wall)',
 );
 const transaction = database.beginWrite();
-const target = transaction.bucket(name);
+const target = bucketOf(transaction);
 const begin = cpuMs();
 for (let i = 0; i < 10000; i++) {
   key(scratch, 0, Math.floor(Math.random() * total));

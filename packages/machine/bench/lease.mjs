@@ -7,13 +7,17 @@ import { createMemoryBackend } from '@quorate/storage';
 class Clock extends NodeClock {
   now = 0;
   deferred = [];
+  timer = { at: 0, callback() {} };
+  /** @override */
   nowMs() {
     return this.now;
   }
+  /** @override */
   setTimer(delayMs, callback) {
     this.timer = { at: this.now + delayMs, callback };
     return { cancel() {} };
   }
+  /** @override */
   defer(callback) {
     this.deferred.push(callback);
   }

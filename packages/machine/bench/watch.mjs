@@ -54,7 +54,7 @@ const create = (key, rangeEnd = '', startRevision = 0) => ({
 
 const event = (key, valueBytes = 100) => ({
   type: EventType.put,
-  key: Buffer.from(key).latin1Slice(),
+  key: Buffer.from(key).toString('latin1'),
   keyValue: new Uint8Array(valueBytes + 40),
   isCreate: false,
 });
@@ -142,10 +142,11 @@ async function catchUp(watchers, revisions) {
   history.currentRevision = revisions + 1;
   sentBytes = 0;
   const before = performance.now();
-  for (let i = 0; i < watchers; i++) hub.openStream(output()).create(create('/registry/', '/registry0', 2));
+  const streams = Array.from({ length: watchers }, () => hub.openStream(output()));
+  for (const stream of streams) stream.create(create('/registry/', '/registry0', 2));
   let longest = 0;
   let last = performance.now();
-  while (!hub.hasWatchers || hub.syncedCount < watchers) {
+  while (streams.some((stream) => stream.syncedCount === 0)) {
     await new Promise((resolve) => setImmediate(resolve));
     const now = performance.now();
     longest = Math.max(longest, now - last);

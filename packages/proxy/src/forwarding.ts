@@ -1,40 +1,21 @@
+import type { AnyMethod } from '@quorate/api';
 import { copyBytes } from '@quorate/base';
-import {
-  type Call,
-  type GrpcServer,
-  GrpcStatus,
-  type RequestMetadata,
-  type StreamCall,
-  type UnaryCall,
-} from '@quorate/transport';
+import { type Call, type GrpcServer, GrpcStatus, type StreamCall, type UnaryCall } from '@quorate/transport';
+import type { CallerMetadata } from './caller-metadata.ts';
 import type { Upstream, UpstreamOptions } from './upstream.ts';
-
-/** What the transport itself sets on every call. */
-const ofTheTransport = new Set([
-  'content-type',
-  'te',
-  'user-agent',
-  'grpc-timeout',
-  'grpc-encoding',
-  'grpc-accept-encoding',
-]);
-
-/** The caller's metadata, to be sent on: who it is and what it insists on travel with each call. */
-export function metadataOf(call: Call): RequestMetadata {
-  return call.metadata.entries().filter(([name]) => !ofTheTransport.has(name) && !name.startsWith(':'));
-}
-
-/** Metadata and what is left of the caller's time. */
-export function optionsOf(call: Call, nowMs: number): UpstreamOptions {
-  const metadata = metadataOf(call);
-  if (call.deadlineMs === Number.POSITIVE_INFINITY) return { metadata };
-  return { metadata, timeoutMs: Math.max(call.deadlineMs - nowMs, 1) };
-}
 
 /** What services of the proxy share. */
 export interface ProxyContext {
   readonly upstream: Upstream;
+  readonly callers: CallerMetadata;
   nowMs(): number;
+}
+
+/** Metadata and what is left of the caller's time. */
+export function optionsOf(call: Call, { callers, nowMs }: ProxyContext): UpstreamOptions {
+  const metadata = callers.of(call.metadata);
+  if (call.deadlineMs === Number.POSITIVE_INFINITY) return { metadata };
+  return { metadata, timeoutMs: Math.max(call.deadlineMs - nowMs(), 1) };
 }
 
 /** Hears a unary call's answer; it belongs to the callee. */
@@ -42,15 +23,10 @@ export type OnAnswer = (answer: Uint8Array) => void;
 
 /** Sends `request`, which nobody changes any more, on behalf of a call; every failure is passed on to the caller. */
 export function askUpstream(context: ProxyContext, call: UnaryCall, request: Uint8Array, onAnswer: OnAnswer): void {
-  const asked = context.upstream.unary(
-    call.path,
-    request,
-    optionsOf(call, context.nowMs()),
-    (code, message, answer) => {
-      if (answer !== null) onAnswer(answer);
-      else call.fail(code, message);
-    },
-  );
+  const asked = context.upstream.unary(call.path, request, optionsOf(call, context), (code, message, answer) => {
+    if (answer !== null) onAnswer(answer);
+    else call.fail(code, message);
+  });
   call.onCancel(() => asked.cancel());
 }
 
@@ -62,12 +38,13 @@ export function forwardUnary(server: GrpcServer, context: ProxyContext, path: st
 }
 
 /** Passes the messages of stream calls on as they are, each side held back by the other's pace. */
-export function forwardStream(server: GrpcServer, context: ProxyContext, path: string): void {
-  server.registerStream(path, (call) => relay(call, context));
+export function forwardStream(server: GrpcServer, context: ProxyContext, method: AnyMethod): void {
+  const type = method.clientStreaming ? 'bidi_stream' : 'server_stream';
+  server.registerStream(method.path, (call) => relay(call, context), type);
 }
 
 function relay(call: StreamCall, context: ProxyContext): void {
-  const upstream = context.upstream.stream(call.path, optionsOf(call, context.nowMs()));
+  const upstream = context.upstream.stream(call.path, optionsOf(call, context));
   call.onMessage((message) => {
     if (!upstream.write(message)) call.pause();
   });

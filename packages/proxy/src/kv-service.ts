@@ -1,7 +1,7 @@
-import { DecodeError, etcdserverpb, services, unmarshalFailed } from '@quorate/api';
+import { cursor, decodeRequest, etcdserverpb, readTag, services, skipField } from '@quorate/api';
 import { copyBytes, latin1FromBytes } from '@quorate/base';
 import { type GrpcServer, GrpcStatus, type StreamCall, type UnaryCall } from '@quorate/transport';
-import { askUpstream, type OnAnswer, optionsOf, type ProxyContext } from './forwarding.ts';
+import { askUpstream, forwardStream, optionsOf, type ProxyContext } from './forwarding.ts';
 import type { Namespace, Ranged } from './namespace.ts';
 import type { RangeCache } from './range-cache.ts';
 
@@ -12,6 +12,8 @@ const methods = services.KV.methods;
 export interface KeyValueContext extends ProxyContext {
   readonly namespace: Namespace;
   readonly cache: RangeCache;
+  /** Whether reads never go back: what is cached may be older than what was answered since. */
+  readonly isOrdered: boolean;
 }
 
 /** Serves etcdserverpb.KV: serializable ranges from the cache where it has them, everything else by the servers. */
@@ -27,54 +29,45 @@ export function registerKeyValue(server: GrpcServer, context: KeyValueContext): 
       call.replyChunks([answer]);
     });
   });
-  server.registerStream(methods.RangeStream.path, (call) => serveRangeStream(call, context), 'server_stream');
+  registerRangeStream(server, context);
 }
 
-/** A decoder's view of a request from outside; undefined when it has been refused. */
-export function decodeOrFail<M>(
-  call: { fail(code: number, message: string): void },
-  codec: { decode(bytes: Uint8Array): M },
-  bytes: Uint8Array,
-): M | undefined {
-  try {
-    return codec.decode(bytes);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    const { code, message } = unmarshalFailed(error.message);
-    call.fail(code, message);
-    return undefined;
-  }
-}
-
-/** Who asks and what: answers are never given to another user. */
-function questionOf(call: UnaryCall, request: Uint8Array): string {
+/** Who asks, and what as a serializable range: answers are never given to another user. */
+function questionOf(call: UnaryCall, request: etcdserverpb.RangeRequest, bytes: Uint8Array): string {
   const user = call.metadata.get('token') ?? call.metadata.get('authorization') ?? '';
-  return `${user}\n${latin1FromBytes(request)}`;
+  return `${user}\n${request.serializable ? latin1FromBytes(bytes) : asSerializable(bytes)}`;
+}
+
+/** The bytes of the same question with `serializable` (field 7) set, which all clients write between fields 6 and 8. */
+function asSerializable(bytes: Uint8Array): string {
+  let position = 0;
+  while (position < bytes.length) {
+    const tag = readTag(bytes, position, bytes.length);
+    if (tag >>> 3 > 7) break;
+    position = skipField(bytes, cursor.position, bytes.length, tag);
+  }
+  return `${latin1FromBytes(bytes, 0, position)}\x38\x01${latin1FromBytes(bytes, position)}`;
 }
 
 function serveRange(call: UnaryCall, bytes: Uint8Array, context: KeyValueContext): void {
   const { cache, namespace } = context;
   const owned = copyBytes(bytes);
-  const request = decodeOrFail(call, RangeRequest, owned);
+  const request = decodeRequest(call, RangeRequest, owned);
   if (request === undefined) return;
-  const reply: OnAnswer = (answer) => call.replyChunks([answer]);
-  const inner = namespace.innerRange(request);
-  const encoded = namespace.isEmpty ? owned : RangeRequest.encode(inner);
   // A linearizable answer is also good for those who would take an older one.
-  const question = questionOf(
-    call,
-    request.serializable ? owned : RangeRequest.encode({ ...request, serializable: true }),
-  );
-  const known = request.serializable ? cache.get(question, context.nowMs()) : undefined;
+  const question = questionOf(call, request, owned);
+  const mayBeOld = request.serializable && !context.isOrdered;
+  const known = mayBeOld ? cache.get(question, context.nowMs()) : undefined;
   if (known !== undefined) {
     call.reply(known, 0, known.length);
     return;
   }
+  const inner = namespace.innerRange(request);
   const pending = cache.begin(question, inner);
   const asked = context.upstream.unary(
     call.path,
-    encoded,
-    optionsOf(call, context.nowMs()),
+    namespace.isEmpty ? owned : RangeRequest.encode(inner),
+    optionsOf(call, context),
     (code, message, answer) => {
       if (answer === null) {
         cache.forget(pending);
@@ -85,7 +78,7 @@ function serveRange(call: UnaryCall, bytes: Uint8Array, context: KeyValueContext
         ? answer
         : RangeResponse.encode(namespace.outerRange(RangeResponse.decode(answer)));
       cache.store(pending, outer, context.nowMs());
-      reply(outer);
+      call.replyChunks([outer]);
     },
   );
   call.onCancel(() => asked.cancel());
@@ -94,7 +87,7 @@ function serveRange(call: UnaryCall, bytes: Uint8Array, context: KeyValueContext
 function servePut(call: UnaryCall, bytes: Uint8Array, context: KeyValueContext): void {
   const { namespace } = context;
   const owned = copyBytes(bytes);
-  const request = decodeOrFail(call, PutRequest, owned);
+  const request = decodeRequest(call, PutRequest, owned);
   if (request === undefined) return;
   const inner = { ...request, key: namespace.inner(request.key) };
   const written = [{ key: inner.key, rangeEnd: emptyEnd }];
@@ -110,7 +103,7 @@ const emptyEnd = new Uint8Array(0);
 function serveDeleteRange(call: UnaryCall, bytes: Uint8Array, context: KeyValueContext): void {
   const { namespace } = context;
   const owned = copyBytes(bytes);
-  const request = decodeOrFail(call, DeleteRangeRequest, owned);
+  const request = decodeRequest(call, DeleteRangeRequest, owned);
   if (request === undefined) return;
   const inner = namespace.innerRange(request);
   if (namespace.isEmpty) write(context, call, owned, [inner], (answer) => answer);
@@ -124,7 +117,7 @@ function serveDeleteRange(call: UnaryCall, bytes: Uint8Array, context: KeyValueC
 function serveTxn(call: UnaryCall, bytes: Uint8Array, context: KeyValueContext): void {
   const { namespace } = context;
   const owned = copyBytes(bytes);
-  const request = decodeOrFail(call, TxnRequest, owned);
+  const request = decodeRequest(call, TxnRequest, owned);
   if (request === undefined) return;
   const inner = namespace.isEmpty ? request : namespace.innerTxn(request);
   const written: Ranged[] = [];
@@ -153,7 +146,7 @@ function write(
   written: readonly Ranged[],
   outer: (answer: Uint8Array) => Uint8Array,
 ): void {
-  const options = optionsOf(call, context.nowMs());
+  const options = optionsOf(call, context);
   const asked = context.upstream.unary(call.path, request, options, (code, message, answer) => {
     for (const range of written) context.cache.invalidate(range);
     if (answer === null) call.fail(code, message);
@@ -162,11 +155,22 @@ function write(
   call.onCancel(() => asked.cancel());
 }
 
+/** Refused where reads must not go back, as etcd's proxy refuses it everywhere. Without a namespace it is passed on unread. */
+function registerRangeStream(server: GrpcServer, context: KeyValueContext): void {
+  const { path } = methods.RangeStream;
+  if (context.isOrdered) {
+    const refuse = (call: StreamCall) =>
+      call.fail(GrpcStatus.unimplemented, 'RangeStream is not supported by the gRPC proxy');
+    server.registerStream(path, refuse, 'server_stream');
+  } else if (context.namespace.isEmpty) forwardStream(server, context, methods.RangeStream);
+  else server.registerStream(path, (call) => serveRangeStream(call, context), 'server_stream');
+}
+
 function serveRangeStream(call: StreamCall, context: KeyValueContext): void {
   const { namespace } = context;
-  const upstream = context.upstream.stream(call.path, optionsOf(call, context.nowMs()));
+  const upstream = context.upstream.stream(call.path, optionsOf(call, context));
   call.onMessage((bytes) => {
-    const request = decodeOrFail(call, RangeRequest, bytes);
+    const request = decodeRequest(call, RangeRequest, bytes);
     if (request === undefined) upstream.cancel();
     else upstream.write(RangeRequest.encode(namespace.innerRange(request)));
   });
@@ -176,8 +180,7 @@ function serveRangeStream(call: StreamCall, context: KeyValueContext): void {
   upstream.onMessage((bytes) => {
     const { rangeResponse, ...rest } = RangeStreamResponse.decode(bytes);
     const outer = rangeResponse === undefined ? rangeResponse : namespace.outerRange(rangeResponse);
-    const message = RangeStreamResponse.encode({ ...rest, rangeResponse: outer });
-    if (!call.write(namespace.isEmpty ? bytes : message)) upstream.pause();
+    if (!call.write(RangeStreamResponse.encode({ ...rest, rangeResponse: outer }))) upstream.pause();
   });
   upstream.onEnd(({ code, message }) => {
     if (code === GrpcStatus.ok) call.end();

@@ -10,7 +10,7 @@ const methods = services.Lease.methods;
 /** Serves etcdserverpb.Lease by the servers. A revoked lease takes its keys with it, so nothing cached outlives it. */
 export function registerLease(server: GrpcServer, context: KeyValueContext): void {
   for (const { path } of [methods.LeaseGrant, methods.LeaseLeases]) forwardUnary(server, context, path);
-  forwardStream(server, context, methods.LeaseKeepAlive.path);
+  forwardStream(server, context, methods.LeaseKeepAlive);
   server.registerUnary(methods.LeaseRevoke.path, (call, bytes) => {
     askUpstream(context, call, copyBytes(bytes), (answer) => {
       context.cache.clear();

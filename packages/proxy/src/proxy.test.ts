@@ -58,6 +58,17 @@ test('a linearizable range always asks, and its answer serves others', async () 
   assert.equal(one.etcd.ranges, 2);
 });
 
+test('a linearizable answer is found for a request with later fields, too', async () => {
+  const one = rig();
+  const ask = async (serializable: boolean) => {
+    const request = RangeRequest.create({ key: bytes('a'), limit: 3, serializable, keysOnly: true, minModRevision: 1 });
+    await one.proxy.local.unary(Range.path, RangeRequest.encode(request));
+  };
+  await ask(false);
+  await ask(true);
+  assert.equal(one.etcd.ranges, 1);
+});
+
 test('one user never gets the answer given to another', async () => {
   const one = rig();
   await get(one, 'a', true, 'of-alice');

@@ -1,5 +1,5 @@
-import { compareBytes } from '@quorate/base';
 import type { Ranged } from './namespace.ts';
+import { type RangeGroup, RangeIndex } from './range-index.ts';
 
 export interface RangeCacheLimits {
   readonly entriesMax: number;
@@ -14,30 +14,19 @@ export const defaultRangeCacheLimits: RangeCacheLimits = {
   maxAgeMs: 1000,
 };
 
-interface Entry extends Ranged {
-  readonly answer: Uint8Array;
-  readonly storedMs: number;
+/** A question that is being answered, or was. It leaves its group when a write may have changed the answer. */
+interface Entry {
+  readonly question: string;
+  readonly group: RangeGroup<Entry>;
+  /** Empty until there is one. */
+  answer: Uint8Array;
+  storedMs: number;
 }
 
 /** A question that is being answered; a write meanwhile spoils it. */
-export interface PendingRange extends Ranged {
-  readonly question: string;
-  isSpoilt: boolean;
-}
+export type PendingRange = Readonly<Entry>;
 
-function isOpenEnd(end: Uint8Array): boolean {
-  return end.length === 1 && end[0] === 0;
-}
-
-/** Whether `key` is below the end of the interval. */
-function isBelowEnd(key: Uint8Array, range: Ranged): boolean {
-  if (range.rangeEnd.length === 0) return compareBytes(key, range.key) <= 0;
-  return isOpenEnd(range.rangeEnd) || compareBytes(key, range.rangeEnd) < 0;
-}
-
-export function overlaps(a: Ranged, b: Ranged): boolean {
-  return isBelowEnd(a.key, b) && isBelowEnd(b.key, a);
-}
+const noAnswer = new Uint8Array(0);
 
 /**
  * Answers to serializable ranges, by the whole question (who asks included). Least recently used goes first; a write through the proxy
@@ -45,8 +34,10 @@ export function overlaps(a: Ranged, b: Ranged): boolean {
  */
 export class RangeCache {
   private readonly limits: RangeCacheLimits;
+  /** Those that are answered. */
   private readonly entries = new Map<string, Entry>();
-  private readonly pending = new Set<PendingRange>();
+  /** The same, and those on their way. */
+  private readonly index = new RangeIndex<Entry>();
   private bytes = 0;
 
   constructor(limits: RangeCacheLimits = defaultRangeCacheLimits) {
@@ -60,55 +51,63 @@ export class RangeCache {
   get(question: string, nowMs: number): Uint8Array | undefined {
     const entry = this.entries.get(question);
     if (entry === undefined) return undefined;
-    this.remove(question, entry);
-    if (nowMs - entry.storedMs > this.limits.maxAgeMs) return undefined;
-    this.add(question, entry);
+    if (nowMs - entry.storedMs > this.limits.maxAgeMs) {
+      this.drop(entry);
+      return undefined;
+    }
+    // Used last: to the end of the map.
+    this.entries.delete(question);
+    this.entries.set(question, entry);
     return entry.answer;
   }
 
   /** Call before the question goes out; {@link store} or {@link forget} must follow. */
   begin(question: string, range: Ranged): PendingRange {
-    const pending: PendingRange = { question, key: range.key, rangeEnd: range.rangeEnd, isSpoilt: false };
-    this.pending.add(pending);
-    return pending;
+    const entry: Entry = { question, group: this.index.groupOf(range), answer: noAnswer, storedMs: 0 };
+    entry.group.items.add(entry);
+    return entry;
   }
 
   /** @param answer belongs to the cache from then on. */
   store(pending: PendingRange, answer: Uint8Array, nowMs: number): void {
-    this.pending.delete(pending);
-    if (pending.isSpoilt || answer.length * 16 > this.limits.bytesMax) return;
-    const old = this.entries.get(pending.question);
-    if (old !== undefined) this.remove(pending.question, old);
-    this.add(pending.question, { key: pending.key, rangeEnd: pending.rangeEnd, answer, storedMs: nowMs });
-    for (const [question, entry] of this.entries) {
+    const entry: Entry = pending;
+    if (answer.length * 16 > this.limits.bytesMax) this.forget(entry);
+    if (!entry.group.items.has(entry)) return;
+    const old = this.entries.get(entry.question);
+    if (old !== undefined) this.drop(old);
+    entry.answer = answer;
+    entry.storedMs = nowMs;
+    this.entries.set(entry.question, entry);
+    this.bytes += sizeOf(entry);
+    for (const eldest of this.entries.values()) {
       if (this.entries.size <= this.limits.entriesMax && this.bytes <= this.limits.bytesMax) break;
-      this.remove(question, entry);
+      this.drop(eldest);
     }
   }
 
   forget(pending: PendingRange): void {
-    this.pending.delete(pending);
+    this.index.remove(pending.group, pending);
   }
 
   /** Something in the interval changes, or just did. */
   invalidate(range: Ranged): void {
-    for (const pending of this.pending) if (overlaps(pending, range)) pending.isSpoilt = true;
-    for (const [question, entry] of this.entries) if (overlaps(entry, range)) this.remove(question, entry);
+    for (const entry of this.index.touchedBy(range)) this.drop(entry);
   }
 
   clear(): void {
-    for (const pending of this.pending) pending.isSpoilt = true;
+    this.index.clear();
     this.entries.clear();
     this.bytes = 0;
   }
 
-  private add(question: string, entry: Entry): void {
-    this.entries.set(question, entry);
-    this.bytes += entry.answer.length + 2 * question.length;
+  private drop(entry: Entry): void {
+    this.index.remove(entry.group, entry);
+    if (this.entries.get(entry.question) !== entry) return;
+    this.entries.delete(entry.question);
+    this.bytes -= sizeOf(entry);
   }
+}
 
-  private remove(question: string, entry: Entry): void {
-    this.entries.delete(question);
-    this.bytes -= entry.answer.length + 2 * question.length;
-  }
+function sizeOf({ answer, question }: Entry): number {
+  return answer.length + 2 * question.length;
 }

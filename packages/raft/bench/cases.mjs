@@ -5,7 +5,7 @@ import { createEntry, createMessage, EntryType, MessageType, majorityCommittedIn
 import { Cluster, drop, Node, payload } from './cluster.mjs';
 
 /** Keeps what is computed from being optimized away. */
-export const sink = { value: undefined };
+export const sink = { value: /** @type {unknown} */ (undefined) };
 
 function check(condition, what) {
   if (!condition) throw new Error(`benchmark is broken: ${what}`);

@@ -14,6 +14,15 @@ function cpuNs() {
   return (user + system) * 1000;
 }
 
+/**
+ * What a case makes; without `prepare` every run is like the first.
+ * @typedef {{ operations: number, prepare?: () => void, run: () => void }} State
+ */
+
+/** Needs --expose-gc. */
+const collect = () => globalThis.gc?.();
+
+/** @param {State} state */
 function warmUp({ prepare, run }) {
   const end = cpuNs() + warmUpMs * 1e6;
   while (cpuNs() < end) {
@@ -22,7 +31,11 @@ function warmUp({ prepare, run }) {
   }
 }
 
-/** Runs until `budgetMs` of timed CPU time is spent, or five times as much on the clock. */
+/**
+ * Runs until `budgetMs` of timed CPU time is spent, or five times as much on the clock.
+ * @param {State} state
+ * @param {number} budgetMs
+ */
 function measure({ operations, prepare, run }, budgetMs) {
   let cpu = 0;
   let clock = 0;
@@ -44,12 +57,15 @@ function median(values) {
   return values.sort((a, b) => a - b)[values.length >> 1];
 }
 
-/** Growth of the heap by an operation. Not more than the new space holds may be allocated by a run. */
+/**
+ * Growth of the heap by an operation. Not more than the new space holds may be allocated by a run.
+ * @param {State} state
+ */
 function measureAllocations({ operations, prepare, run }) {
   const grown = [];
   for (let i = 0; i < allocationRuns; i++) {
     prepare?.();
-    globalThis.gc();
+    collect();
     const before = process.memoryUsage();
     const start = process.memoryUsage();
     run();
@@ -61,8 +77,8 @@ function measureAllocations({ operations, prepare, run }) {
 }
 
 function liveBytes() {
-  globalThis.gc();
-  globalThis.gc();
+  collect();
+  collect();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
@@ -80,11 +96,11 @@ const { values: options, positionals } = parseArgs({
   options: { time: { type: 'string', default: '300' }, allocations: { type: 'boolean', default: false } },
 });
 const chosen = cases.find(({ name }) => name === positionals[0]);
-if (chosen === undefined) throw new Error(`no such case; there are: ${cases.map(({ name }) => name).join(', ')}`);
 
 function result() {
-  if (chosen.heap !== undefined) return measureHeap(chosen.heap);
-  const state = chosen.make();
+  if (chosen?.heap !== undefined) return measureHeap(chosen.heap);
+  const state = chosen?.make?.();
+  if (state === undefined) throw new Error(`no such case; there are: ${cases.map(({ name }) => name).join(', ')}`);
   const budgetMs = Number(options.time);
   warmUp(state);
   return options.allocations ? measureAllocations(state) : measure(state, budgetMs);

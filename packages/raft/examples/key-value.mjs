@@ -1,5 +1,13 @@
 // A replicated map of three members, each with its own timer, over a network that is slow and loses messages.
-import { confChangeOfEntry, MemoryStorage, MessageType, RaftNode, RawNode, StateType } from '@quorate/raft';
+import {
+  confChangeOfEntry,
+  createConfState,
+  MemoryStorage,
+  MessageType,
+  RaftNode,
+  RawNode,
+  StateType,
+} from '@quorate/raft';
 
 const toBytes = (value) => new TextEncoder().encode(JSON.stringify(value));
 const fromBytes = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
@@ -22,6 +30,11 @@ class Network {
 
 class Member {
   isStopped = false;
+  /** What the log adds up to: the map, and the ids of the proposals in it. */
+  map = new Map();
+  done = new Set();
+  applied = 0;
+  confState = createConfState({});
   /** Calls to answer, by the id that their proposal or read request bears. */
   waiting = new Map();
   /** Read requests that have their index, which is not applied yet. */
@@ -29,7 +42,9 @@ class Member {
 
   /** The storage outlives the member: it is its disk. */
   constructor(id, network, storage, peers) {
-    Object.assign(this, { id, network, storage });
+    this.id = id;
+    this.network = network;
+    this.storage = storage;
     const snapshot = storage.snapshot();
     this.restore(snapshot);
     const raw = new RawNode({

@@ -11,6 +11,7 @@ const [folder, ...more] = args.filter((arg) => arg !== '--rewrite');
 if (folder === undefined || folder.startsWith('-') || more.length > 0)
   fail('usage: raft:conformance FOLDER [--rewrite]');
 
+/** @type {(text: string) => never} */
 function fail(text) {
   console.error(text);
   process.exit(2);
@@ -18,7 +19,7 @@ function fail(text) {
 
 function scenarioFiles() {
   const stat = statSync(folder, { throwIfNoEntry: false });
-  if (stat === undefined) fail(`${folder} does not exist`);
+  if (stat === undefined) return fail(`${folder} does not exist`);
   if (stat.isFile()) return [folder];
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -35,7 +36,7 @@ function take(path) {
     if (failures.length > 0) writeFileSync(path, rewriteScenarioFile(text));
     return { cases, failed: 0, report: failures.length > 0 ? `${path}: ${failures.length} cases rewritten` : '' };
   } catch (error) {
-    return { cases: 1, failed: 1, report: `${path}: ${error.message}\n` };
+    return { cases: 1, failed: 1, report: `${path}: ${error instanceof Error ? error.message : error}\n` };
   }
 }
 

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 const [dist, seeds, steps] = process.argv.slice(2);
 const { runSeed } = await import(pathToFileURL(join(resolve(dist), 'testing/cluster/run.js')).href);
 
+/** @type {{ seed: number, events: number, text: string } | null} */
 let found = null;
 for (let seed = 0; seed < Number(seeds) && found === null; seed++) {
   const { failure, scenario } = runSeed(seed, Number(steps));

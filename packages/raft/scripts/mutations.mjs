@@ -109,7 +109,10 @@ function copyOf(edits) {
   return folder;
 }
 
-/** By kind: what caught it. */
+/**
+ * By kind: what caught it.
+ * @param {import('./mutation-table.mjs').Mutation} mutation
+ */
 async function check({ edits, clustersMayMiss }) {
   const folder = copyOf(edits);
   if (folder === undefined) return undefined;
@@ -129,7 +132,7 @@ async function check({ edits, clustersMayMiss }) {
 
 /** Without any mutation nothing may fail, or what is found says nothing. */
 async function checkBaseline() {
-  const folder = copyOf([]);
+  const folder = /** @type {string} */ (copyOf([]));
   for (const [kind, run] of Object.entries(kinds)) {
     const failed = await (kind === 'clusters' ? runClusters(folder, BASELINE_SEEDS) : run(folder));
     if (failed === undefined) continue;

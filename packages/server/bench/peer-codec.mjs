@@ -33,7 +33,8 @@ for (const [count, size] of [
   [16, 16_384],
 ]) {
   const message = appends(count, size);
-  const generated = raftpb.Message.create({ ...message, entries: message.entries.map((e) => raftpb.Entry.create(e)) });
+  const entries = message.entries.map((entry) => raftpb.Entry.create(entry));
+  const generated = raftpb.Message.create({ ...message, snapshot: undefined, responses: [], entries });
   // The first message of a stream is whole, what goes on from it is entries alone.
   const opening = createMessage({ ...message, entries: [] });
   const encoder = () => {

@@ -11,11 +11,23 @@ const clock = new NodeClock();
 async function end(id) {
   const listener = await listenPeers(['http://127.0.0.1:0'], { logger: silentLogger });
   const dialer = new NodePeerDialer({ dialTimeoutMs: 1000 });
-  const source = { memberId: id, clusterId: 1n, isRemoved: () => false, reportUnreachable() {}, received() {} };
-  source.receive = (message) => source.received(message);
+  const source = {
+    ...{ memberId: id, clusterId: 1n, isRemoved: () => false },
+    reportUnreachable() {},
+    reportSnapshot() {},
+    removedByPeer() {},
+    receiveSnapshot: () => Promise.reject(new Error('there are no snapshots')),
+    openSnapshot: () => Promise.reject(new Error('there are no snapshots')),
+    /** Replaced by each run. */
+    received(/** @type {import('@quorate/raft').Message} */ _message) {},
+    receive(/** @type {import('@quorate/raft').Message} */ message) {
+      this.received(message);
+    },
+  };
   const options = { serverVersion: '3.7.1', peerUrls: listener.urls };
   const transport = makePeerTransport({ clock, logger: silentLogger, metrics: noMetrics, dialer }, options, source);
   let served = 0;
+  /** @type {Promise<void>} */
   const opened = new Promise((resolve) => {
     listener.serve({
       async handle(request) {

@@ -12,7 +12,9 @@ export {
   UsageError,
   type UsageErrorData,
 } from './config/parse.ts';
-export type { TlsSettings } from './config/tls-settings.ts';
+export { noTls, type TlsSettings } from './config/tls-settings.ts';
+export { makeProfilePages, type ProfilePages } from './embed/profile-pages.ts';
+export { srvResolver } from './embed/srv-resolver.ts';
 export { type RunningMember, type StartOptions, startMember } from './embed/start-member.ts';
 export { type QuorateOptions, startQuorate } from './embed/start-quorate.ts';
 export { createLogger, type LoggerOptions, type ProgramLogger } from './logging/json-logger.ts';
@@ -36,5 +38,6 @@ export {
   type PeerTransportOptions,
 } from './peer/transport/peer-transport.ts';
 export { guardServer } from './tls/guard-server.ts';
+export { withSelfSigned } from './tls/open-tls.ts';
 export { TlsMaterial } from './tls/tls-material.ts';
 export { etcdVersion, quorateVersion } from './version.ts';

@@ -14,7 +14,8 @@ const metadata = new Uint8Array(21);
 const entrySize = 300;
 
 function entries(from, count, size = entrySize) {
-  return Array.from({ length: count }, (_, i) => ({ term: 3, index: from + i, type: 0, data: Buffer.alloc(size, i) }));
+  const type = /** @type {const} */ (0);
+  return Array.from({ length: count }, (_, i) => ({ term: 3, index: from + i, type, data: Buffer.alloc(size, i) }));
 }
 
 function percentiles(samples) {

@@ -31,7 +31,8 @@ async function measure(name, start) {
   let running = calls;
   const began = performance.now();
   const until = began + seconds * 1000;
-  await new Promise((resolve, reject) => {
+  /** @type {Promise<void>} */
+  const all = new Promise((resolve, reject) => {
     const next = (code) => {
       if (code !== 0) reject(new Error(`status ${code}`));
       else {
@@ -42,6 +43,7 @@ async function measure(name, start) {
     };
     for (let i = 0; i < calls; i++) start(next);
   });
+  await all;
   console.log(`${name}: ${Math.round((done / (performance.now() - began)) * 1000)} calls/s`);
 }
 

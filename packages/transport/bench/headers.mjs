@@ -8,18 +8,18 @@ const requests = 400_000;
 const perChunk = 50;
 
 function run(name, encode) {
-  let tick = null;
+  /** @type {(() => void)[]} */
+  const deferred = [];
   const clock = {
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),
     setTimer: () => ({ cancel() {} }),
-    defer: (callback) => {
-      tick = callback;
-    },
+    defer: (/** @type {() => void} */ callback) => void deferred.push(callback),
   };
   const server = createGrpcServer({ clock, logger: silentLogger });
   server.registerUnary('/etcdserverpb.KV/Range', (call, message) => call.reply(message, 0, message.length));
-  let handler = null;
+  /** @type {import('@quorate/transport').ByteStreamHandler | undefined} */
+  let handler;
   server.accept({
     peer: { address: '', secure: false, certificate: null },
     setHandler: (value) => {
@@ -41,6 +41,7 @@ function run(name, encode) {
     bytes.set(payload, 9);
     return bytes;
   };
+  if (handler === undefined) throw new Error('the connection was not taken');
   handler.onData(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
   handler.onData(frame(4, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff])));
   handler.onData(frame(8, 0, 0, Buffer.from([0x7f, 0, 0, 0])));
@@ -60,8 +61,7 @@ function run(name, encode) {
   const began = performance.now();
   for (const chunk of chunks) {
     handler.onData(chunk);
-    tick?.();
-    tick = null;
+    for (const callback of deferred.splice(0)) callback();
     while (queue.pop() !== undefined) handler.onWritten();
   }
   const ns = ((performance.now() - began) * 1e6) / requests;

@@ -1,14 +1,9 @@
 import type { Random } from '@quorate/base';
 import { nextBelow } from '@quorate/base';
+import type { DiscoveredServer } from '../discover-servers.ts';
 
 /** A server behind the gateway. */
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-  /** Of its SRV record: smaller comes first, and among equals the weights say how often. */
-  readonly priority: number;
-  readonly weight: number;
-}
+export type Endpoint = DiscoveredServer;
 
 /** One in so many of the choices falls on servers without weight, where others have one (RFC 2782: a very small chance). */
 const unweightedOneIn = 100;

@@ -1,13 +1,9 @@
 import { parseDurationMs } from 'quorate';
+import type { DiscoveryQuestion } from '../discover-servers.ts';
 
-export interface GatewayConfig {
+export interface GatewayConfig extends DiscoveryQuestion {
   readonly listenAddress: string;
   readonly endpoints: readonly string[];
-  /** Whose SRV records name the servers; empty for none. */
-  readonly discoveryDomain: string;
-  readonly discoverySuffix: string;
-  readonly takesInsecure: boolean;
-  readonly trustedCaFile: string;
   readonly retryDelayMs: number;
 }
 

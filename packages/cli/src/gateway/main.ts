@@ -1,6 +1,7 @@
 import { NodeRandom } from '@quorate/base/node';
 import { createLogger } from 'quorate';
 import { describeError } from '../describe-error.ts';
+import { DiscoveryError } from '../discover-servers.ts';
 import { notifyServiceManager } from '../service-manager.ts';
 import { EndpointPicker } from './endpoint-picker.ts';
 import { findEndpoints, GatewayError, refuseItself, splitAddress } from './endpoints.ts';
@@ -28,7 +29,8 @@ export async function gateway(args: readonly string[], environment: Environment)
   } catch (error) {
     process.exitCode = 1;
     if (error instanceof GatewayUsageError) process.stderr.write(`${error.message}\n`);
-    else if (error instanceof GatewayError) process.stdout.write(`${error.message}\n`);
+    else if (error instanceof GatewayError || error instanceof DiscoveryError)
+      process.stdout.write(`${error.message}\n`);
     else throw error;
   }
 }

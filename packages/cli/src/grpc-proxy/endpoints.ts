@@ -1,33 +1,16 @@
-import { resolveSrv } from 'node:dns/promises';
 import { etcdserverpb, services } from '@quorate/api';
 import type { Logger } from '@quorate/base';
 import type { EndpointPool } from '@quorate/proxy';
-import { type ProxyConfig, ProxyUsageError, withoutScheme } from './proxy-flags.ts';
+import { discoverServers } from '../discover-servers.ts';
+import { type ProxyConfig, withoutScheme } from './proxy-flags.ts';
 
 const { MemberListRequest, MemberListResponse } = etcdserverpb;
 const listTimeoutMs = 5_000;
 
-/** The servers named by the flags, or by the SRV records of a domain. @throws ProxyUsageError where there are none */
-export async function findEndpoints(config: ProxyConfig): Promise<readonly string[]> {
-  const { discoveryDomain, discoverySuffix, takesInsecure, endpoints } = config;
-  if (discoveryDomain === '') return endpoints;
-  const suffix = discoverySuffix === '' ? '' : `-${discoverySuffix}`;
-  const kinds = takesInsecure ? ['etcd-client-ssl', 'etcd-client'] : ['etcd-client-ssl'];
-  const found = await Promise.all(kinds.map((kind) => serversOf(`_${kind}${suffix}._tcp.${discoveryDomain}`)));
-  const all = found.flat();
-  if (all.length === 0) throw new ProxyUsageError(`no SRV records of servers found for ${discoveryDomain}`);
-  return all;
-}
-
-async function serversOf(name: string): Promise<string[]> {
-  try {
-    const records = await resolveSrv(name);
-    records.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
-    return records.map(({ name: host, port }) => `${host}:${port}`);
-  } catch {
-    // No such record: the other kind may exist.
-    return [];
-  }
+/** The servers of the SRV records, else those of the flags. @throws DiscoveryError */
+export async function findEndpoints(config: ProxyConfig, logger: Logger): Promise<readonly string[]> {
+  const found = await discoverServers(logger, { ...config, trustedCaFile: config.caFile });
+  return found.length === 0 ? config.endpoints : found.map(({ host, port }) => `${host}:${port}`);
 }
 
 /** Looks the servers up in the member list now and then, when that is asked for. */

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
+import type { ProfilePages } from 'quorate';
 
 export interface PagesDeps {
   /** `host:port` of the servers. */
@@ -13,15 +14,18 @@ export interface PagesDeps {
   /** How they are dialled; undefined without TLS. */
   readonly tls: RequestOptions | undefined;
   readonly ownMetrics: () => string;
+  /** Undefined where profiles are not served. */
+  readonly profiles: ProfilePages | undefined;
 }
 
 const backendTimeoutMs = 10_000;
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Metrics and health over HTTP/1.1: those of a server under the usual names, those of the proxy under `/proxy`. */
+/** Metrics and health over HTTP/1.1: those of a server under the usual names, those of the proxy under `/proxy`. Profiles of the process. */
 export function makePages(deps: PagesDeps): Server {
   return createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
     request.resume();
+    if (deps.profiles?.(request, response) === true) return;
     const [path = '/'] = (request.url ?? '/').split('?');
     if (path === '/metrics' || path === '/health') passOn(deps, request.url ?? path, response);
     else if (path === '/proxy/metrics') answer(response, 200, metricsType, deps.ownMetrics());

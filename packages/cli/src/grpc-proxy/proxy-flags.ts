@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { parseDurationMs, type TlsSettings } from 'quorate';
+import { noTls, parseDurationMs, type TlsSettings } from 'quorate';
 
 /** A flag of `grpc-proxy start`, as etcd has it. */
 interface ProxyFlag {
@@ -11,8 +11,6 @@ interface ProxyFlag {
   /** Why setting it is refused. */
   readonly refused?: string;
 }
-
-const needless = 'the real one marks it as an experiment; it is not part of this release';
 
 const flags: readonly ProxyFlag[] = [
   { name: 'listen-addr', kind: 'text', default: '127.0.0.1:23790', meaning: 'Address to listen on, host:port' },
@@ -84,7 +82,6 @@ const flags: readonly ProxyFlag[] = [
     kind: 'bool',
     default: 'false',
     meaning: 'Shows clients a certificate of its own making',
-    refused: 'give the proxy a certificate (--cert-file, --key-file)',
   },
   {
     name: 'self-signed-cert-validity',
@@ -104,30 +101,30 @@ const flags: readonly ProxyFlag[] = [
     name: 'enable-pprof',
     kind: 'bool',
     default: 'false',
-    meaning: 'Serves profiles',
-    refused: 'profile the process with node --cpu-prof',
+    meaning: 'Serves profiles below /debug/pprof/',
   },
   { name: 'debug', kind: 'bool', default: 'false', meaning: 'Logs more' },
   {
     name: 'experimental-serializable-ordering',
     kind: 'bool',
     default: 'false',
-    meaning: 'Serializable reads never go back',
-    refused: needless,
+    meaning: 'Reads never go back to an older revision, whichever server answers; none is answered from the cache',
   },
   {
     name: 'experimental-leasing-prefix',
     kind: 'text',
     default: '',
     meaning: 'Key prefix of leases on keys',
-    refused: needless,
+    refused:
+      'keys that a client leases to read them by itself need every writer to go through such a proxy; serializable reads are cached without it',
   },
   {
     name: 'experimental-enable-grpc-logging',
     kind: 'bool',
     default: 'false',
-    meaning: 'Logs every call',
-    refused: needless,
+    meaning: 'Logs every message',
+    refused:
+      'it puts keys, values and passwords into the log; an audit log of the members (--audit-log) has who did what',
   },
 ];
 
@@ -164,6 +161,12 @@ export interface ProxyConfig {
   readonly skipsVerification: boolean;
   /** To clients; without a certificate the proxy serves without TLS. */
   readonly clientTls: TlsSettings;
+  /** Where a certificate of its own is kept, and how long it is valid. */
+  readonly dataDir: string;
+  readonly selfSignedValidityYears: number;
+  readonly servesProfiles: boolean;
+  /** Whether reads never go back. */
+  readonly isOrdered: boolean;
   readonly isVerbose: boolean;
 }
 
@@ -215,7 +218,11 @@ export function readProxyFlags(args: readonly string[]): ProxyConfig {
     keyFile: text('key'),
     caFile: text('cacert'),
     skipsVerification: bool('insecure-skip-tls-verify'),
-    clientTls: clientTlsOf(text, list),
+    clientTls: clientTlsOf(text, list, bool('auto-tls')),
+    dataDir: text('data-dir'),
+    selfSignedValidityYears: number('self-signed-cert-validity'),
+    servesProfiles: bool('enable-pprof'),
+    isOrdered: bool('experimental-serializable-ordering'),
     isVerbose: bool('debug'),
   };
   refuseNonsense(config);
@@ -267,27 +274,23 @@ export function withoutScheme(endpoint: string): string {
   return endpoint.replace(/^https?:\/\//, '');
 }
 
-function clientTlsOf(text: (name: string) => string, list: (name: string) => string[]): TlsSettings {
+function clientTlsOf(text: (name: string) => string, list: (name: string) => string[], autoTls: boolean): TlsSettings {
   return {
+    ...noTls,
     certFile: text('cert-file'),
     keyFile: text('key-file'),
-    clientCertFile: '',
-    clientKeyFile: '',
     trustedCaFile: text('trusted-ca-file'),
-    clientCertAuth: false,
     crlFile: text('client-crl-file'),
-    allowedCommonNames: [],
-    allowedHostnames: [],
-    serverName: '',
     skipClientSanVerification: true,
-    autoTls: false,
+    autoTls,
     cipherSuites: list('listen-cipher-suites'),
     minVersion: text('tls-min-version') as TlsSettings['minVersion'],
     maxVersion: text('tls-max-version') as TlsSettings['maxVersion'],
   };
 }
 
-function refuseNonsense({ resolverPrefix, resolverTtlSeconds, endpoints, listenAddress }: ProxyConfig): void {
+function refuseNonsense(config: ProxyConfig): void {
+  const { resolverPrefix, resolverTtlSeconds, endpoints, listenAddress } = config;
   if (resolverPrefix !== '' && resolverTtlSeconds < 1) {
     throw new ProxyUsageError(`invalid resolver-ttl ${resolverTtlSeconds}`);
   }
@@ -295,5 +298,8 @@ function refuseNonsense({ resolverPrefix, resolverTtlSeconds, endpoints, listenA
     throw new ProxyUsageError(`invalid resolver-prefix "${resolverPrefix}"`);
   }
   if (endpoints.length === 0) throw new ProxyUsageError('no endpoints found');
+  if (config.clientTls.autoTls && config.selfSignedValidityYears === 0) {
+    throw new ProxyUsageError('selfSignedCertValidity is invalid,it should be greater than 0');
+  }
   if (!/:\d+$/.test(listenAddress)) throw new ProxyUsageError(`invalid listen-addr "${listenAddress}"`);
 }

@@ -1,13 +1,23 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionOptions, Server as TlsServer } from 'node:tls';
+import { etcdserverpb, services } from '@quorate/api';
 import { type Logger, utf8ToBytes } from '@quorate/base';
 import { NodeClock, NodeRandom } from '@quorate/base/node';
-import { EndpointPool, registerProxy } from '@quorate/proxy';
+import { EndpointPool, OrderedUpstream, registerProxy } from '@quorate/proxy';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
 import { createGrpcClient, gunzip, type Listener, listen } from '@quorate/transport/node';
-import { guardServer, MetricsRegistry, TlsMaterial } from 'quorate';
+import {
+  guardServer,
+  MetricsRegistry,
+  makeProfilePages,
+  type ProfilePages,
+  TlsMaterial,
+  withSelfSigned,
+} from 'quorate';
 import { findEndpoints, syncEndpoints } from './endpoints.ts';
 import { makePages } from './pages.ts';
 import type { ProxyConfig } from './proxy-flags.ts';
@@ -22,32 +32,33 @@ export interface RunningProxy {
 
 const grpcExtraBytes = 512 * 1024;
 const drainMs = 7_000;
+const recoveryPauseMs = 1_000;
+const { RangeRequest } = etcdserverpb;
 
 /** Starts a proxy in this process; resolves when it serves. Rejects with what is wrong. */
 export async function startProxy(config: ProxyConfig, logger: Logger): Promise<RunningProxy> {
   const clock = new NodeClock();
   const dialTls = await readDialTls(config);
-  const clientTls =
-    config.clientTls.certFile === '' && config.clientTls.keyFile === ''
-      ? undefined
-      : await TlsMaterial.open(logger, config.clientTls);
-  const endpoints = await findEndpoints(config);
+  const clientTls = await openClientTls(config, logger);
+  const endpoints = await findEndpoints(config, logger);
   const upstream = new EndpointPool((address) => openClient(address, config, dialTls, logger), endpoints);
   const metrics = new MetricsRegistry();
   const grpc = createGrpcServer({ clock, logger, metrics }, { ...serverSettings(config), gunzip });
   const registry = registryOf(config, upstream, logger);
+  const ordered = config.isOrdered ? new OrderedUpstream(upstream, () => upstream.endpoints.length) : undefined;
+  if (ordered !== undefined) await recoverOrder(ordered, logger);
   const own = [{ name: config.hostname, address: config.advertiseAddress }];
   registerProxy(
     grpc,
-    { upstream, clock },
+    { upstream, clock, ...(ordered === undefined ? {} : { ordered }) },
     {
       namespace: utf8ToBytes(config.namespace),
       proxies: () => registry?.proxies ?? own,
     },
   );
-  const pagesOf = () =>
-    makePages({ endpoints: () => upstream.endpoints, tls: dialTls, ownMetrics: () => metrics.expose() });
-  const pages = pagesOf();
+  const pagesOf = (profiles?: ProfilePages) =>
+    makePages({ endpoints: () => upstream.endpoints, tls: dialTls, ownMetrics: () => metrics.expose(), profiles });
+  const pages = pagesOf(config.servesProfiles ? makeProfilePages() : undefined);
   const listener = await open(config.listenAddress, grpc, pages, clientTls, logger);
   logger.info('listening for gRPC proxy client requests', { address: listener.address });
   const others = await openMetrics(config, pagesOf, logger);
@@ -79,6 +90,34 @@ function serverSettings(config: ProxyConfig) {
       timeoutMs: config.keepaliveTimeoutMs || Number.POSITIVE_INFINITY,
     },
   };
+}
+
+/** What clients see; undefined without TLS. */
+async function openClientTls(config: ProxyConfig, logger: Logger): Promise<TlsMaterial | undefined> {
+  const { clientTls, selfSignedValidityYears: validityYears } = config;
+  if (clientTls.certFile !== '' || clientTls.keyFile !== '') {
+    return TlsMaterial.open(logger, { ...clientTls, autoTls: false });
+  }
+  if (!clientTls.autoTls) return undefined;
+  const folder = join(config.dataDir, 'fixtures', 'proxy');
+  const hosts = [hostAndPort(config.listenAddress).host];
+  return TlsMaterial.open(logger, await withSelfSigned(logger, clientTls, { folder, hosts, validityYears }));
+}
+
+/** Reads until the servers have told how far they are: what clients were given by a proxy before is not older. */
+async function recoverOrder(ordered: OrderedUpstream, logger: Logger): Promise<void> {
+  logger.info('waiting for linearized read from cluster to recover ordering');
+  const request = RangeRequest.encode(RangeRequest.create({ key: utf8ToBytes('_'), keysOnly: true }));
+  for (;;) {
+    const problem = await new Promise<string | undefined>((resolve) => {
+      ordered.unary(services.KV.methods.Range.path, request, { metadata: [] }, (_code, message, answer) =>
+        resolve(answer === null ? message : undefined),
+      );
+    });
+    if (problem === undefined) return;
+    logger.warn('ordering recovery failed, retrying in 1s', { error: problem });
+    await sleep(recoveryPauseMs);
+  }
 }
 
 /** How servers are dialled: with TLS as soon as one of the files for it is named. */

@@ -1,6 +1,5 @@
-import { assert } from '@quorate/base';
+import { assert, type Interval, IntervalTree } from '@quorate/base';
 import type { StoreEvent } from '../mvcc/contract.ts';
-import { type Interval, IntervalTree } from './interval-tree.ts';
 
 /** Knows its place in the list it is in, so that leaving costs O(1). */
 export interface Slotted {

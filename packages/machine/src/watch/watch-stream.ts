@@ -1,6 +1,5 @@
-import { latin1FromBytes, type Timer } from '@quorate/base';
+import { latin1FromBytes, openEnd, type Timer } from '@quorate/base';
 import { type EventBatch, Variant } from './event-batch.ts';
-import { openEnd } from './interval-tree.ts';
 import { type ControlFields, cutBody } from './response-encoder.ts';
 import type { WatchHub } from './watch-hub.ts';
 import type { WatchOutput } from './watch-output.ts';

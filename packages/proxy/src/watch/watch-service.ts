@@ -1,8 +1,7 @@
-import { etcdserverpb, services } from '@quorate/api';
+import { decodeRequest, etcdserverpb, services } from '@quorate/api';
 import { copyBytes } from '@quorate/base';
 import type { GrpcServer, RequestMetadata, StreamCall } from '@quorate/transport';
 import type { KeyValueContext } from '../kv-service.ts';
-import { decodeOrFail } from '../kv-service.ts';
 import type { WatchQuestion } from './shared-watch.ts';
 import type { WatchPool } from './watch-pool.ts';
 import { WatchSession, type WatchSessionDeps } from './watch-session.ts';
@@ -20,7 +19,7 @@ export function registerWatch(server: GrpcServer, context: KeyValueContext, pool
   server.registerStream(services.Watch.methods.Watch.path, (call) => {
     const session = new WatchSession(deps, call, decisiveMetadata(call));
     call.onMessage((bytes) => {
-      const request = decodeOrFail(call, etcdserverpb.WatchRequest, copyBytes(bytes));
+      const request = decodeRequest(call, etcdserverpb.WatchRequest, copyBytes(bytes));
       if (request === undefined) session.close();
       else session.handle(request);
     });

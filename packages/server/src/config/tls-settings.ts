@@ -30,6 +30,25 @@ export interface TlsSettings {
 
 export type TlsVersion = 'TLS1.2' | 'TLS1.3';
 
+/** All at rest. */
+export const noTls: TlsSettings = {
+  certFile: '',
+  keyFile: '',
+  clientCertFile: '',
+  clientKeyFile: '',
+  trustedCaFile: '',
+  clientCertAuth: false,
+  crlFile: '',
+  allowedCommonNames: [],
+  allowedHostnames: [],
+  serverName: '',
+  skipClientSanVerification: false,
+  autoTls: false,
+  cipherSuites: [],
+  minVersion: 'TLS1.2',
+  maxVersion: '',
+};
+
 interface Reader {
   text(name: string): string;
   bool(name: string): boolean;

@@ -2,8 +2,8 @@ import { lookup, resolveSrv } from 'node:dns/promises';
 import type { SrvResolver } from '../discovery/srv-cluster.ts';
 
 /** The name service of this machine. */
-export const srvResolver: SrvResolver = {
-  async records(name) {
+export const srvResolver = {
+  async records(name: string) {
     try {
       const records = await resolveSrv(name);
       return records
@@ -13,14 +13,14 @@ export const srvResolver: SrvResolver = {
       throw new Error(`lookup ${name}: ${reasonOf(error)}`);
     }
   },
-  async address(host) {
+  async address(host: string) {
     try {
       return (await lookup(host.replace(/\.$/, ''))).address;
     } catch (error) {
       throw new Error(`lookup ${host}: ${reasonOf(error)}`);
     }
   },
-};
+} satisfies SrvResolver;
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };

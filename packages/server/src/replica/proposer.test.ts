@@ -94,6 +94,27 @@ test('an entry of another form is made around its request id, and answered by it
   assert.deepEqual(log.slice(1), ['one too many: ErrGRPCRequestTooManyRequests']);
 });
 
+test('what the entries of a batch answered is told with one time, once', () => {
+  const told: unknown[] = [];
+  const { call, node } = make();
+  const proposer = new Proposer<string>(
+    { ids: new RequestIds(1n, 0), logger: silentLogger, answered: (field, tookMs) => told.push([field, tookMs]) },
+    { requestTimeoutMs: 100, requestBytesMax: 1000, waitingCallsMax: 3, gatheredBytesMax: 1500 },
+  );
+  proposer.add(4, new Uint8Array(3), call('first'), 10);
+  proposer.add(5, new Uint8Array(3), call('second'), 30);
+  proposer.handOver(node.asNode);
+  const ids = new RequestIds(1n, 0);
+  for (const sequence of [ids.take(), ids.take()]) proposer.answer(ids.high(sequence), ids.low(sequence), 'done');
+  assert.deepEqual(told, []);
+  proposer.tellAnswered(40);
+  proposer.tellAnswered(50);
+  assert.deepEqual(told, [
+    [4, 30],
+    [5, 10],
+  ]);
+});
+
 test('limits on calls, gathered bytes and the size of a request', () => {
   const { proposer, log, call } = make();
   assert.equal(proposer.add(4, new Uint8Array(1001), call('big'), 0), false);

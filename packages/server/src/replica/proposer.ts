@@ -10,9 +10,9 @@ import { type PendingCall, WaitingCalls } from './waiting-calls.ts';
 export interface ProposerDeps {
   readonly ids: RequestIds;
   readonly logger: Logger;
-  /** A request that was added then has its result. */
-  readonly answered?: (field: number, sinceMs: number) => void;
-  /** It will have none. */
+  /** A request has its result, so long after it was added. */
+  readonly answered?: (field: number, tookMs: number) => void;
+  /** A request that was added then will have none. */
   readonly failed?: (field: number, sinceMs: number) => void;
 }
 
@@ -36,6 +36,9 @@ export class Proposer<Result> {
   private readonly gathered = new ProposalQueue();
   /** Calls for changes of the configuration, by the sequence of their proposal. */
   private readonly changes = new Map<number, PendingCall<Result>>();
+  /** Of the requests that have their result since {@link tellAnswered}: their fields, and when they were added. */
+  private readonly answeredFields: number[] = [];
+  private readonly answeredSinceMs: number[] = [];
 
   constructor(deps: ProposerDeps, options: ProposerOptions) {
     this.deps = deps;
@@ -140,11 +143,20 @@ export class Proposer<Result> {
     if (call !== undefined) {
       const { takenField, takenSinceMs } = this.waiting;
       call.applied(result);
-      this.deps.answered?.(takenField, takenSinceMs);
+      this.answeredFields.push(takenField);
+      this.answeredSinceMs.push(takenSinceMs);
     } else if (this.changes.size > 0) {
       this.changes.get(sequence)?.applied(result);
       this.changes.delete(sequence);
     }
+  }
+
+  /** Tells how long the requests took that a batch of entries answered: the answers go out together, when all of it is applied. */
+  tellAnswered(nowMs: number): void {
+    const { answeredFields: fields, answeredSinceMs: sinceMs } = this;
+    for (let i = 0; i < fields.length; i++) this.deps.answered?.(fields[i] as number, nowMs - (sinceMs[i] as number));
+    fields.length = 0;
+    sinceMs.length = 0;
   }
 
   /** Fails what waited too long: by its age what was proposed; what never was, since there was no leader, as a deadline that passed. */

@@ -17,6 +17,7 @@ import { Proposer } from './proposer.ts';
 import { noReplicaMetrics, type ReplicaMetrics } from './replica-metrics.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SnapshotInstaller } from './snapshot-installer.ts';
+import { TurnTime } from './turn-time.ts';
 import type { PendingCall } from './waiting-calls.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -33,6 +34,7 @@ export class Replica<Result> {
   private readonly options: ReplicaOptions;
   private readonly limits: ReplicaLimits;
   private readonly proposer: Proposer<Result>;
+  private readonly turnTime: TurnTime;
   private readonly metrics: ReplicaMetrics;
   private readonly reads: PendingReads;
   /** Proposals are not handed over until the disk has caught up. */
@@ -54,12 +56,10 @@ export class Replica<Result> {
     this.limits = { ...defaultLimits, ...options.limits };
     const metrics = deps.metrics ?? noReplicaMetrics;
     this.metrics = metrics;
-    const ended = (isDone: boolean) => (field: number, sinceMs: number) =>
-      metrics.requestEnded(field, deps.clock.nowMs() - sinceMs, isDone);
-    this.proposer = new Proposer(
-      { ...deps, answered: ended(true), failed: ended(false) },
-      { ...options, ...this.limits },
-    );
+    const answered = (field: number, tookMs: number) => metrics.requestEnded(field, tookMs, true);
+    const failed = (field: number, sinceMs: number) => metrics.requestEnded(field, deps.clock.nowMs() - sinceMs, false);
+    this.proposer = new Proposer({ ...deps, answered, failed }, { ...options, ...this.limits });
+    this.turnTime = new TurnTime(deps.clock);
     // Unique over the cluster: leaders tell questions apart by their context alone.
     this.reads = new PendingReads({
       timeoutMs: options.requestTimeoutMs,
@@ -156,13 +156,13 @@ export class Replica<Result> {
   /** Proposes a request, of whom it says, whose bytes are spliced into the entry; `request` is copied before this returns. */
   propose(field: number, request: Uint8Array, call: PendingCall<Result>, identity?: Identity): void {
     const gaps = this.options.priorityFields?.has(field) === true ? 2 : 1;
-    if (this.takes(call, gaps) && this.proposer.add(field, request, call, this.deps.clock.nowMs(), identity))
+    if (this.takes(call, gaps) && this.proposer.add(field, request, call, this.turnTime.nowMs(), identity))
       this.schedule();
   }
 
   /** Proposes an entry of another form than {@link propose} makes; `encode` makes its data around the request id. */
   proposeEntry(encode: (requestId: bigint) => Uint8Array, call: PendingCall<Result>): void {
-    if (this.takes(call, 1) && this.proposer.addEntry(encode, call, this.deps.clock.nowMs())) this.schedule();
+    if (this.takes(call, 1) && this.proposer.addEntry(encode, call, this.turnTime.nowMs())) this.schedule();
   }
 
   /** Whether proposals are taken now; else the call fails. */
@@ -463,6 +463,7 @@ export class Replica<Result> {
     }
     this.reads.applied(machine.appliedIndex);
     this.deps.flushAnswers();
+    if (last) this.proposer.tellAnswered(this.deps.clock.nowMs());
   }
 
   private readonly answer = (idHigh: number, idLow: number, result: Result): void => {

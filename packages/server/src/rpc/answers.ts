@@ -1,6 +1,8 @@
-import { DecodeError, type ErrorSymbol, errors, type MessageCodec, unmarshalFailed } from '@quorate/api';
+import { type ErrorSymbol, errors, type MessageCodec } from '@quorate/api';
 import { allocateUnsafe } from '@quorate/base';
 import type { StreamCall, UnaryCall } from '@quorate/transport';
+
+export { decodeRequest } from '@quorate/api';
 
 /** Ends a call with a row of the error table. */
 export function failCall(call: { fail(code: number, message: string): void }, symbol: ErrorSymbol): void {
@@ -38,20 +40,4 @@ export function writeMessage<M>(call: StreamCall, codec: Encoder<M>, message: M)
   const bytes = allocateUnsafe(size);
   codec.write(message, bytes, 0);
   return call.writeChunks([bytes]);
-}
-
-/** Decodes a request; answers the call and returns undefined when it is malformed. */
-export function decodeRequest<M>(
-  call: { fail(code: number, message: string): void },
-  codec: MessageCodec<M>,
-  bytes: Uint8Array,
-): M | undefined {
-  try {
-    return codec.decode(bytes);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    const { code, message } = unmarshalFailed(error.message);
-    call.fail(code, message);
-    return undefined;
-  }
 }

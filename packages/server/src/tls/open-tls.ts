@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { CodedError, type Logger } from '@quorate/base';
 import type { MemberConfig } from '../config/config.ts';
-import type { TlsSettings } from '../config/tls-settings.ts';
+import { noTls, type TlsSettings } from '../config/tls-settings.ts';
 import type { MemberUrl } from '../config/urls.ts';
 import { tlsConfigError } from './problems.ts';
-import { selfSignedFiles } from './self-signed.ts';
+import { type SelfSignedOptions, selfSignedFiles } from './self-signed.ts';
 import { refuseUnknownSuites, TlsMaterial } from './tls-material.ts';
 
 export function isSecure({ scheme }: Pick<MemberUrl, 'scheme'>): boolean {
@@ -102,31 +102,29 @@ async function withOwnCertificate(
   }
   if (config.inMemory) throw tlsConfigError('certificates that a member makes for itself need a data directory');
   try {
-    const made = await selfSignedFiles(logger, {
+    return await withSelfSigned(logger, settings, {
       folder: join(config.dataDir, 'fixtures', side),
       hosts: [...new Set(urls.filter(({ scheme }) => !scheme.startsWith('unix')).map(({ host }) => host))],
       validityYears: config.selfSignedValidityYears,
     });
-    const { cipherSuites, minVersion, maxVersion } = settings;
-    return { ...withoutDemands, ...made, cipherSuites, minVersion, maxVersion };
   } catch (error) {
     throw new CodedError('tls/self-signed', `failed to get ${side} self-signed certs`, { cause: error });
   }
 }
 
-/** With it nothing else of the settings counts, as in etcd. */
-const withoutDemands = {
-  clientCertFile: '',
-  clientKeyFile: '',
-  trustedCaFile: '',
-  clientCertAuth: false,
-  crlFile: '',
-  allowedCommonNames: [],
-  allowedHostnames: [],
-  serverName: '',
-  skipClientSanVerification: true,
-  autoTls: true,
-} satisfies Partial<TlsSettings>;
+/**
+ * Settings with a certificate that this process made for itself. Nobody verifies it, and nothing else of the settings counts beside it, as
+ * in etcd.
+ * @throws CodedError tls/config; the file system's errors
+ */
+export async function withSelfSigned(
+  logger: Logger,
+  { cipherSuites, minVersion, maxVersion }: TlsSettings,
+  options: SelfSignedOptions,
+): Promise<TlsSettings> {
+  const made = await selfSignedFiles(logger, options);
+  return { ...noTls, ...made, skipClientSanVerification: true, autoTls: true, cipherSuites, minVersion, maxVersion };
+}
 
 function logFields(settings: TlsSettings): Readonly<Record<string, unknown>> {
   const { certFile, keyFile, clientCertFile, clientKeyFile, trustedCaFile, clientCertAuth, crlFile } = settings;

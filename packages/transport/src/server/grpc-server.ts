@@ -7,6 +7,7 @@ import { SlabPool } from '../http2/slab-pool.ts';
 import type { LocalCall } from '../local/local-call.ts';
 import { LocalClient } from '../local/local-client.ts';
 import type { GrpcType, StreamHandler, UnaryHandler } from './calls.ts';
+import { EndedCalls } from './ended-calls.ts';
 import type { HttpFallback } from './http-fallback.ts';
 import { Route, RouteTable } from './route.ts';
 import { ServerConnection, type ServerShared } from './server-connection.ts';
@@ -52,6 +53,7 @@ export class GrpcServer {
       options: this.options,
       routes: this.routes,
       deadlines: this.deadlines,
+      endedCalls: new EndedCalls(deps.clock, this.flusher),
       counters: {
         received: this.metrics.counter(
           'etcd_network_client_grpc_received_bytes_total',

@@ -16,6 +16,7 @@ import { sendPing, sendReset, writeFrameHeader } from '../http2/frame-writer.ts'
 import { Http2Connection } from '../http2/http2-connection.ts';
 import { copyInto } from '../http2/output.ts';
 import { messagePrefixBytes, writeMessagePrefix } from '../http2/stream-sender.ts';
+import type { EndedCalls } from './ended-calls.ts';
 import { HeadCache } from './head-cache.ts';
 import type { HttpFallback } from './http-fallback.ts';
 import { HttpServerCall } from './http-server-call.ts';
@@ -46,6 +47,7 @@ export interface ServerShared extends Http2Deps {
   readonly routes: RouteTable;
   readonly deadlines: DeadlineWheel;
   readonly counters: ByteCounters;
+  readonly endedCalls: EndedCalls;
   readonly onConnectionEnd: (connection: ServerConnection) => void;
 }
 
@@ -66,6 +68,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
   readonly options: GrpcServerOptions;
   readonly deadlines: DeadlineWheel;
   readonly counters: ByteCounters;
+  readonly endedCalls: EndedCalls;
   /** What a new stream may receive; the client may use the protocol's default until it has seen our SETTINGS. */
   readonly streamReceiveWindow: number;
   private readonly routes: RouteTable;
@@ -91,6 +94,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     this.routes = shared.routes;
     this.deadlines = shared.deadlines;
     this.counters = shared.counters;
+    this.endedCalls = shared.endedCalls;
     this.whenEnded = shared.onConnectionEnd;
     this.streamReceiveWindow = Math.max(this.limits.streamWindowBytes, defaultWindowBytes);
     this.pings = new PingPolicy(shared.clock, shared.options.keepalive);

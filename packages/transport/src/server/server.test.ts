@@ -109,7 +109,7 @@ describe('answers on the wire', () => {
     harness.server.flush();
   });
 
-  test('a call that was slow is told of once it is answered, with what it took', () => {
+  test('a call that was slow is told of once its answer is written, with what it took', () => {
     const held: UnaryCall[] = [];
     const told: UnaryStats[] = [];
     const harness = new ServerHarness({ slowUnary: { ms: 100, answered: (stats) => told.push(stats) } });
@@ -123,6 +123,8 @@ describe('answers on the wire', () => {
     harness.clock.advance(1);
     held[1]?.replyChunks([new Uint8Array(3), new Uint8Array(4)]);
     held[2]?.fail(5, 'no');
+    assert.deepEqual(told, []);
+    harness.server.flush();
     const stats = { path: '/t.T/Hold', tookMs: 101, requestBytes: 0 };
     const address = held[0]?.peer.address as string;
     const startedWallMs = harness.clock.wallMs() - 101;

@@ -3,17 +3,19 @@ import { MessageReader, ReadResult } from '../grpc/message-reader.ts';
 import { GrpcStatus } from '../grpc/status.ts';
 import { messagePrefixBytes } from '../http2/stream-sender.ts';
 import type { UnaryCall } from './calls.ts';
+import type { EndedCall } from './ended-calls.ts';
 import { decompressMessage, prefixProblem } from './message-problems.ts';
 import type { Route } from './route.ts';
 import { ServerCall } from './server-call.ts';
 
 /** A unary call. The request is handed on when the client has half-closed; nearly always that is within one chunk, and nothing is copied. */
-export class UnaryServerCall extends ServerCall implements UnaryCall {
+export class UnaryServerCall extends ServerCall implements UnaryCall, EndedCall {
   private reader: MessageReader | null = null;
   /** A message that waits for the half-close, in memory of its own. */
   private held: Uint8Array | null = null;
   private requestBytes = 0;
   private responseBytes = 0;
+  private endCode: number = GrpcStatus.ok;
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {
     if (this.finished) return;
@@ -113,10 +115,14 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     super.settle(code);
     // etcd's metrics count one message sent for a unary call that ends with an error, too.
     (this.head.route as Route).sent.add(1);
-    const { observe } = this.head.route as Route;
-    if (this.connection.options.slowUnary === null && observe === null) return;
-    const tookMs = this.connection.clock.nowMs() - this.startedMs;
-    observe?.(tookMs, code);
+    if (this.connection.options.slowUnary === null && (this.head.route as Route).observe === null) return;
+    this.endCode = code;
+    this.connection.endedCalls.add(this);
+  }
+
+  tellTook(endedMs: number): void {
+    const tookMs = endedMs - this.startedMs;
+    this.head.route?.observe?.(tookMs, this.endCode);
     this.tellWhenSlow(tookMs);
   }
 

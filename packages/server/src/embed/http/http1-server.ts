@@ -70,7 +70,8 @@ export function headersOf(message: IncomingMessage): RequestHeaders {
   };
 }
 
-function requestOf(message: IncomingMessage): HttpRequest {
+/** A request as handlers have it. */
+export function requestOf(message: IncomingMessage): HttpRequest {
   const { address, secure, certificate } = peerOfSocket(message.socket);
   // Without a reader the body is dropped.
   message.resume();
@@ -90,7 +91,8 @@ function requestOf(message: IncomingMessage): HttpRequest {
   };
 }
 
-function answerTo(message: IncomingMessage, response: ServerResponse): HttpAnswer {
+/** Where its answer goes. */
+export function answerTo(message: IncomingMessage, response: ServerResponse): HttpAnswer {
   // A client that leaves in the middle is told of by `close` alone; without a listener for errors the process would end.
   message.on('error', () => {});
   response.on('error', () => {});

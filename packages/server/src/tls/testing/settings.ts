@@ -1,24 +1,6 @@
-import type { TlsSettings } from '../../config/tls-settings.ts';
-
-const nothing: TlsSettings = {
-  certFile: '',
-  keyFile: '',
-  clientCertFile: '',
-  clientKeyFile: '',
-  trustedCaFile: '',
-  clientCertAuth: false,
-  crlFile: '',
-  allowedCommonNames: [],
-  allowedHostnames: [],
-  serverName: '',
-  skipClientSanVerification: false,
-  autoTls: false,
-  cipherSuites: [],
-  minVersion: 'TLS1.2',
-  maxVersion: '',
-};
+import { noTls, type TlsSettings } from '../../config/tls-settings.ts';
 
 /** Settings with all at rest but what is said. */
 export function tlsSettings(said: Partial<TlsSettings>): TlsSettings {
-  return { ...nothing, ...said };
+  return { ...noTls, ...said };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextBelow, SeededRandom } from '@quorate/base';
 import { type Interval, IntervalTree, openEnd } from './interval-tree.ts';
+import { nextBelow, SeededRandom } from './random.ts';
 
 test('random intervals are found as a list finds them', () => {
   for (let seed = 1; seed <= 30; seed++) {
