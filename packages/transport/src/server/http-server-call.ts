@@ -52,7 +52,7 @@ export class HttpServerCall extends ServerCall implements HttpRequest, HttpRespo
     if (pending.length > 0) this.dataCallback?.(pending);
     if (this.readingPaused || this.finished) return;
     if (this.ended) this.deliverEnd();
-    else this.connection.creditStream(this);
+    else this.connection.receiver.creditStream(this);
   }
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {

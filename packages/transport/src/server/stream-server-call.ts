@@ -112,7 +112,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     const pending = this.pending;
     this.pending = emptyBytes;
     this.consume(pending, 0, pending.length);
-    if (!this.readingPaused && !this.finished) this.connection.creditStream(this);
+    if (!this.readingPaused && !this.finished) this.connection.receiver.creditStream(this);
   }
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {
@@ -152,7 +152,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     }
     this.delivering = false;
     if (this.finished) return;
-    this.connection.accountUnfinished(this, reader.bufferedBytes);
+    this.connection.receiver.accountUnfinished(this, reader.bufferedBytes);
     if (this.ended && !this.readingPaused && this.pending.length === 0) this.deliverEnd();
   }
 

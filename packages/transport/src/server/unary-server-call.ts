@@ -28,7 +28,7 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
         (source[start + 4] as number) ===
         length &&
       length <= this.connection.limits.messageBytesMax &&
-      (ended || this.connection.takeEmptyEnd(this, source))
+      (ended || this.connection.receiver.takeEmptyEnd(this, source))
     ) {
       this.deliver(length === 0 ? emptyBytes : source.subarray(start + messagePrefixBytes, end));
       return;
@@ -54,7 +54,7 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
       }
       if (!this.takeMessage(reader)) return;
     }
-    this.connection.accountUnfinished(this, reader.bufferedBytes + (this.held?.length ?? 0));
+    this.connection.receiver.accountUnfinished(this, reader.bufferedBytes + (this.held?.length ?? 0));
     if (!ended || this.finished) return;
     if (this.held === null) {
       const what = reader.isIdle ? 'cardinality violation: received no request message' : 'unexpected EOF';
