@@ -468,6 +468,7 @@ test('the same response to many streams is encoded once', () => {
         bodies.add(body);
         return true;
       },
+      hasRoom: () => true,
       onDrain() {},
     };
     hub.openStream(output).create(wish());

@@ -36,7 +36,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
 
   constructor(deps: Http2Deps, stream: ByteStream, limits: Http2Limits) {
     super(deps, stream, limits);
-    this.sender = new StreamSender(this);
+    this.sender = new StreamSender(this, deps.streamBytes);
     this.decoder = new HpackDecoder(limits.headerTableBytes, limits.headerListBytesMax);
     this.reader = new FrameReader(this, limits.frameBytesMax);
     this.assembly = new HeaderBlockAssembly(limits);
@@ -68,6 +68,9 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
 
   /** We have sent END_STREAM on the stream; nothing else waits. */
   abstract onLocalEnd(stream: S): void;
+
+  /** Something that was queued has gone out or was given up. */
+  onQueueShrunk(): void {}
 
   /** True for ids that the peer has not used yet: frames for them break the protocol. */
   protected abstract isIdle(streamId: number): boolean;

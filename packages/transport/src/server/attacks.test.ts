@@ -297,16 +297,6 @@ describe('peers that stall', () => {
     assert.ok(harness.stream.destroyed);
   });
 
-  test('answers that flow control holds back: new streams are refused, then calm', () => {
-    const harness = start({ limits: { queuedBytesMax: 5000 } }, [4, 0]);
-    for (let id = 1; id <= 21; id += 2) harness.feed(unaryRequest(id, '/t.T/Echo', new Uint8Array(1000)));
-    const refused = harness.frames().filter((one) => one.type === FrameType.rstStream);
-    assert.equal(refused.length, 6);
-    assert.ok(refused.every((one) => one.payload[3] === Http2Code.refusedStream));
-    harness.clock.advance(62_000);
-    expectCalm(harness, 'not read');
-  });
-
   test('a watcher may stall as long as it likes', () => {
     const harness = new ServerHarness();
     let full = false;

@@ -127,6 +127,10 @@ export class TestOutput implements WatchOutput {
     return !this.isFull;
   }
 
+  hasRoom(): boolean {
+    return !this.isFull;
+  }
+
   onDrain(callback: () => void): void {
     this.callback = callback;
   }
