@@ -134,6 +134,7 @@ function withHeaders(answer: HttpAnswer, more: HeaderList): HttpAnswer {
   if (more.length === 0) return answer;
   return {
     send: (status, headers, body) => answer.send(status, [...more, ...headers], body),
+    sendPieces: (status, headers, pieces) => answer.sendPieces(status, [...more, ...headers], pieces),
     begin: (status, headers) => answer.begin(status, [...more, ...headers]),
     write: (text) => answer.write(text),
     end: () => answer.end(),

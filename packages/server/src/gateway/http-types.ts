@@ -36,10 +36,12 @@ export interface HttpRequest {
 export interface HttpAnswer {
   /** A whole answer. */
   send(status: number, headers: HeaderList, body: string | Uint8Array): void;
+  /** A whole answer that is large, in pieces of some ten KiB: sent as fast as the client takes them. */
+  sendPieces(status: number, headers: HeaderList, pieces: readonly Uint8Array[]): void;
   /** The head of an answer that `write` and `end` go on with. */
   begin(status: number, headers: HeaderList): void;
   /** Sent at once. False: wait for `onDrain` before the next (it is sent all the same). */
-  write(text: string): boolean;
+  write(text: string | Uint8Array): boolean;
   end(): void;
   onDrain(callback: () => void): void;
   /** Calls back when the client has gone before the end; at once if it already has. */

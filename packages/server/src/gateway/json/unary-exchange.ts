@@ -5,10 +5,7 @@ import type { HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
 import { messageHeaders, sendStatus } from './json-answers.ts';
 import type { GatewayCall } from './json-gateway.ts';
 import { requestFromJson } from './json-requests.ts';
-import { jsonInSlices } from './sliced-json.ts';
-
-/** Answers above this size become text in slices. */
-const wholeBytesMax = 64 * 1024;
+import { jsonPieces, wholeBytesMax } from './sliced-json.ts';
 
 /** Gathers a body whole. */
 export function gather(body: RequestBody, bytesMax: number, then: (whole: Uint8Array | undefined) => void): void {
@@ -65,12 +62,11 @@ async function exchange(
   try {
     const reply = await client.unary(method.path, message, { metadata, timeoutMs, cancellation });
     const { response } = method;
-    const decoded = response.decode(reply);
-    const text =
-      reply.length > wholeBytesMax
-        ? await jsonInSlices(response, decoded, call.clock)
-        : JSON.stringify(toJson(response, decoded));
-    answer.send(200, messageHeaders, text);
+    if (reply.length > wholeBytesMax) {
+      answer.sendPieces(200, messageHeaders, await jsonPieces(response, reply, call.clock));
+    } else {
+      answer.send(200, messageHeaders, JSON.stringify(toJson(response, response.decode(reply))));
+    }
   } catch (error) {
     const { code, details } =
       error instanceof GrpcStatusError ? error : { code: GrpcStatus.internal, details: String(error) };

@@ -1,4 +1,5 @@
 import type { HeaderList, HttpAnswer, HttpRequest } from '../http-types.ts';
+import { sendPaced } from '../paced.ts';
 
 /** A request whose body the test feeds, and the answer as it comes. */
 export class FakeExchange implements HttpAnswer {
@@ -77,8 +78,12 @@ export class FakeExchange implements HttpAnswer {
     this.headers = Object.fromEntries(headers);
   }
 
-  write(text: string): boolean {
-    this.body += text;
+  sendPieces(status: number, headers: HeaderList, pieces: readonly Uint8Array[]): void {
+    sendPaced(this, status, headers, pieces);
+  }
+
+  write(text: string | Uint8Array): boolean {
+    this.body += typeof text === 'string' ? text : new TextDecoder().decode(text);
     return this.hasRoom;
   }
 
