@@ -32,8 +32,16 @@ export interface HttpRequest {
   readonly commonName: string;
 }
 
+/** Bounds what a connection that carries several requests at a time holds back; see `whenRoom` and `hold` of a gRPC call. */
+export interface AnswerRoom {
+  whenRoom(callback: () => void): void;
+  hold(bytes: number): void;
+}
+
 /** Where the answer goes. After the end, or when the client has gone, every method does nothing. */
 export interface HttpAnswer {
+  /** Undefined where requests of a connection come one by one. */
+  readonly room: AnswerRoom | undefined;
   /** A whole answer. */
   send(status: number, headers: HeaderList, body: string | Uint8Array): void;
   /** A whole answer that is large, in pieces of some ten KiB: sent as fast as the client takes them. */

@@ -1,12 +1,15 @@
 import { allocateUnsafe, concatBytes, copyBytes } from '@quorate/base';
 import type { Metadata } from '../grpc/metadata.ts';
 import { GrpcStatus, GrpcStatusError } from '../grpc/status.ts';
-import type { UnaryCall, UnaryHandler } from '../server/calls.ts';
+import type { Call, UnaryCall, UnaryHandler } from '../server/calls.ts';
 import type { Route } from '../server/route.ts';
 import { LocalCall, type LocalHost } from './local-call.ts';
 
 /** Bytes of an answer that are copied in one turn. */
 const copiedPerTurn = 1024 * 1024;
+
+/** What bounds the answers of local calls made for a connection. */
+export type LocalRoom = Pick<Call, 'whenRoom' | 'hold'>;
 
 /** What becomes of a unary call: a promise's two ends. */
 export interface UnaryEnd {
@@ -16,6 +19,7 @@ export interface UnaryEnd {
 
 /** A unary call from within the process, as its handler sees it. */
 export class LocalUnaryCall extends LocalCall implements UnaryCall {
+  room: LocalRoom | null = null;
   private readonly whenEnded: UnaryEnd;
   private requestBytes = 0;
   private responseBytes = 0;
@@ -31,6 +35,15 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
     this.requestBytes = request.length;
     this.countReceived(request);
     (this.route.unary as UnaryHandler)(this, request);
+  }
+
+  override whenRoom(callback: () => void): void {
+    if (this.room === null) callback();
+    else this.room.whenRoom(callback);
+  }
+
+  override hold(bytes: number): void {
+    this.room?.hold(bytes);
   }
 
   reply(source: Uint8Array, start: number, end: number): void {

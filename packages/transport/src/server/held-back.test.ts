@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { concatBytes } from '@quorate/base';
 import { FrameFlag, FrameType, Http2Code } from '../http2/constants.ts';
-import { frame, grpcHeaders, message, unaryRequest, word } from '../testing/raw-frames.ts';
+import { frame, grpcHeaders, headerBlock, message, unaryRequest, word } from '../testing/raw-frames.ts';
 import { ServerHarness } from '../testing/server-harness.ts';
 import type { StreamCall, UnaryCall } from './calls.ts';
 import type { GrpcServerSettings } from './server-options.ts';
 
 /** Settings of the client: what it lets a stream send at first. */
 const initialWindow = 4;
+const endOfBlockAndStream = FrameFlag.endHeaders | FrameFlag.endStream;
 const answerBytes = 1000;
 const answerBytesMax = 5000;
 
@@ -264,5 +266,65 @@ describe('streams that are not read', () => {
     const last = calls[19] as StreamCall;
     assert.ok(last.hasRoom());
     assert.ok(last.write(new Uint8Array(answerBytes)), 'there is no pressure any more');
+  });
+});
+
+describe('requests that are not gRPC', () => {
+  const page = 3000;
+  const block = headerBlock([
+    [':method', 'GET'],
+    [':scheme', 'http'],
+    [':path', '/metrics'],
+  ]);
+
+  test('their answers count, and beyond the bound they are refused', () => {
+    const harness = new ServerHarness({ limits: { streamBytesMax: 10_000 } });
+    harness.connect(true, [initialWindow, 0], (_request, response) => response.send(200, [], new Uint8Array(page)));
+    const open = (id: number) => harness.feed(frame(FrameType.headers, endOfBlockAndStream, id, block));
+    for (let id = 1; id <= 13; id += 2) open(id);
+    const refused = harness.frames().filter((one) => one.type === FrameType.rstStream);
+    assert.deepEqual(
+      refused.map((one) => [one.streamId, one.payload[3]]),
+      [9, 11, 13].map((id) => [id, Http2Code.refusedStream]),
+    );
+    harness.feed(windowFor(1, page));
+    open(15);
+    assert.ok(harness.frames().some((one) => one.type === FrameType.headers && one.streamId === 15));
+  });
+
+  test('a local call made for one waits with it', async () => {
+    const world = start();
+    const room = { asked: [] as (() => void)[], held: 0 };
+    const called = world.harness.server.local.unary('/t.T/Hold', new Uint8Array(1), {
+      room: {
+        whenRoom: (callback) => room.asked.push(callback),
+        hold: (bytes) => {
+          room.held = bytes;
+        },
+      },
+    });
+    world.harness.clock.settle();
+    const [call] = world.held as [UnaryCall];
+    call.hold(700);
+    call.whenRoom(() => call.reply(new Uint8Array(700), 0, 700));
+    assert.deepEqual([room.held, room.asked.length], [700, 1]);
+    room.asked[0]?.();
+    assert.equal((await called).length, 700);
+  });
+
+  test('a large answer to a local call is put together in turns', async () => {
+    const world = start();
+    const called = world.harness.server.local.unary('/t.T/Hold', new Uint8Array(1));
+    world.harness.clock.settle();
+    const chunks = Array.from({ length: 40 }, (_, i) => new Uint8Array(100_000).fill(i));
+    let isOver = false;
+    void called.then(() => {
+      isOver = true;
+    });
+    world.held[0]?.replyChunks(chunks);
+    await Promise.resolve();
+    assert.ok(!isOver);
+    world.harness.clock.settle();
+    assert.deepEqual(await called, concatBytes(chunks));
   });
 });

@@ -204,6 +204,11 @@ export class ServerConnection extends Http2Connection<ServerCall> {
       this.reject(streamId, endStream, head);
       return;
     }
+    if (fallback !== null && this.sender.streamBytes > this.limits.streamBytesMax) {
+      // What does not heed backpressure, a whole page for example, must not add to what is not read.
+      this.streamError(streamId, undefined, Http2Code.refusedStream);
+      return;
+    }
     const route = head.route;
     let call: ServerCall;
     if (fallback !== null || route === null) call = new HttpServerCall(this, streamId, head);

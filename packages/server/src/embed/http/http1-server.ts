@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { peerOfSocket } from '@quorate/transport/node';
 import type { HeaderList, HttpAnswer, HttpHandler, HttpRequest, RequestHeaders } from '../../gateway/http-types.ts';
 import { sendPaced } from '../../gateway/paced.ts';
+import { Pipeline } from './pipeline.ts';
 import { acceptWebSockets } from './web-socket.ts';
 
 /** How long the headers of a request may take (etcd's figure). */
@@ -27,8 +28,9 @@ export function createHttp1Server(handler: HttpHandler): Http1Server {
       busy.delete(socket);
       if (isFinishing) socket.destroySoon();
     });
-    handler(requestOf(message), answerTo(message, response));
+    pipeline.take(socket, response, () => handler(requestOf(message), answerTo(message, response)));
   });
+  const pipeline = new Pipeline();
   const connections = new Set<Socket>();
   /** Those with a request that is not answered, or a WebSocket. */
   const busy = new WeakSet<Socket>();
@@ -96,6 +98,7 @@ function answerTo(message: IncomingMessage, response: ServerResponse): HttpAnswe
   message.on('error', () => {});
   response.on('error', () => {});
   const answer = {
+    room: undefined,
     send: (status: number, headers: HeaderList, body: string | Uint8Array) => {
       if (response.headersSent || response.destroyed) return;
       response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);

@@ -27,6 +27,7 @@ export function http2Handler(handler: HttpHandler): HttpFallback {
 
 function answerTo(response: HttpResponse): HttpAnswer {
   const answer = {
+    room: response,
     send: (status: number, headers: HeaderList, body: string | Uint8Array) =>
       response.send(status, lowered(headers), typeof body === 'string' ? Buffer.from(body) : body),
     begin: (status: number, headers: HeaderList) => response.begin(status, lowered(headers)),

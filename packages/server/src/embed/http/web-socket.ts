@@ -82,6 +82,7 @@ function headersOf(message: IncomingMessage): RequestHeaders {
 }
 
 class WebSocketAnswer implements HttpAnswer {
+  readonly room = undefined;
   private readonly webSocket: WebSocket;
   /** Frames that are not with the system yet. */
   private unsent = 0;

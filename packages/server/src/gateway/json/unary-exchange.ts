@@ -48,7 +48,10 @@ export function serveUnary(call: GatewayCall, request: HttpRequest, answer: Http
   answer.onClose(() => cancellation.cancel());
   gather(request.body, call.jsonBytesMax, (body) => {
     const message = takeRequest(call, body, answer);
-    if (message !== undefined) void exchange(call, message, cancellation, answer);
+    if (message === undefined) return;
+    const begin = () => void exchange(call, message, cancellation, answer);
+    if (answer.room === undefined) begin();
+    else answer.room.whenRoom(begin);
   });
 }
 
@@ -60,10 +63,12 @@ async function exchange(
 ): Promise<void> {
   const { method, client, metadata, timeoutMs } = call;
   try {
-    const reply = await client.unary(method.path, message, { metadata, timeoutMs, cancellation });
+    const reply = await client.unary(method.path, message, { metadata, timeoutMs, cancellation, room: answer.room });
     const { response } = method;
     if (reply.length > wholeBytesMax) {
-      answer.sendPieces(200, messageHeaders, await jsonPieces(response, reply, call.clock));
+      const pieces = await jsonPieces(response, reply, call.clock);
+      answer.room?.hold(pieces.reduce((sum, piece) => sum + piece.length, 0));
+      answer.sendPieces(200, messageHeaders, pieces);
     } else {
       answer.send(200, messageHeaders, JSON.stringify(toJson(response, response.decode(reply))));
     }

@@ -4,6 +4,7 @@ import { sendPaced } from '../paced.ts';
 /** A request whose body the test feeds, and the answer as it comes. */
 export class FakeExchange implements HttpAnswer {
   readonly request: HttpRequest;
+  room: HttpAnswer['room'] = undefined;
   status = 0;
   headers: Record<string, string> = {};
   body = '';
