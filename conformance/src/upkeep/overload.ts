@@ -55,6 +55,16 @@ const overloads: readonly Overload[] = [
     growthMibMax: 192,
     ends: true,
   },
+  {
+    name: 'transactions of one connection that nobody reads',
+    values: 64,
+    valueBytes: 512 * 1024,
+    streams: 60,
+    streamsPerConnection: 60,
+    open: (readers, count) => readers.openTransactions(count),
+    growthMibMax: 192,
+    ends: true,
+  },
   // Of 4 MiB: etcd holds all of it for each watch.
   ...[8, 512].map((values) => ({
     name: `watches of different ranges that stall, ${values} values`,

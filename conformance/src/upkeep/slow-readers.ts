@@ -6,6 +6,13 @@ const WATCH_ALL = Buffer.from([0x0a, 0x08, 0x0a, 0x01, 0x00, 0x12, 0x01, 0x00, 0
 /** A RangeRequest for all keys: {key \0, range_end \0}. */
 const RANGE_ALL = Buffer.from([0x0a, 0x01, 0x00, 0x12, 0x01, 0x00]);
 
+/** A TxnRequest that puts b at a and answers with all keys. */
+const TXN_ALL = Buffer.concat([
+  Buffer.from([0x12, 0x08, 0x12, 0x06, 0x0a, 0x01, 0x61, 0x12, 0x01, 0x62]),
+  Buffer.from([0x12, 0x08, 0x0a, 0x06]),
+  RANGE_ALL,
+]);
+
 /** gRPC streams over raw HTTP/2 whose client asks for much and reads nothing: flow control holds the answers back in the server. */
 export class SlowReaders {
   /** Streams whose first headers have come. */
@@ -28,6 +35,10 @@ export class SlowReaders {
 
   openRanges(count: number): void {
     for (let i = 0; i < count; i++) this.open('KV/Range', RANGE_ALL).end();
+  }
+
+  openTransactions(count: number): void {
+    for (let i = 0; i < count; i++) this.open('KV/Txn', TXN_ALL).end();
   }
 
   openWatches(count: number): void {
