@@ -144,6 +144,20 @@ describe('floods end with GOAWAY and ENHANCE_YOUR_CALM', () => {
   });
 });
 
+test('messages to many streams that are paused end with calm, too', () => {
+  const harness = new ServerHarness({ limits: { unfinishedBytesMax: 200_000 } });
+  harness.server.registerStream('/t.T/Stream', (call) => call.pause());
+  harness.connect();
+  const count = floodUntilClosed(harness, 100, (i) =>
+    concatBytes([
+      frame(FrameType.headers, FrameFlag.endHeaders, i * 2 + 1, grpcHeaders('/t.T/Stream')),
+      frame(FrameType.data, 0, i * 2 + 1, message(new Uint8Array(9995))),
+    ]),
+  );
+  assert.equal(count, 20);
+  expectCalm(harness, 'unfinished');
+});
+
 describe('keepalive enforcement', () => {
   const ping = frame(FrameType.ping, 0, 0, new Uint8Array(8));
 

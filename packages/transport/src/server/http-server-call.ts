@@ -46,6 +46,7 @@ export class HttpServerCall extends PacedServerCall implements HttpRequest, Http
     this.readingPaused = false;
     const pending = this.pending;
     this.pending = emptyBytes;
+    this.connection.receiver.accountUnfinished(this, 0);
     if (pending.length > 0) this.dataCallback?.(pending);
     if (this.readingPaused || this.finished) return;
     if (this.ended) this.deliverEnd();
@@ -57,6 +58,7 @@ export class HttpServerCall extends PacedServerCall implements HttpRequest, Http
     if (this.finished) return;
     if (this.readingPaused) {
       if (end > start) this.pending = concatBytes([this.pending, source.subarray(start, end)]);
+      this.connection.receiver.accountUnfinished(this, this.pending.length);
       return;
     }
     if (end > start) this.dataCallback?.(copyBytes(source, start, end));

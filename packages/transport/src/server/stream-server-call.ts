@@ -106,6 +106,11 @@ export class StreamServerCall extends PacedServerCall implements StreamCall {
     if (start === end) return;
     const more = copyBytes(source, start, end);
     this.pending = this.pending.length === 0 ? more : concatBytes([this.pending, more]);
+    this.account();
+  }
+
+  private account(): void {
+    this.connection.receiver.accountUnfinished(this, this.reader.bufferedBytes + this.pending.length);
   }
 
   private consume(source: Uint8Array, start: number, end: number): void {
@@ -129,7 +134,7 @@ export class StreamServerCall extends PacedServerCall implements StreamCall {
     }
     this.delivering = false;
     if (this.finished) return;
-    this.connection.receiver.accountUnfinished(this, reader.bufferedBytes);
+    this.account();
     if (this.ended && !this.readingPaused && this.pending.length === 0) this.deliverEnd();
   }
 

@@ -15,7 +15,7 @@ export function serveStream(call: GatewayCall, request: HttpRequest, answer: Htt
     if (stream !== undefined) sendRequests(call, request.body, stream);
     return;
   }
-  gather(request.body, call.jsonBytesMax, (body) => {
+  gather(request.body, answer.room, call.jsonBytesMax, (body) => {
     const message = takeRequest(call, body, answer);
     if (message === undefined) return;
     const stream = openStream(call, answer);

@@ -1,26 +1,46 @@
 import { JsonError, toJson } from '@quorate/api';
 import { concatBytes } from '@quorate/base';
 import { Cancellation, GrpcStatus, GrpcStatusError } from '@quorate/transport';
-import type { HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
+import type { AnswerRoom, HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
 import { messageHeaders, sendStatus } from './json-answers.ts';
 import type { GatewayCall } from './json-gateway.ts';
 import { requestFromJson } from './json-requests.ts';
 import { jsonPieces, wholeBytesMax } from './sliced-json.ts';
 
-/** Gathers a body whole. */
-export function gather(body: RequestBody, bytesMax: number, then: (whole: Uint8Array | undefined) => void): void {
+/** Gathers a body whole, as far as there is room. */
+export function gather(
+  body: RequestBody,
+  room: HttpAnswer['room'],
+  bytesMax: number,
+  then: (whole: Uint8Array | undefined) => void,
+): void {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   body.onData((chunk) => {
     const isOver = bytes > bytesMax;
     bytes += chunk.length;
     if (isOver) return;
-    if (bytes <= bytesMax) chunks.push(chunk);
-    else then(undefined);
+    if (bytes > bytesMax) {
+      then(undefined);
+      return;
+    }
+    chunks.push(chunk);
+    if (room !== undefined) takeRoom(room, bytes, body);
   });
   body.onEnd(() => {
     if (bytes <= bytesMax) then(concatBytes(chunks));
   });
+}
+
+/** What is gathered counts to what the connection holds back; when that is too much, the rest of the body waits. */
+function takeRoom(room: AnswerRoom, bytes: number, body: RequestBody): void {
+  room.hold(bytes);
+  let hasRoom = false;
+  room.whenRoom(() => {
+    hasRoom = true;
+    body.resume();
+  });
+  if (!hasRoom) body.pause();
 }
 
 /** The wire form of the one request in a body; answers and gives undefined when there is none. */
@@ -46,7 +66,7 @@ export function takeRequest(
 export function serveUnary(call: GatewayCall, request: HttpRequest, answer: HttpAnswer): void {
   const cancellation = new Cancellation();
   answer.onClose(() => cancellation.cancel());
-  gather(request.body, call.jsonBytesMax, (body) => {
+  gather(request.body, answer.room, call.jsonBytesMax, (body) => {
     const message = takeRequest(call, body, answer);
     if (message === undefined) return;
     const begin = () => void exchange(call, message, cancellation, answer);
