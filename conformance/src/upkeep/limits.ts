@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Cluster } from '../support/cluster.ts';
 import type { ClusterMember } from '../support/cluster-member.ts';
-import { sleep, waitUntil } from '../support/text.ts';
-import { SlowReaders } from './slow-readers.ts';
+import { waitUntil } from '../support/text.ts';
+import { MEBIBYTE } from './memory.ts';
 import { call, hasLogged, put, type Story, withCluster } from './story.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -47,46 +46,6 @@ async function tellCompactionWithAuthentication(cluster: Cluster): Promise<strin
     `compact without a user ${await call(member, 'KV.Compact', { revision: 6 })}`,
     `downgrade without a user ${await call(member, 'Maintenance.Downgrade', { action: 2 })}`,
   ];
-}
-
-const MEBIBYTE = 1024 * 1024;
-const VALUES = 64;
-const VALUE_BYTES = 512 * 1024;
-const READERS = 20;
-/** Of the server under test; etcd reads all that a watcher is behind by. */
-const GROWTH_MIB_MAX = 128;
-
-/** Readers that take nothing of a database of 32 MiB: each could make the server hold all of it. */
-async function tellSlowReaders(cluster: Cluster, isBounded: boolean, note: (text: string) => void): Promise<string[]> {
-  const [member] = cluster.members as [ClusterMember];
-  const value = 'x'.repeat(VALUE_BYTES);
-  for (let i = 0; i < VALUES; i++) await put(member, `k${i}`, value);
-  const before = residentBytes(member);
-  const readers = new SlowReaders(member.endpoint);
-  try {
-    readers.openSnapshots(READERS);
-    readers.openWatches(READERS);
-    await waitUntil('readers to be answered', TIMEOUT_MS, () => readers.answered === 2 * READERS);
-    let last = 0;
-    await waitUntil('the memory to settle', TIMEOUT_MS, async () => {
-      const now = residentBytes(member);
-      const isSettled = Math.abs(now - last) < MEBIBYTE;
-      last = now;
-      await sleep(500);
-      return isSettled;
-    });
-    const grown = Math.round((last - before) / MEBIBYTE);
-    note(
-      `${READERS} snapshots and ${READERS} watches that take nothing: ${Math.round(before / MEBIBYTE)} MiB and ${grown} MiB more`,
-    );
-    return [
-      `memory is bounded: ${!isBounded || grown < GROWTH_MIB_MAX}`,
-      `put ${await put(member, 'a', '1')}`,
-      `range ${await call(member, 'KV.Range', { key: Buffer.from('a') })}`,
-    ];
-  } finally {
-    readers.close();
-  }
 }
 
 const QUOTA_BYTES = 2 * MEBIBYTE;
@@ -168,12 +127,6 @@ async function tellOperations(cluster: Cluster, note: (text: string) => void): P
   lines.push(`leads now: ${now === follower ? 'the one it was moved to' : now.name}`);
   lines.push(`hashes differ: ${(await cluster.compareHashes()).join(', ') || 'no'}`);
   return lines;
-}
-
-/** What a process holds in memory. */
-function residentBytes(member: ClusterMember): number {
-  const status = readFileSync(`/proc/${member.server?.child.process.pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
 /** What a member does at its start with a database most of which is free. */
@@ -269,17 +222,6 @@ export const limitStories: readonly Story[] = [
       let lines: string[] = [];
       await withCluster([kind, kind, kind], directory, [], async (cluster) => {
         lines = await tellOperations(cluster, note);
-      });
-      return lines;
-    },
-  },
-  {
-    name: 'readers that take nothing',
-    expected: ['memory is bounded: true', 'put ok', 'range ok'],
-    tell: async (kind, directory, note) => {
-      let lines: string[] = [];
-      await withCluster([kind], directory, [], async (cluster) => {
-        lines = await tellSlowReaders(cluster, !kind.startsWith('etcd'), note);
       });
       return lines;
     },

@@ -6,6 +6,7 @@ import { errorText } from '../support/text.ts';
 import { corruptionStories } from './corruption.ts';
 import { downgradeStories } from './downgrade.ts';
 import { limitStories } from './limits.ts';
+import { overloadStories } from './overload.ts';
 import { peerQuestionStories } from './peer-questions.ts';
 import type { Story } from './story.ts';
 import { warningStories } from './warnings.ts';
@@ -14,6 +15,7 @@ const stories: readonly Story[] = [
   ...downgradeStories,
   ...corruptionStories,
   ...limitStories,
+  ...overloadStories,
   ...warningStories,
   ...peerQuestionStories,
 ];

@@ -6,11 +6,16 @@ for (let i = 0; i < 64; i++) values[standard.charCodeAt(i)] = i;
 values['-'.charCodeAt(0)] = 62;
 values['_'.charCodeAt(0)] = 63;
 
-/** What Node's Buffer offers over Uint8Array and is much faster than a loop (1.4 ms instead of 118 for 1.5 MB); absent in a browser. */
+/** What Node's Buffer offers over Uint8Array and is much faster than a loop (encoding 1.5 MB in 1.4 ms instead of 118, decoding it in 4 instead of 32); absent in a browser. */
 interface NativeBase64 {
   base64Slice(this: Uint8Array, start: number, end: number): string;
+  /** Takes both alphabets and skips what is in neither. */
+  base64Write(this: Uint8Array, text: string, start: number, length: number): number;
 }
 const native = (globalThis as { Buffer?: { readonly prototype: NativeBase64 } }).Buffer;
+
+/** Shorter texts are decoded faster in a loop. */
+const nativeLengthMin = 256;
 
 /** Standard alphabet, padded. */
 export const encodeBase64: (bytes: Uint8Array) => string = native
@@ -36,12 +41,19 @@ function encodeInLoop(bytes: Uint8Array): string {
  * @returns undefined when it is not base64.
  */
 export function decodeBase64(text: string): Uint8Array | undefined {
-  const forbidden = /[-_]/.test(text) ? /[+/]/ : /[-_]/;
+  const isUrl = text.includes('-') || text.includes('_');
+  if (isUrl && (text.includes('+') || text.includes('/'))) return undefined;
   const padded = text.length % 4 === 0;
-  const lines = text.replace(/[\r\n]/g, '');
-  const data = padded ? lines.replace(/={1,2}$/, '') : lines;
-  if (forbidden.test(data) || data.length % 4 === 1 || (padded && lines.length % 4 !== 0)) return undefined;
+  const lines = text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, '') : text;
+  const data = padded ? withoutPadding(lines) : lines;
+  if (data.length % 4 === 1 || (padded && lines.length % 4 !== 0)) return undefined;
   const bytes = new Uint8Array(Math.floor((data.length * 3) / 4));
+  if (native !== undefined && data.length >= nativeLengthMin) {
+    // Of characters beyond a byte it would look at the low byte alone.
+    if (/[\u0080-\uffff]/.test(data)) return undefined;
+    // It passes over what is no base64; then there are fewer bytes.
+    return native.prototype.base64Write.call(bytes, data, 0, bytes.length) === bytes.length ? bytes : undefined;
+  }
   let group = 0;
   let position = 0;
   for (let i = 0; i < data.length; i++) {
@@ -51,4 +63,9 @@ export function decodeBase64(text: string): Uint8Array | undefined {
     if (i % 4 !== 0) bytes[position++] = group >>> (6 - 2 * (i % 4));
   }
   return bytes;
+}
+
+function withoutPadding(text: string): string {
+  if (!text.endsWith('=')) return text;
+  return text.slice(0, text.endsWith('==') ? -2 : -1);
 }

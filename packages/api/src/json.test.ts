@@ -165,7 +165,8 @@ test('the parser agrees with JSON.parse on what is one value', () => {
 });
 
 test('base64 as Node has it', () => {
-  for (let length = 0; length < 70; length++) {
+  // Long ones are decoded another way.
+  for (let length = 0; length < 800; length += length < 70 ? 1 : 89) {
     const bytes = Uint8Array.from({ length }, (_, i) => (i * 37 + length * 11) & 255);
     const expected = Buffer.from(bytes).toString('base64');
     assert.equal(encodeBase64(bytes), expected);
@@ -174,4 +175,25 @@ test('base64 as Node has it', () => {
     }
   }
   assert.deepEqual(decodeBase64('AAAA\r\nAAAA\r\n'), new Uint8Array(6));
+});
+
+test('what is no base64, short and long', () => {
+  for (const length of [8, 256, 4000]) {
+    const good = 'A'.repeat(length);
+    for (const bad of ['*', ' ', '=', '\u0141', 'é', '\0']) {
+      for (const at of [0, 5, length - 3]) {
+        assert.equal(
+          decodeBase64(good.slice(0, at) + bad + good.slice(at + 1)),
+          undefined,
+          `${bad} at ${at} of ${length}`,
+        );
+      }
+    }
+    assert.equal(decodeBase64(`${good}A`), undefined);
+    assert.equal(decodeBase64(`+${good.slice(2)}-`), undefined);
+    assert.equal(decodeBase64(`${good.slice(3)}===`), undefined);
+    assert.equal(decodeBase64(`${good.slice(2)}==`)?.length, (length * 3) / 4 - 2);
+    assert.equal(decodeBase64(good.slice(2))?.length, (length * 3) / 4 - 2);
+    assert.equal(decodeBase64(`${good.slice(1)}\n`), undefined);
+  }
 });

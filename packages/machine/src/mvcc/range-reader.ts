@@ -61,6 +61,8 @@ export class RangeReader {
   private readonly sortValues: Uint8Array[] = [];
   private sorter: MergeSort | undefined;
   private fetched = 0;
+  /** Of the key-values that it holds. */
+  keptBytes = 0;
   private fetchEnd = 0;
   // Facts of the match at hand.
   private create = 0;
@@ -133,6 +135,7 @@ export class RangeReader {
     const { kvs } = this.result;
     this.takenCount += kvs.length;
     this.result.kvs = [];
+    this.keptBytes = 0;
     return kvs;
   }
   private takenCount = 0;
@@ -203,7 +206,7 @@ export class RangeReader {
       const collected = this.takenCount + result.kvs.length;
       if (collected < this.collectMax) {
         const { foundMain, foundSub } = this.store.index;
-        result.kvs.push(this.keyValue(id, foundMain, foundSub));
+        this.keep(this.keyValue(id, foundMain, foundSub));
         return collected + 1 < this.collectMax || !this.countIsKnown;
       }
       return !this.countIsKnown;
@@ -227,8 +230,10 @@ export class RangeReader {
     this.ids.push(id);
     this.mains.push(foundMain);
     this.subs.push(foundSub);
-    if (record !== undefined) this.sortValues.push(record.subarray(this.fields.valueStart, this.fields.valueEnd));
-    else if (request.sortTarget === SortTarget.VERSION) this.sortNumbers.push(this.version);
+    if (record !== undefined) {
+      this.sortValues.push(record.subarray(this.fields.valueStart, this.fields.valueEnd));
+      this.keptBytes += record.length;
+    } else if (request.sortTarget === SortTarget.VERSION) this.sortNumbers.push(this.version);
     else if (request.sortTarget === SortTarget.CREATE) this.sortNumbers.push(this.create);
     else if (request.sortTarget === SortTarget.MOD) this.sortNumbers.push(foundMain);
   }
@@ -274,14 +279,18 @@ export class RangeReader {
   }
 
   private fetch(budget: number): void {
-    const { result } = this;
     const order = this.sorter?.order;
     const end = Math.min(this.fetchEnd, this.fetched + budget);
     for (; this.fetched < end; this.fetched++) {
       const at = order === undefined ? this.fetched : (order[this.fetched] as number);
-      result.kvs.push(this.keyValue(this.ids[at] as number, this.mains[at] as number, this.subs[at] as number));
+      this.keep(this.keyValue(this.ids[at] as number, this.mains[at] as number, this.subs[at] as number));
     }
     if (this.fetched === this.fetchEnd) this.phase = 'done';
+  }
+
+  private keep(keyValue: Uint8Array): void {
+    this.result.kvs.push(keyValue);
+    this.keptBytes += keyValue.length;
   }
 
   /** The key-value as the answer has it. */

@@ -17,6 +17,7 @@ import { type ChangeSink, EventType, type History, type LeaseAttachments, type S
 import { intervalEnd } from './interval.ts';
 import { KeyIndex } from './key-index/index.ts';
 import { KeyValueEncoder, KeyValueFields } from './key-value.ts';
+import { LargeRecords } from './large-records.ts';
 import type { Pins } from './pins.ts';
 import { PutCall } from './put-call.ts';
 import { hasRevisionFilter, RangeReader, type RangeResult } from './range-reader.ts';
@@ -70,6 +71,7 @@ export class MvccStore implements History {
   /** What finished compactions left to be compared between members. */
   readonly compactionHashes = new CompactionHashes();
   private readonly recordCache: RecordCache;
+  private readonly largeRecords = new LargeRecords();
   /** Leases of live keys that have one, by the key's id. */
   private readonly leaseOfKey = new Map<number, bigint>();
   readonly encoder = new KeyValueEncoder();
@@ -329,7 +331,8 @@ export class MvccStore implements History {
 
   readChanges(from: number, to: number, visit: (revision: number, event: StoreEvent) => boolean): void {
     const { fields, encoder } = this;
-    this.backend.rangeRevisions(from, 0, to + 1, (main, _sub, tombstone, record) => {
+    this.backend.rangeRevisions(from, 0, to + 1, (main, sub, tombstone, stored) => {
+      const record = this.largeRecords.unique(main, sub, stored);
       fields.read(record);
       const { keyStart, keyEnd } = fields;
       return visit(main, {

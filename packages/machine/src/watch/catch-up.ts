@@ -253,7 +253,7 @@ export class CatchUp {
     for (let i = group.watchers.length - 1; i >= 0; i--) {
       const watcher = group.watchers[i] as Watcher;
       let from = unsent;
-      if (events.length > 0 && !watcher.stream.isFull) {
+      if (events.length > 0 && watcher.stream.hasRoom()) {
         watcher.stream.sendEvents(watcher, this.batch);
         from = next;
       }

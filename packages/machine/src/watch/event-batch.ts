@@ -1,6 +1,6 @@
 import { emptyBytes } from '@quorate/base';
 import { EventType, type History, type StoreEvent } from '../mvcc/contract.ts';
-import { encodeEvents, type ResponseEncoder } from './response-encoder.ts';
+import { encodeEvents, encodeFront, type ResponseEncoder } from './response-encoder.ts';
 
 /** What of the events a watcher wants: a set of bits. */
 export const Variant = { previous: 1, noPut: 2, noDelete: 4 } as const;
@@ -9,6 +9,9 @@ const filters = Variant.noPut | Variant.noDelete;
 
 /** Bodies up to this size are copied behind each head; larger ones are shared as they are. */
 const copiedBodyBytesMax = 1024;
+
+/** A key-value above this size goes out as the store has it: of a smaller one the view would keep a page alive for little. */
+const sharedBytesMin = 8 * 1024;
 
 /** Whether a watcher of this variant wants to see the event at all. */
 export function isWanted(variant: number, event: StoreEvent): boolean {
@@ -26,6 +29,8 @@ export class EventBatch {
   /** Of each event; undefined when all are of `headerRevision`. */
   private revisions: readonly number[] | undefined = undefined;
   private headerRevision = 0;
+  /** What stands between head and body: nothing, but where the body is a key-value of the store. */
+  private readonly fronts: Uint8Array[] = new Array(variantCount).fill(emptyBytes);
   private readonly bodies: (Uint8Array | undefined)[] = new Array(variantCount).fill(undefined);
   private readonly counts: number[] = new Array(variantCount).fill(0);
 
@@ -62,7 +67,7 @@ export class EventBatch {
     for (let i = 0; i < variantCount; i++) this.bodies[i] = undefined;
   }
 
-  /** The encoded events this variant wants; empty when there is none. */
+  /** The encoded events this variant wants, of a large single one its key-value alone; empty when there is none. */
   body(variant: number): Uint8Array {
     return this.bodies[variant] ?? this.makeBody(variant);
   }
@@ -77,7 +82,8 @@ export class EventBatch {
     if (variant === this.responseVariant && watchId === this.responseId) return;
     const body = this.body(variant);
     const copied = body.length <= copiedBodyBytesMax;
-    this.responseHead = this.encoder.eventResponse(this.headerRevision, watchId, false, copied ? body : emptyBytes);
+    const behindHead = copied ? body : (this.fronts[variant] as Uint8Array);
+    this.responseHead = this.encoder.eventResponse(this.headerRevision, watchId, false, behindHead);
     this.responseTail = copied ? emptyBytes : body;
     this.responseVariant = variant;
     this.responseId = watchId;
@@ -106,16 +112,22 @@ export class EventBatch {
       events = all.filter((event) => isWanted(variant, event));
     }
     this.counts[variant] = events.length;
-    const body =
-      events.length === 0
-        ? emptyBytes
-        : encodeEvents(
-            events,
-            (variant & Variant.previous) === 0 ? undefined : this.previous(events, revisions),
-            this.encoder,
-          );
+    const body = this.encode(variant, events, revisions);
     this.bodies[variant] = body;
     return body;
+  }
+
+  private encode(variant: number, events: readonly StoreEvent[], revisions: readonly number[] | undefined): Uint8Array {
+    this.fronts[variant] = emptyBytes;
+    if (events.length === 0) return emptyBytes;
+    const [event] = events as [StoreEvent];
+    const hasPrevious = (variant & Variant.previous) !== 0;
+    // However many watch it, by whatever range, a large value is in memory once.
+    if (events.length === 1 && event.keyValue.length > sharedBytesMin && (!hasPrevious || event.isCreate)) {
+      this.fronts[variant] = encodeFront(event, this.encoder);
+      return event.keyValue;
+    }
+    return encodeEvents(events, hasPrevious ? this.previous(events, revisions) : undefined, this.encoder);
   }
 
   /** The key-values before the events, read now (spec 4.1: at send time). */

@@ -135,6 +135,22 @@ export function encodeEvents(
   return body;
 }
 
+/** What stands before the key-value of an event without a previous one. */
+export function encodeFront(event: StoreEvent, encoder: ResponseEncoder): Uint8Array {
+  const inner = eventBytes(event, undefined);
+  const type = event.type === EventType.put ? 0 : 2;
+  const front = encoder.allocate(1 + varintLength(inner) + type + 1 + varintLength(event.keyValue.length));
+  front[0] = 0x5a;
+  let at = writeVarint(inner, front, 1);
+  if (type !== 0) {
+    front[at++] = 0x08;
+    front[at++] = event.type;
+  }
+  front[at++] = 0x12;
+  writeVarint(event.keyValue.length, front, at);
+  return front;
+}
+
 function eventBytes(event: StoreEvent, previous: Uint8Array | undefined): number {
   const type = event.type === EventType.put ? 0 : 2;
   const keyValue = 1 + varintLength(event.keyValue.length) + event.keyValue.length;

@@ -7,6 +7,9 @@ export interface WatchOutput {
    */
   send(head: Uint8Array, body: Uint8Array): boolean;
 
+  /** What `send` would say now; when false, the drain callback runs later. */
+  hasRoom(): boolean;
+
   /** Registers what to call when there is room again after `send` returned false. */
   onDrain(callback: () => void): void;
 }

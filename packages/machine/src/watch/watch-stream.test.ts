@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { latin1ToBytes, SeededRandom } from '@quorate/base';
+import { concatBytes, latin1ToBytes, SeededRandom } from '@quorate/base';
 import { makeHeaderWriter } from './response-header.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 import { NaiveStore } from './testing/naive-store.ts';
-import { nameOf, type SeenResponse, TestOutput } from './testing/watch-response.ts';
+import { decodeResponse, nameOf, type SeenResponse, TestOutput } from './testing/watch-response.ts';
 import { WatchHub, type WatchHubOptions } from './watch-hub.ts';
 import type { StreamOptions, WatchCreate } from './watch-stream.ts';
 
@@ -331,6 +331,35 @@ test('a full output makes watchers fall behind; they read again from where they 
   assert.deepEqual(take(output), ['0@8 foo@8']);
 });
 
+test('where all streams together hold too much, a watcher that is behind waits, and reads on from where it was', () => {
+  const { store, clock, output, stream } = start();
+  for (let i = 0; i < 5; i++) store.put('foo');
+  output.press(true);
+  stream.create(wish({ startRevision: 3 }));
+  clock.settle();
+  assert.deepEqual(take(output), ['0@6 created']);
+  store.put('foo');
+  clock.settle();
+  assert.deepEqual(take(output), []);
+  output.press(false);
+  clock.settle();
+  assert.deepEqual(take(output), ['0@7 foo@3 foo@4 foo@5 foo@6 foo@7']);
+  store.put('foo');
+  assert.deepEqual(take(output), ['0@8 foo@8']);
+});
+
+test('and is cancelled when what it needs is compacted meanwhile', () => {
+  const { store, clock, output, stream } = start();
+  for (let i = 0; i < 5; i++) store.put('foo');
+  output.press(true);
+  stream.create(wish({ startRevision: 2 }));
+  clock.settle();
+  store.compact(4);
+  output.press(false);
+  clock.settle();
+  assert.deepEqual(take(output), ['0@6 created', '0@0 canceled compact=4']);
+});
+
 test('a watcher behind a full output is cancelled when what it needs is compacted', () => {
   const { store, output, stream } = start({ capacity: 1 });
   stream.create(wish());
@@ -468,6 +497,7 @@ test('the same response to many streams is encoded once', () => {
         bodies.add(body);
         return true;
       },
+      hasRoom: () => true,
       onDrain() {},
     };
     hub.openStream(output).create(wish());
@@ -478,3 +508,46 @@ test('the same response to many streams is encoded once', () => {
   assert.deepEqual([heads.size, bodies.size], [1, 1]);
   assert.equal([...bodies][0]?.length, 5020);
 });
+
+for (const [name, startRevision] of [
+  ['as it is written', 0],
+  ['from the past', 2],
+] as const) {
+  test(`a large value is in memory once, by whatever range it is watched: ${name}`, () => {
+    const { store, clock, hub } = start();
+    const bodies = new Set<Uint8Array>();
+    const seen: SeenResponse[] = [];
+    const write = () => {
+      store.put('foo', 'x'.repeat(20_000));
+    };
+    if (startRevision !== 0) write();
+    const wishes: Wish[] = [{}, { rangeEnd: 'fop' }, { rangeEnd: 'g' }, { prevKv: true }, { fragment: true }];
+    for (const each of wishes) {
+      const output = {
+        send(head: Uint8Array, body: Uint8Array) {
+          if (body.length > 0) bodies.add(body);
+          seen.push(decodeResponse(concatBytes([head, body])));
+          return true;
+        },
+        hasRoom: () => true,
+        onDrain() {},
+      };
+      hub.openStream(output).create(wish({ ...each, startRevision }));
+    }
+    if (startRevision === 0) write();
+    clock.settle();
+    assert.equal(new Set([...bodies].map((body) => body.buffer)).size, 1);
+    const events = seen.flatMap((response) => response.events);
+    assert.equal(events.length, wishes.length);
+    for (const event of events) {
+      assert.deepEqual([event.type, nameOf(event.keyValue), event.previous], [0, 'foo@2', undefined]);
+      assert.ok(event.keyValue.length > 20_000);
+    }
+    // With the value before it there is no such sharing; the bytes are right all the same.
+    seen.length = 0;
+    write();
+    clock.settle();
+    const previous = seen.flatMap((response) => response.events).flatMap((event) => event.previous ?? []);
+    assert.deepEqual([seen.length, previous.map(nameOf)], [wishes.length, ['foo@2']]);
+  });
+}

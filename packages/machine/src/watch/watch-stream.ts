@@ -92,6 +92,12 @@ export class WatchStream {
     return this.isOutputFull;
   }
 
+  /** The same, asked anew: many streams together may be too much where this one alone is not. */
+  hasRoom(): boolean {
+    if (!this.isOutputFull && !this.output.hasRoom()) this.isOutputFull = true;
+    return !this.isOutputFull;
+  }
+
   get isBacklogged(): boolean {
     return this.controls.length >= queuedControlMax;
   }

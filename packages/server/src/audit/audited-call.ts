@@ -52,6 +52,14 @@ abstract class AuditedCall<C extends Call> implements Call {
     else this.cancelCallback = callback;
   }
 
+  whenRoom(callback: () => void): void {
+    this.inner.whenRoom(callback);
+  }
+
+  hold(bytes: number): void {
+    this.inner.hold(bytes);
+  }
+
   fail(code: number, message: string): void {
     this.inner.fail(code, message);
     this.ended(code, message);
@@ -132,6 +140,10 @@ export class AuditedStreamCall extends AuditedCall<StreamCall> implements Stream
   end(): void {
     this.inner.end();
     this.ended(0, '');
+  }
+
+  hasRoom(): boolean {
+    return this.inner.hasRoom();
   }
 
   get queuedBytes(): number {

@@ -7,6 +7,7 @@ import { type AnyMethod, services } from '@quorate/api';
 import { silentLogger, utf8ToBytes } from '@quorate/base';
 import { NodeClock, NodeRandom } from '@quorate/base/node';
 import { createGrpcClient } from '@quorate/transport/node';
+import { openAuditFile } from './audit-file.ts';
 import { startQuorate } from './start-quorate.ts';
 
 test('calls are recorded while authentication is on, under the names of their users', async (t) => {
@@ -41,4 +42,26 @@ test('calls are recorded while authentication is on, under the names of their us
     .map(({ user, method, code }) => `${user} ${method.split('/')[2]} ${code}`);
   assert.deepEqual(lines, ['root Authenticate OK', 'root Put OK', ' Put InvalidArgument']);
   assert.ok(!text.includes('secret') && !text.includes('hidden'));
+});
+
+test('lines that the disk does not take in time are dropped beyond a bound, which is logged', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quorate-audit-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'audit.jsonl');
+  const missing: unknown[] = [];
+  const logged = new Promise<void>((resolve) => {
+    const error = (_message: string, fields?: object) => {
+      missing.push(fields);
+      resolve();
+    };
+    void openAuditFile(path, { ...silentLogger, error }).then((file) => {
+      // All in one turn: nothing is written meanwhile.
+      for (let i = 0; i < 20_000; i++) file.write(`${'x'.repeat(999)}\n`);
+      t.after(() => file.close());
+    });
+  });
+  await logged;
+  const lines = readFileSync(path, 'utf8').length / 1000;
+  assert.ok(lines > 16_000 && lines < 17_000, `${lines} lines`);
+  assert.deepEqual(missing, [{ lines: 20_000 - lines }]);
 });

@@ -133,7 +133,9 @@ function redirect(request: HttpRequest, answer: HttpAnswer, target: string): voi
 function withHeaders(answer: HttpAnswer, more: HeaderList): HttpAnswer {
   if (more.length === 0) return answer;
   return {
+    room: answer.room,
     send: (status, headers, body) => answer.send(status, [...more, ...headers], body),
+    sendPieces: (status, headers, pieces) => answer.sendPieces(status, [...more, ...headers], pieces),
     begin: (status, headers) => answer.begin(status, [...more, ...headers]),
     write: (text) => answer.write(text),
     end: () => answer.end(),

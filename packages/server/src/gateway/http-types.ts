@@ -32,14 +32,24 @@ export interface HttpRequest {
   readonly commonName: string;
 }
 
+/** Bounds what a connection that carries several requests at a time holds back; see `whenRoom` and `hold` of a gRPC call. */
+export interface AnswerRoom {
+  whenRoom(callback: () => void): void;
+  hold(bytes: number): void;
+}
+
 /** Where the answer goes. After the end, or when the client has gone, every method does nothing. */
 export interface HttpAnswer {
+  /** Undefined where requests of a connection come one by one. */
+  readonly room: AnswerRoom | undefined;
   /** A whole answer. */
   send(status: number, headers: HeaderList, body: string | Uint8Array): void;
+  /** A whole answer that is large, in pieces of some ten KiB: sent as fast as the client takes them. */
+  sendPieces(status: number, headers: HeaderList, pieces: readonly Uint8Array[]): void;
   /** The head of an answer that `write` and `end` go on with. */
   begin(status: number, headers: HeaderList): void;
   /** Sent at once. False: wait for `onDrain` before the next (it is sent all the same). */
-  write(text: string): boolean;
+  write(text: string | Uint8Array): boolean;
   end(): void;
   onDrain(callback: () => void): void;
   /** Calls back when the client has gone before the end; at once if it already has. */

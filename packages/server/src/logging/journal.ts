@@ -7,6 +7,8 @@ const journalSocket = '/run/systemd/journal/stdout';
 /** Where etcd, which speaks in datagrams, looks. */
 const namedInErrors = '/run/systemd/journal/socket';
 const identifier = 'quorate';
+/** Bytes that a journal has not taken, beyond which lines are dropped. */
+const waitingBytesMax = 1024 * 1024;
 
 /** syslog's numbers. */
 const priorities: Readonly<Record<LineLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3, fatal: 2 };
@@ -33,8 +35,16 @@ export function openJournal(path = journalSocket): LogOutput {
   socket.on('error', () => {});
   socket.unref();
   socket.write(header);
+  let dropped = 0;
   return {
     write: (line, level) => {
+      if (socket.writableLength > waitingBytesMax) {
+        dropped++;
+        return;
+      }
+      if (dropped > 0)
+        socket.write(`<${priorities.warn}>${dropped} lines are missing: the journal did not take them\n`);
+      dropped = 0;
       const prefix = `<${priorities[level]}>`;
       // Each line of a text is an entry of its own there.
       socket.write(`${prefix}${line.trimEnd().replaceAll('\n', `\n${prefix}`)}\n`);

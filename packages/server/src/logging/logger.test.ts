@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -115,4 +115,32 @@ test('the journal hears who speaks, then each line with its priority', async (t)
   await complete;
   assert.equal(heard(), 'quorate\n\n6\n1\n0\n0\n0\n<3>{"msg":"first"}\n<7>second\n');
   assert.throws(() => openJournal(`${path}-not`), /^Error: can't find journal/);
+});
+
+test('a journal that takes nothing costs a bounded memory, and hears how many lines it missed', async (t) => {
+  const path = join(folder(t), 'stdout');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.after(() => server.close());
+  const accepted = new Promise<Socket>((resolve) => server.once('connection', (socket) => resolve(socket.pause())));
+  const journal = openJournal(path);
+  const line = `${'x'.repeat(10_000)}\n`;
+  for (let i = 0; i < 1000; i++) journal.write(line, 'info');
+  const socket = await accepted;
+  let heard = '';
+  const complete = new Promise<void>((resolve) => {
+    socket.on('data', (bytes) => {
+      heard += bytes;
+      if (heard.endsWith('last\n')) resolve();
+    });
+  });
+  socket.resume();
+  await journal.flush();
+  journal.write('last\n', 'info');
+  await complete;
+  socket.destroy();
+  const missing = Number(/<4>(\d+) lines are missing/.exec(heard)?.[1]);
+  const written = heard.split('x\n').length - 1;
+  assert.equal(written + missing, 1000);
+  assert.ok(written < 150, `${written} lines of 10 kB`);
 });

@@ -1,5 +1,5 @@
 import { etcdserverpb, services, varintLength, writeVarint } from '@quorate/api';
-import { allocateUnsafe, copyBytes } from '@quorate/base';
+import { allocateUnsafe, copyBytes, emptyBytes } from '@quorate/base';
 import {
   type ApplyResult,
   checkDeleteRangeRequest,
@@ -13,6 +13,7 @@ import {
   txnCost,
 } from '@quorate/machine';
 import type { GrpcServer, UnaryCall } from '@quorate/transport';
+import { holdAhead, rangeBytes, txnBytes } from './answer-estimate.ts';
 import { decodeRequest, failCall, replyMessage } from './answers.ts';
 import { fieldLength, type HeaderBytes, writeField } from './header-bytes.ts';
 import type { MemberContext } from './member-context.ts';
@@ -56,6 +57,7 @@ function servePut(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
       failCall(call, symbol);
       return;
     }
+    if (request.prevKv) holdAhead(call, rangeBytes(source.store, request.key, emptyBytes));
   }
   if (source.quota.allows(cost))
     member.access.propose(call, RequestField.put, bytes, new PutOutcome(call, source.header));
@@ -81,8 +83,12 @@ function serveDeleteRange(call: UnaryCall, bytes: Uint8Array, member: MemberCont
   const request = decodeRequest(call, etcdserverpb.DeleteRangeRequest, bytes);
   if (request === undefined) return;
   const symbol = checkDeleteRangeRequest(request);
-  if (symbol !== undefined) failCall(call, symbol);
-  else member.access.propose(call, RequestField.deleteRange, bytes, new DeleteOutcome(call, source.header));
+  if (symbol !== undefined) {
+    failCall(call, symbol);
+    return;
+  }
+  if (request.prevKv) holdAhead(call, rangeBytes(source.store, request.key, request.rangeEnd));
+  member.access.propose(call, RequestField.deleteRange, bytes, new DeleteOutcome(call, source.header));
 }
 
 class DeleteOutcome extends CallOutcome<UnaryCall, HeaderBytes> {
@@ -112,6 +118,7 @@ function serveTxn(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
     return;
   }
   if (!isReadOnlyTxn(request)) {
+    holdAhead(call, txnBytes(source.store, request));
     member.access.propose(call, RequestField.txn, bytes, new TxnOutcome(call, source.header));
     return;
   }

@@ -1,7 +1,7 @@
 import { varintLength, writeVarint } from '@quorate/api';
 import { allocateUnsafe, type Clock, nextTurn } from '@quorate/base';
 import type { RangeReader, RangeResult } from '@quorate/machine';
-import type { UnaryCall } from '@quorate/transport';
+import type { Call, UnaryCall } from '@quorate/transport';
 import type { HeaderBytes } from './header-bytes.ts';
 
 /** Longest stretch of collecting or encoding in one turn, in milliseconds. */
@@ -93,6 +93,8 @@ export function replyRange(
 
 async function replyLongRange(call: UnaryCall, clock: Clock, header: HeaderBytes, result: RangeResult): Promise<void> {
   const { kvs } = result;
+  // What is read is kept until it is sent: whoever asks next has to wait for it.
+  call.hold(bodyLength(result));
   const encoded = new EncodedKeyValues();
   let turnStartMs = clock.nowMs();
   for (let start = 0; start < kvs.length; start += keysPerStep) {
@@ -112,6 +114,7 @@ async function replyLongRange(call: UnaryCall, clock: Clock, header: HeaderBytes
  */
 export class EncodedKeyValues {
   readonly chunks: Uint8Array[] = [];
+  bytes = 0;
 
   /** Encodes into chunks of exactly the size needed, of about {@link chunkBytes} where values are small. */
   add(kvs: readonly Uint8Array[]): void {
@@ -125,6 +128,7 @@ export class EncodedKeyValues {
       const chunk = allocateUnsafe(size);
       writeKeyValues(kvs, start, end, chunk, 0);
       this.chunks.push(chunk);
+      this.bytes += size;
       start = end;
     }
   }
@@ -144,13 +148,14 @@ export function replyEncoded(
 }
 
 /**
- * Steps a reader until it is done, in slices; with `encoded`, for a range in key order without filters, its key-values are encoded on the way.
- * @returns false when `isGone` says that nobody waits any more.
+ * Steps a reader until it is done, in slices; with `encoded`, for a range in key order without filters, its key-values are encoded on the way,
+ * and as far as the call's connection has room for them.
+ * @returns false when nobody waits any more.
  */
 export async function readInSlices(
   reader: RangeReader,
   clock: Clock,
-  isGone: () => boolean,
+  call: UnaryCall,
   encoded?: EncodedKeyValues,
 ): Promise<boolean> {
   for (;;) {
@@ -160,12 +165,19 @@ export async function readInSlices(
       encoded?.add(reader.takeKeyValues());
       if (isDone) return true;
     } while (clock.nowMs() - startMs < sliceMs);
+    call.hold(reader.keptBytes + (encoded?.bytes ?? 0));
     await nextTurn(clock);
-    if (isGone()) {
+    await room(call);
+    if (call.cancelled) {
       reader.close();
       return false;
     }
   }
+}
+
+/** Resolves when the call's connection has room for more of its answer, or the call is over. */
+export function room(call: Call): Promise<void> {
+  return new Promise((resolve) => call.whenRoom(resolve));
 }
 
 /** The first slice, in this turn: whether that was all. */

@@ -7,7 +7,15 @@ import { decodeRequest, failCall, writeMessage } from './answers.ts';
 import type { HeaderBytes } from './header-bytes.ts';
 import type { LinearizableReads, MemberContext } from './member-context.ts';
 import { refuseCall } from './preconditions.ts';
-import { EncodedKeyValues, readFirstSlice, readInSlices, replyEncoded, replyGet, replyRange } from './range-answer.ts';
+import {
+  EncodedKeyValues,
+  readFirstSlice,
+  readInSlices,
+  replyEncoded,
+  replyGet,
+  replyRange,
+  room,
+} from './range-answer.ts';
 import { readThen } from './read-then.ts';
 
 /** What reads of the key-value service need beyond the member itself. */
@@ -137,7 +145,7 @@ async function finishLongRange(
     request.sortTarget === SortTarget.KEY && request.sortOrder !== SortOrder.DESCEND && !hasFilters(request);
   const encoded = isInOrder ? new EncodedKeyValues() : undefined;
   encoded?.add(reader.takeKeyValues());
-  if (!(await readInSlices(reader, member.clock, () => call.cancelled, encoded))) return;
+  if (!(await readInSlices(reader, member.clock, call, encoded))) return;
   const refused = recheck?.();
   if (refused !== undefined) {
     failCall(call, refused);
@@ -195,6 +203,7 @@ async function streamRange(
   let pieceKeys = firstPieceKeys;
   let pending: Uint8Array[] = [];
   for (let done = false; ; ) {
+    await room(call);
     while (!done && pending.length <= pieceKeys) {
       done = reader.step(Math.min(keysPerTurn, pieceKeys + 1 - pending.length));
       pending.push(...reader.takeKeyValues());
@@ -238,10 +247,12 @@ async function sendPiece(
 ): Promise<boolean> {
   const rangeResponse = etcdserverpb.RangeResponseRaw.encode(piece);
   const hasRoom = writeMessage(call, etcdserverpb.RangeStreamResponseRaw, { rangeResponse });
+  call.hold(call.queuedBytes);
   await new Promise<void>((resolve) => {
     call.onCancel(resolve);
     if (hasRoom) member.clock.defer(resolve);
     else call.onDrain(resolve);
   });
+  call.hold(call.queuedBytes);
   return !call.cancelled;
 }

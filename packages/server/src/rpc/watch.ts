@@ -16,6 +16,7 @@ export function registerWatch(server: GrpcServer, member: MemberContext, hub: Wa
 function outputOf(call: StreamCall): WatchOutput {
   return {
     send: (head, body) => call.writeShared(head, body),
+    hasRoom: () => call.hasRoom(),
     onDrain: (callback) => call.onDrain(callback),
   };
 }
@@ -43,6 +44,7 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
   const stream = hub.openStream(
     {
       send: output.send,
+      hasRoom: output.hasRoom,
       onDrain: (callback) =>
         output.onDrain(() => {
           callback();

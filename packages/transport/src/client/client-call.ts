@@ -166,7 +166,7 @@ export abstract class ClientCall extends Http2Stream implements DeadlineEntry {
     if (this.finished || connection === null) return;
     if (start < end) {
       this.consume(connection, source, start, end);
-      if (!this.finished) connection.accountUnfinished(this, this.reader?.bufferedBytes ?? 0);
+      if (!this.finished) connection.receiver.accountUnfinished(this, this.reader?.bufferedBytes ?? 0);
     }
     if (ended)
       this.finishRemote(GrpcStatus.internal, 'server closed the stream without sending trailers', emptyMetadata);

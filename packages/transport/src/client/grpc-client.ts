@@ -5,6 +5,7 @@ import type { ByteStream } from '../http2/byte-stream.ts';
 import type { Http2Deps } from '../http2/connection-core.ts';
 import { FlushScheduler } from '../http2/flush-scheduler.ts';
 import { SlabPool } from '../http2/slab-pool.ts';
+import { StreamBytes } from '../http2/stream-bytes.ts';
 import type { ClientCall } from './client-call.ts';
 import { ClientConnection, type ClientConnectionOwner } from './client-connection.ts';
 import {
@@ -52,7 +53,13 @@ export class GrpcClient implements ClientConnectionOwner {
     this.options = completeClientOptions(settings);
     this.flusher = new FlushScheduler(deps.clock);
     this.deadlines = new DeadlineWheel(deps.clock);
-    this.http2 = { clock: deps.clock, logger: deps.logger, slabs: new SlabPool(), flusher: this.flusher };
+    this.http2 = {
+      clock: deps.clock,
+      logger: deps.logger,
+      slabs: new SlabPool(),
+      flusher: this.flusher,
+      streamBytes: new StreamBytes(),
+    };
     this.forget = (call) => {
       this.deadlines.remove(call);
       if (call.connection === null) this.waiting.delete(call);

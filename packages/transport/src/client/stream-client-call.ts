@@ -117,7 +117,7 @@ export class StreamClientCall extends ClientCall implements ClientStream {
     this.delivering = false;
     if (this.readingPaused) return;
     if (this.heldStatus !== null) this.endCallback?.(this.heldStatus);
-    else if (!this.finished) this.connection?.creditStream(this);
+    else if (!this.finished) this.connection?.receiver.creditStream(this);
   }
 
   protected onMessageBytes(message: Uint8Array, owned: boolean): void {

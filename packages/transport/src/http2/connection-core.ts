@@ -5,12 +5,15 @@ import { sendGoaway } from './frame-writer.ts';
 import type { Http2Limits } from './limits.ts';
 import { Output } from './output.ts';
 import type { SlabPool } from './slab-pool.ts';
+import type { StreamBytes } from './stream-bytes.ts';
 
 export interface Http2Deps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly slabs: SlabPool;
   readonly flusher: FlushScheduler;
+  /** Of all connections together. */
+  readonly streamBytes: StreamBytes;
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Http2Stream } from './http2-stream.ts';
 import type { Http2Limits } from './limits.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { RecentIds } from './recent-ids.ts';
+import { StreamReceiver } from './stream-receiver.ts';
 import { StreamSender } from './stream-sender.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -25,20 +26,17 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
   readonly streams = new StreamTable<S>();
   readonly settings = new PeerSettings();
   readonly sender: StreamSender<S>;
-  /** Bytes of messages begun and not complete, over all streams. */
-  unfinishedBytes = 0;
+  readonly receiver: StreamReceiver<S>;
   protected readonly decoder: HpackDecoder;
   protected readonly fields: HeaderField[] = [];
   protected readonly reader: FrameReader;
   protected readonly guard: FloodGuard;
   private readonly assembly: HeaderBlockAssembly;
   private readonly recent = new RecentIds();
-  private receiveWindow: number;
-  private uncreditedBytes = 0;
 
   constructor(deps: Http2Deps, stream: ByteStream, limits: Http2Limits) {
     super(deps, stream, limits);
-    this.sender = new StreamSender(this);
+    this.sender = new StreamSender(this, deps.streamBytes);
     this.decoder = new HpackDecoder(limits.headerTableBytes, limits.headerListBytesMax);
     this.reader = new FrameReader(this, limits.frameBytesMax);
     this.assembly = new HeaderBlockAssembly(limits);
@@ -52,7 +50,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
       limits.emptyDataMax,
       limits.unknownFramesMax,
     ]);
-    this.receiveWindow = Math.max(limits.connectionWindowBytes, defaultWindowBytes);
+    this.receiver = new StreamReceiver(this, this.reader);
   }
 
   /** A complete header block: decode it whatever it is for, the table must follow. `malformed`: answer with a stream error. */
@@ -70,6 +68,9 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
 
   /** We have sent END_STREAM on the stream; nothing else waits. */
   abstract onLocalEnd(stream: S): void;
+
+  /** Something that was queued has gone out or was given up. */
+  onQueueShrunk(): void {}
 
   /** True for ids that the peer has not used yet: frames for them break the protocol. */
   protected abstract isIdle(streamId: number): boolean;
@@ -128,27 +129,8 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
   private drop(stream: S): void {
     this.streams.delete(stream.id);
     this.sender.discard(stream);
-    this.accountUnfinished(stream, 0);
+    this.receiver.accountUnfinished(stream, 0);
     this.onStreamRemoved(stream);
-  }
-
-  /** Notes how many bytes of an unfinished message the stream holds. */
-  accountUnfinished(stream: S, bytes: number): void {
-    if (bytes === stream.unfinishedBytes) return;
-    this.unfinishedBytes += bytes - stream.unfinishedBytes;
-    stream.unfinishedBytes = bytes;
-    if (this.unfinishedBytes > this.limits.unfinishedBytesMax) {
-      this.connectionError(Http2Code.enhanceYourCalm, 'too many bytes of unfinished messages');
-    }
-  }
-
-  /** Lets the peer send as many bytes more on the stream as it has sent. */
-  creditStream(stream: S): void {
-    if (stream.remoteClosed || stream.uncreditedBytes === 0 || !this.isOpen) return;
-    stream.receiveWindow += stream.uncreditedBytes;
-    sendWindowUpdate(this.output, stream.id, stream.uncreditedBytes);
-    stream.uncreditedBytes = 0;
-    this.touch();
   }
 
   onOversizedFrame(length: number): void {
@@ -164,7 +146,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
     }
     switch (type) {
       case FrameType.data:
-        this.onDataFrame(flags, streamId, source, start, end);
+        this.receiver.onDataFrame(flags, streamId, source, start, end);
         break;
       case FrameType.headers:
         this.onHeadersFrame(flags, streamId, source, start, end);
@@ -205,18 +187,18 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
     return this.isOpen;
   }
 
-  private violation(why: string): boolean {
+  violation(why: string): boolean {
     this.connectionError(Http2Code.protocolError, why);
     return false;
   }
 
-  private wrongSize(what: string): boolean {
+  wrongSize(what: string): boolean {
     this.connectionError(Http2Code.frameSizeError, `${what} has a wrong size`);
     return false;
   }
 
   /** Counts a cheap frame; false when it was one too many and the connection is over. */
-  protected countFlood(kind: number, what: string): boolean {
+  countFlood(kind: number, what: string): boolean {
     if (!this.guard.exceeds(kind)) return true;
     this.connectionError(Http2Code.enhanceYourCalm, `too many ${what}`);
     return false;
@@ -258,109 +240,10 @@ export abstract class Http2Connection<S extends Http2Stream> extends ConnectionC
     this.drop(stream);
   }
 
-  private onDataFrame(flags: number, streamId: number, source: Uint8Array, from: number, to: number): void {
-    if (streamId === 0) {
-      this.violation('DATA on stream 0');
-      return;
-    }
-    const length = to - from;
-    this.receiveWindow -= length;
-    if (this.receiveWindow < 0) {
-      this.connectionError(Http2Code.flowControlError, 'connection window exceeded');
-      return;
-    }
-    this.uncreditedBytes += length;
-    if (this.uncreditedBytes * 2 >= this.limits.connectionWindowBytes) this.creditConnection();
-    let start = from;
-    let end = to;
-    if ((flags & FrameFlag.padded) !== 0) {
-      if (length === 0) {
-        this.wrongSize('DATA');
-        return;
-      }
-      start++;
-      end -= source[from] as number;
-      if (start > end) {
-        this.violation('padding exceeds the frame');
-        return;
-      }
-    }
-    const stream = this.streams.get(streamId);
-    if (stream === undefined) {
-      this.onDataForClosed(streamId);
-      return;
-    }
-    if (stream.remoteClosed) {
-      this.streamError(streamId, stream, Http2Code.streamClosed);
-      return;
-    }
-    stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) {
-      this.streamError(streamId, stream, Http2Code.flowControlError);
-      return;
-    }
-    this.onStreamData(stream, length, (flags & FrameFlag.endStream) !== 0, source, start, end);
-  }
-
-  private onStreamData(
-    stream: S,
-    length: number,
-    ended: boolean,
-    source: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    stream.receivedBytes += end - start;
-    if (!ended) {
-      stream.uncreditedBytes += length;
-      if (start === end) {
-        this.countFlood(FloodKind.emptyData, 'empty DATA frames');
-        return;
-      }
-    } else {
-      if (stream.expectedBytes >= 0 && stream.expectedBytes !== stream.receivedBytes) {
-        this.streamError(stream.id, stream, Http2Code.protocolError);
-        return;
-      }
-      stream.remoteClosed = true;
-    }
-    stream.onBody(source, start, end, ended);
-    if (!ended && !stream.readingPaused && stream.uncreditedBytes * 2 >= this.limits.streamWindowBytes) {
-      this.creditStream(stream);
-    }
-  }
-
-  /**
-   * When the frame behind the current DATA frame is the empty DATA frame that ends the same stream, takes it too and returns true.
-   * Clients that half-close with a frame of its own thus cost no copy of the message.
-   */
-  takeEmptyEnd(stream: S, source: Uint8Array): boolean {
-    const position = this.reader.cursor;
-    if (position + 9 > this.reader.chunkEnd || stream.expectedBytes >= 0) return false;
-    const flags = source[position + 4] as number;
-    if (
-      ((source[position] as number) | (source[position + 1] as number) | (source[position + 2] as number)) !== 0 ||
-      source[position + 3] !== FrameType.data ||
-      flags !== FrameFlag.endStream ||
-      (readUint32BE(source, position + 5) & windowBytesMax) !== stream.id
-    ) {
-      return false;
-    }
-    this.reader.cursor = position + 9;
-    stream.remoteClosed = true;
-    return true;
-  }
-
-  private onDataForClosed(streamId: number): void {
+  /** DATA for a stream that is not in the table. */
+  onDataForClosed(streamId: number): void {
     if (this.isIdle(streamId)) this.violation('DATA on an idle stream');
     else if (!this.recent.wasReset(streamId)) this.streamError(streamId, undefined, Http2Code.streamClosed);
-  }
-
-  private creditConnection(): void {
-    this.receiveWindow += this.uncreditedBytes;
-    sendWindowUpdate(this.output, 0, this.uncreditedBytes);
-    this.uncreditedBytes = 0;
-    this.touch();
   }
 
   private onHeadersFrame(flags: number, streamId: number, source: Uint8Array, from: number, to: number): void {

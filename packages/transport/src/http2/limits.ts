@@ -41,9 +41,16 @@ export interface Http2Limits {
   readonly unknownFramesMax: number;
   /** Output gathered behind a pending write, from which on we stop reading until the peer takes it. */
   readonly outputBytesMax: number;
-  /** Bytes of unary answers held back by the peer's flow control, from which on new streams get REFUSED_STREAM. */
-  readonly queuedBytesMax: number;
-  /** Bytes of unfinished received messages on one connection. More: calm. */
+  /**
+   * Bytes of unary answers held back by the peer's flow control or being made. More: unary requests wait until the peer has read enough,
+   * and long answers are not gone on with; all but unary requests is served as ever.
+   */
+  readonly answerBytesMax: number;
+  /** Requests that wait so. More, or half of `unfinishedBytesMax`: REFUSED_STREAM. */
+  readonly waitingRequestsMax: number;
+  /** Bytes queued on streams that heed backpressure. More: only streams whose reader takes all they have get another message. */
+  readonly streamBytesMax: number;
+  /** Bytes of received messages that are unfinished or wait, on one connection. More: calm. */
   readonly unfinishedBytesMax: number;
   /** A pending write, or a unary answer held back by flow control, without any progress. Longer: connection cut (calm where it can be told). */
   readonly stallMs: number;
@@ -77,7 +84,9 @@ export const defaultHttp2Limits: Http2Limits = {
   emptyDataMax: 1000,
   unknownFramesMax: 1000,
   outputBytesMax: 256 * 1024,
-  queuedBytesMax: 64 * 1024 * 1024,
+  answerBytesMax: 32 * 1024 * 1024,
+  waitingRequestsMax: 1000,
+  streamBytesMax: 16 * 1024 * 1024,
   unfinishedBytesMax: 64 * 1024 * 1024,
   stallMs: 60_000,
   prefaceMs: 20_000,

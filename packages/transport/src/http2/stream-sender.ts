@@ -6,6 +6,7 @@ import type { Http2Stream } from './http2-stream.ts';
 import { copyBytesMax, copyInto } from './output.ts';
 import { QueueEnd, SendQueue } from './send-queue.ts';
 import { slabBytes } from './slab-pool.ts';
+import type { StreamBytes } from './stream-bytes.ts';
 
 /** Bytes in front of a gRPC message: compressed flag and length. */
 export const messagePrefixBytes = 5;
@@ -39,12 +40,17 @@ export class StreamSender<S extends Http2Stream> {
   window: number = defaultWindowBytes;
   /** Bytes that wait in the queues of streams that do not bound themselves. */
   queuedBytes = 0;
+  /** The same of all other streams. */
+  streamBytes = 0;
   private readonly connection: Http2Connection<S>;
+  /** Of all connections together. */
+  private readonly allStreamBytes: StreamBytes;
   /** Streams with queued bytes and stream window that wait for the connection's window or for the output, in turn. */
   private waiting: S[] = [];
 
-  constructor(connection: Http2Connection<S>) {
+  constructor(connection: Http2Connection<S>, allStreamBytes: StreamBytes) {
     this.connection = connection;
+    this.allStreamBytes = allStreamBytes;
   }
 
   /** True when a message of `length` bytes may go out now, as one frame. */
@@ -139,9 +145,10 @@ export class StreamSender<S extends Http2Stream> {
   discard(stream: S): void {
     const queue = stream.queue;
     if (queue === null) return;
-    if (!stream.boundsItself) this.queuedBytes -= queue.bytes;
+    this.count(stream, -queue.bytes);
     queue.clear();
     stream.queue = null;
+    this.connection.onQueueShrunk();
   }
 
   /** The peer's WINDOW_UPDATE for the connection; false when it makes the window too large. */
@@ -203,12 +210,26 @@ export class StreamSender<S extends Http2Stream> {
     if (stream.queue === null) stream.queue = new SendQueue();
     if (stream.queue.bytes === 0) stream.queue.progressMs = this.connection.clock.nowMs();
     stream.queue.push(chunk);
-    if (!stream.boundsItself) this.queuedBytes += chunk.length;
+    this.count(stream, chunk.length);
+  }
+
+  private count(stream: S, bytes: number): void {
+    if (!stream.boundsItself) {
+      this.queuedBytes += bytes;
+      return;
+    }
+    this.streamBytes += bytes;
+    this.allStreamBytes.queued += bytes;
   }
 
   private pump(stream: S): void {
     const queue = stream.queue;
-    if (queue === null || queue.bytes === 0 || !this.connection.isOpen) return;
+    if (!this.connection.isOpen) return;
+    if (queue === null || queue.bytes === 0) {
+      // It may be waiting for window alone.
+      stream.onDrained(0);
+      return;
+    }
     let sent = 0;
     while (queue.bytes > 0 && stream.sendWindow > 0) {
       if (this.window <= 0 || sent >= quantumBytes || this.outputFull()) {
@@ -225,6 +246,7 @@ export class StreamSender<S extends Http2Stream> {
       else if (queue.end === QueueEnd.endStream) this.localEnd(stream);
     }
     stream.onDrained(queue.bytes);
+    this.connection.onQueueShrunk();
   }
 
   private sendFrame(stream: S, queue: SendQueue): number {
@@ -235,7 +257,7 @@ export class StreamSender<S extends Http2Stream> {
     const flags = last ? FrameFlag.endStream : 0;
     output.position = writeFrameHeader(output.slab, position, length, FrameType.data, flags, stream.id);
     queue.moveTo(output, length);
-    if (!stream.boundsItself) this.queuedBytes -= length;
+    this.count(stream, -length);
     this.window -= length;
     stream.sendWindow -= length;
     this.connection.onDataFrameSent();

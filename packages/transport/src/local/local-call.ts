@@ -57,6 +57,13 @@ export abstract class LocalCall implements Call, DeadlineEntry {
     else if (!this.finished) this.cancelCallback = callback;
   }
 
+  /** Whoever calls from within the process keeps one answer a call. */
+  whenRoom(callback: () => void): void {
+    callback();
+  }
+
+  hold(_bytes: number): void {}
+
   fail(code: number, message: string): void {
     if (this.finished) return;
     this.finishWith(code === GrpcStatus.ok ? GrpcStatus.unknown : code, message);

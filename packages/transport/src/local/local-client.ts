@@ -7,7 +7,7 @@ import type { Route, RouteTable } from '../server/route.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { LocalHost } from './local-call.ts';
 import { type LocalStream, LocalStreamCall } from './local-stream-call.ts';
-import { LocalUnaryCall } from './local-unary-call.ts';
+import { type LocalRoom, LocalUnaryCall } from './local-unary-call.ts';
 
 export interface LocalCallOptions {
   /** Names in lower case. */
@@ -21,6 +21,8 @@ export interface LocalCallOptions {
 export interface LocalUnaryOptions extends LocalCallOptions {
   /** Gives the call up: it ends with status 1, and its handler is told. */
   readonly cancellation?: Cancellation;
+  /** Where the answer goes from here: what it may hold back. */
+  readonly room?: LocalRoom | undefined;
 }
 
 const noOptions: LocalUnaryOptions = {};
@@ -59,7 +61,8 @@ export class LocalClient {
           reject(error);
         },
       });
-      const { cancellation, peer } = options;
+      const { cancellation, peer, room } = options;
+      if (room !== undefined) call.room = room;
       if (peer !== undefined) call.peer = peer;
       if (cancellation !== undefined) {
         stopListening = cancellation.onCancel(() => call.abandon(GrpcStatus.cancelled, 'context canceled'));

@@ -51,6 +51,10 @@ export class LocalStreamCall extends LocalCall implements StreamCall {
     return this.answers.queuedBytes;
   }
 
+  hasRoom(): boolean {
+    return this.finished || this.answers.hasRoom();
+  }
+
   /** The caller does not ask for headers. */
   sendHeaders(): void {}
 

@@ -33,6 +33,11 @@ export class MessagePipe {
     this.messages.push(message);
     this.bytes += message.length;
     this.schedule();
+    return this.hasRoom();
+  }
+
+  /** What `write` would say now; when false, `onDrain` calls back. */
+  hasRoom(): boolean {
     if (this.bytes <= this.highWaterBytes) return true;
     this.overflowed = true;
     return false;

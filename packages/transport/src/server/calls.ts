@@ -13,6 +13,13 @@ export interface Call {
   readonly cancelled: boolean;
   /** Calls back once when the call is cancelled; at once if it is already. Never after the call was answered. */
   onCancel(callback: () => void): void;
+  /**
+   * Calls back once the connection takes another large answer, or more of one: at once, unless it holds back as much as it may already. A
+   * call that is cancelled meanwhile is called back, too, so that it lets go of what it has.
+   */
+  whenRoom(callback: () => void): void;
+  /** Tells how many bytes of the answer are made and kept by the handler, in all; the answer itself or any other end takes their place. */
+  hold(bytes: number): void;
   /** Ends the call with an error. After the end, and after a cancellation, every method does nothing. */
   fail(code: number, message: string): void;
 }
@@ -47,6 +54,8 @@ export interface StreamCall extends Call {
   writeShared(head: Uint8Array, body: Uint8Array): boolean;
   /** The same for a message in chunks that belong to the transport from then on. */
   writeChunks(chunks: readonly Uint8Array[]): boolean;
+  /** What the last write would say now; when false, `onDrain` calls back. */
+  hasRoom(): boolean;
   /** Sends the response headers now instead of with the first message. */
   sendHeaders(): void;
   /** Ends with status 0, behind all that was written. */

@@ -4,6 +4,7 @@ import { GrpcStatus } from '../grpc/status.ts';
 import type { ByteStream } from '../http2/byte-stream.ts';
 import { FlushScheduler } from '../http2/flush-scheduler.ts';
 import { SlabPool } from '../http2/slab-pool.ts';
+import { StreamBytes } from '../http2/stream-bytes.ts';
 import type { LocalCall } from '../local/local-call.ts';
 import { LocalClient } from '../local/local-client.ts';
 import type { GrpcType, StreamHandler, UnaryHandler } from './calls.ts';
@@ -50,6 +51,7 @@ export class GrpcServer {
       logger: deps.logger,
       slabs: new SlabPool(),
       flusher: this.flusher,
+      streamBytes: new StreamBytes(),
       options: this.options,
       routes: this.routes,
       deadlines: this.deadlines,

@@ -27,6 +27,10 @@ export interface HttpResponse {
   write(chunk: Uint8Array): boolean;
   end(): void;
   onDrain(callback: () => void): void;
+  /** Calls back once the connection takes another large answer, or the client has gone: as of a gRPC call. */
+  whenRoom(callback: () => void): void;
+  /** Tells how many bytes of the answer are made; its end takes their place. */
+  hold(bytes: number): void;
   /** Calls back when the client has gone; at once if it already has. */
   onCancel(callback: () => void): void;
 }

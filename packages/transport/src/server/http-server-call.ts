@@ -1,17 +1,14 @@
 import { concatBytes, copyBytes, emptyBytes } from '@quorate/base';
 import { Http2Code } from '../http2/constants.ts';
 import type { HttpRequest, HttpResponse } from './http-fallback.ts';
+import { PacedServerCall } from './paced-server-call.ts';
 import type { RequestHead } from './request-head.ts';
-import { ServerCall } from './server-call.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 /** A request that is not gRPC, and its answer. */
-export class HttpServerCall extends ServerCall implements HttpRequest, HttpResponse {
+export class HttpServerCall extends PacedServerCall implements HttpRequest, HttpResponse {
   private dataCallback: ((chunk: Uint8Array) => void) | null = null;
   private endCallback: (() => void) | null = null;
-  private drainCallback: (() => void) | null = null;
-  /** `write` said false and `onDrain` is owed. */
-  private overflowed = false;
   /** What came while paused, at most a stream window. */
   private pending: Uint8Array = emptyBytes;
   private ended = false;
@@ -49,10 +46,11 @@ export class HttpServerCall extends ServerCall implements HttpRequest, HttpRespo
     this.readingPaused = false;
     const pending = this.pending;
     this.pending = emptyBytes;
+    this.connection.receiver.accountUnfinished(this, 0);
     if (pending.length > 0) this.dataCallback?.(pending);
     if (this.readingPaused || this.finished) return;
     if (this.ended) this.deliverEnd();
-    else this.connection.creditStream(this);
+    else this.connection.receiver.creditStream(this);
   }
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {
@@ -60,6 +58,7 @@ export class HttpServerCall extends ServerCall implements HttpRequest, HttpRespo
     if (this.finished) return;
     if (this.readingPaused) {
       if (end > start) this.pending = concatBytes([this.pending, source.subarray(start, end)]);
+      this.connection.receiver.accountUnfinished(this, this.pending.length);
       return;
     }
     if (end > start) this.dataCallback?.(copyBytes(source, start, end));
@@ -89,25 +88,13 @@ export class HttpServerCall extends ServerCall implements HttpRequest, HttpRespo
   write(chunk: Uint8Array): boolean {
     if (this.finished || this.method === 'HEAD') return true;
     this.connection.sender.sendBody(this, chunk);
-    if ((this.queue?.bytes ?? 0) <= this.connection.options.streamHighWaterBytes) return true;
-    this.overflowed = true;
-    return false;
+    return this.hasRoom();
   }
 
   end(): void {
     if (this.finished) return;
     this.settle(0);
     this.connection.sender.endStream(this);
-  }
-
-  onDrain(callback: () => void): void {
-    this.drainCallback = callback;
-  }
-
-  override onDrained(bytes: number): void {
-    if (!this.overflowed || this.finished || bytes * 2 > this.connection.options.streamHighWaterBytes) return;
-    this.overflowed = false;
-    this.drainCallback?.();
   }
 
   override fail(_code: number, _message: string): void {

@@ -14,6 +14,8 @@ export abstract class ServerCall extends Http2Stream implements DeadlineEntry {
   readonly startedMs: number;
   deadlineMs: number = Number.POSITIVE_INFINITY;
   cancelled = false;
+  /** Bytes of its answer that are made and not yet with the sender; kept by the connection's {@link AnswerRoom}. */
+  promisedBytes = 0;
   wheelNext: DeadlineEntry | null = null;
   wheelPrevious: DeadlineEntry | null = null;
   wheelBucket = -1;
@@ -21,6 +23,8 @@ export abstract class ServerCall extends Http2Stream implements DeadlineEntry {
   protected finished = false;
   protected headersSent = false;
   private cancelCallback: (() => void) | null = null;
+  /** It has promised bytes or waited for room. */
+  private usesRoom = false;
 
   constructor(connection: ServerConnection, id: number, head: RequestHead, boundsItself: boolean) {
     super(id, connection.settings.initialWindowBytes, connection.streamReceiveWindow, boundsItself);
@@ -51,6 +55,22 @@ export abstract class ServerCall extends Http2Stream implements DeadlineEntry {
     else if (!this.finished) this.cancelCallback = callback;
   }
 
+  whenRoom(callback: () => void): void {
+    const { room } = this.connection;
+    if (this.finished || room.hasRoomFor(this)) {
+      callback();
+      return;
+    }
+    this.usesRoom = true;
+    room.wait(this, callback);
+  }
+
+  hold(bytes: number): void {
+    if (this.finished) return;
+    this.usesRoom = true;
+    this.connection.room.promise(this, bytes);
+  }
+
   fail(code: number, message: string): void {
     if (this.finished) return;
     if (code === GrpcStatus.ok) this.finishWith(GrpcStatus.unknown, message);
@@ -77,6 +97,7 @@ export abstract class ServerCall extends Http2Stream implements DeadlineEntry {
     this.finished = true;
     this.cancelCallback = null;
     if (this.wheelBucket >= 0) this.connection.deadlines.remove(this);
+    if (this.usesRoom) this.connection.room.leave(this);
     this.head.route?.handled(code);
   }
 

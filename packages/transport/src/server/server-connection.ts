@@ -15,8 +15,10 @@ import {
 import { sendPing, sendReset, writeFrameHeader } from '../http2/frame-writer.ts';
 import { Http2Connection } from '../http2/http2-connection.ts';
 import { copyInto } from '../http2/output.ts';
+import type { StreamBytes } from '../http2/stream-bytes.ts';
 import { messagePrefixBytes, writeMessagePrefix } from '../http2/stream-sender.ts';
 import type { EndedCalls } from './ended-calls.ts';
+import { AnswerRoom } from './answer-room.ts';
 import { HeadCache } from './head-cache.ts';
 import type { HttpFallback } from './http-fallback.ts';
 import { HttpServerCall } from './http-server-call.ts';
@@ -69,8 +71,11 @@ export class ServerConnection extends Http2Connection<ServerCall> {
   readonly deadlines: DeadlineWheel;
   readonly counters: ByteCounters;
   readonly endedCalls: EndedCalls;
+  /** Where answers wait, and requests for them. */
+  readonly room: AnswerRoom;
   /** What a new stream may receive; the client may use the protocol's default until it has seen our SETTINGS. */
   readonly streamReceiveWindow: number;
+  private readonly allStreamBytes: StreamBytes;
   private readonly routes: RouteTable;
   private readonly fallback: HttpFallback | null;
   private readonly heads = new HeadCache();
@@ -95,6 +100,8 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     this.deadlines = shared.deadlines;
     this.counters = shared.counters;
     this.endedCalls = shared.endedCalls;
+    this.allStreamBytes = shared.streamBytes;
+    this.room = new AnswerRoom(shared.clock, this.sender, this.limits.answerBytesMax);
     this.whenEnded = shared.onConnectionEnd;
     this.streamReceiveWindow = Math.max(this.limits.streamWindowBytes, defaultWindowBytes);
     this.pings = new PingPolicy(shared.clock, shared.options.keepalive);
@@ -163,7 +170,7 @@ export class ServerConnection extends Http2Connection<ServerCall> {
       this.streamError(streamId, undefined, Http2Code.protocolError);
       return;
     }
-    if (this.streams.size >= this.limits.streamsMax || this.sender.queuedBytes > this.limits.queuedBytesMax) {
+    if (this.streams.size >= this.limits.streamsMax || this.room.waitingCount >= this.limits.waitingRequestsMax) {
       this.streamError(streamId, undefined, Http2Code.refusedStream);
       return;
     }
@@ -199,6 +206,11 @@ export class ServerConnection extends Http2Connection<ServerCall> {
     const fallback = head.verdict === HeadVerdict.http ? this.fallback : null;
     if (head.verdict === HeadVerdict.rejected || (head.verdict === HeadVerdict.http && fallback === null)) {
       this.reject(streamId, endStream, head);
+      return;
+    }
+    if (fallback !== null && this.sender.streamBytes > this.limits.streamBytesMax) {
+      // What does not heed backpressure, a whole page for example, must not add to what is not read.
+      this.streamError(streamId, undefined, Http2Code.refusedStream);
       return;
     }
     const route = head.route;
@@ -323,6 +335,26 @@ export class ServerConnection extends Http2Connection<ServerCall> {
       return;
     }
     this.sender.sendFinalBody(call, body);
+  }
+
+  /** Whether streams, here or on all connections together, hold back so much that those with slow readers must do without more. */
+  get isPressed(): boolean {
+    return (
+      this.sender.streamBytes > this.limits.streamBytesMax ||
+      this.allStreamBytes.queued > this.options.allStreamBytesMax
+    );
+  }
+
+  /** Whether one more request, of so many bytes, may wait for room. */
+  takesWaiting(bytes: number): boolean {
+    const { waitingRequestsMax, unfinishedBytesMax } = this.limits;
+    return (
+      this.room.waitingCount < waitingRequestsMax && this.receiver.unfinishedBytes + bytes <= unfinishedBytesMax / 2
+    );
+  }
+
+  override onQueueShrunk(): void {
+    this.room.freed();
   }
 
   override onLocalEnd(call: ServerCall): void {

@@ -43,6 +43,8 @@ export interface GrpcServerOptions {
   readonly keepalive: ServerKeepalive;
   /** Bytes queued on a stream call from which on `write` returns false. */
   readonly streamHighWaterBytes: number;
+  /** Bytes queued on the stream calls of all connections together. More: the same as with `limits.streamBytesMax` on each of them. */
+  readonly allStreamBytesMax: number;
   /** Gunzips requests; without it gzip is an unsupported encoding. */
   readonly gunzip: Decompress | null;
   readonly slowUnary: SlowUnary | null;
@@ -58,6 +60,7 @@ export const defaultGrpcServerOptions: GrpcServerOptions = {
   limits: defaultHttp2Limits,
   keepalive: { intervalMs: 7_200_000, timeoutMs: 20_000, minTimeMs: 5000, permitWithoutStream: false },
   streamHighWaterBytes: 256 * 1024,
+  allStreamBytesMax: 64 * 1024 * 1024,
   gunzip: null,
   slowUnary: null,
   wrapper: null,
@@ -70,6 +73,7 @@ export interface GrpcServerSettings {
   readonly limits?: Partial<Http2Limits>;
   readonly keepalive?: Partial<ServerKeepalive>;
   readonly streamHighWaterBytes?: number;
+  readonly allStreamBytesMax?: number;
   readonly gunzip?: Decompress;
   readonly slowUnary?: SlowUnary;
   readonly wrapper?: HandlerWrapper;
@@ -83,6 +87,7 @@ export function completeServerOptions(settings: GrpcServerSettings): GrpcServerO
     limits: { ...defaults.limits, ...settings.limits },
     keepalive: { ...defaults.keepalive, ...settings.keepalive },
     streamHighWaterBytes: settings.streamHighWaterBytes ?? defaults.streamHighWaterBytes,
+    allStreamBytesMax: settings.allStreamBytesMax ?? defaults.allStreamBytesMax,
     gunzip: settings.gunzip ?? defaults.gunzip,
     slowUnary: settings.slowUnary ?? defaults.slowUnary,
     wrapper: settings.wrapper ?? defaults.wrapper,

@@ -3,19 +3,16 @@ import { MessageReader, ReadResult } from '../grpc/message-reader.ts';
 import { GrpcStatus } from '../grpc/status.ts';
 import type { StreamCall } from './calls.ts';
 import { decompressMessage, prefixProblem } from './message-problems.ts';
+import { PacedServerCall } from './paced-server-call.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Route } from './route.ts';
-import { ServerCall } from './server-call.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 /** A call with a stream of messages either way. */
-export class StreamServerCall extends ServerCall implements StreamCall {
+export class StreamServerCall extends PacedServerCall implements StreamCall {
   private readonly reader: MessageReader;
   private messageCallback: ((message: Uint8Array) => void) | null = null;
   private endCallback: (() => void) | null = null;
-  private drainCallback: (() => void) | null = null;
-  /** `write` said false and `onDrain` is owed. */
-  private overflowed = false;
   /** What came while paused, at most a stream window. */
   private pending: Uint8Array = emptyBytes;
   private ended = false;
@@ -34,14 +31,6 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     this.endCallback = callback;
   }
 
-  onDrain(callback: () => void): void {
-    this.drainCallback = callback;
-  }
-
-  get queuedBytes(): number {
-    return this.queue === null ? 0 : this.queue.bytes;
-  }
-
   sendHeaders(): void {
     if (this.finished || this.headersSent) return;
     this.headersSent = true;
@@ -52,14 +41,14 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     if (this.finished) return true;
     this.beforeMessage(message.length);
     this.connection.sender.sendMessage(this, message, 0, message.length, false);
-    return this.belowHighWater();
+    return this.hasRoom();
   }
 
   writeShared(head: Uint8Array, body: Uint8Array): boolean {
     if (this.finished) return true;
     this.beforeMessage(head.length + body.length);
     this.connection.sender.sendSharedMessage(this, head, body);
-    return this.belowHighWater();
+    return this.hasRoom();
   }
 
   writeChunks(chunks: readonly Uint8Array[]): boolean {
@@ -68,19 +57,13 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     for (const chunk of chunks) length += chunk.length;
     this.beforeMessage(length);
     this.connection.sender.sendOwnedMessage(this, chunks);
-    return this.belowHighWater();
+    return this.hasRoom();
   }
 
   private beforeMessage(length: number): void {
     this.sendHeaders();
     (this.head.route as Route).sent.add(1);
     this.connection.counters.sent.add(length);
-  }
-
-  private belowHighWater(): boolean {
-    if (this.queuedBytes <= this.connection.options.streamHighWaterBytes) return true;
-    this.overflowed = true;
-    return false;
   }
 
   end(): void {
@@ -92,12 +75,6 @@ export class StreamServerCall extends ServerCall implements StreamCall {
   protected override settle(code: number): void {
     super.settle(code);
     this.head.route?.observe?.(this.connection.clock.nowMs() - this.startedMs, code);
-  }
-
-  override onDrained(bytes: number): void {
-    if (!this.overflowed || this.finished || bytes * 2 > this.connection.options.streamHighWaterBytes) return;
-    this.overflowed = false;
-    this.drainCallback?.();
   }
 
   pause(): void {
@@ -112,7 +89,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     const pending = this.pending;
     this.pending = emptyBytes;
     this.consume(pending, 0, pending.length);
-    if (!this.readingPaused && !this.finished) this.connection.creditStream(this);
+    if (!this.readingPaused && !this.finished) this.connection.receiver.creditStream(this);
   }
 
   onBody(source: Uint8Array, start: number, end: number, ended: boolean): void {
@@ -129,6 +106,11 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     if (start === end) return;
     const more = copyBytes(source, start, end);
     this.pending = this.pending.length === 0 ? more : concatBytes([this.pending, more]);
+    this.account();
+  }
+
+  private account(): void {
+    this.connection.receiver.accountUnfinished(this, this.reader.bufferedBytes + this.pending.length);
   }
 
   private consume(source: Uint8Array, start: number, end: number): void {
@@ -152,7 +134,7 @@ export class StreamServerCall extends ServerCall implements StreamCall {
     }
     this.delivering = false;
     if (this.finished) return;
-    this.connection.accountUnfinished(this, reader.bufferedBytes);
+    this.account();
     if (this.ended && !this.readingPaused && this.pending.length === 0) this.deliverEnd();
   }
 

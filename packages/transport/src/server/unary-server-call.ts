@@ -1,6 +1,7 @@
 import { copyBytes, emptyBytes } from '@quorate/base';
 import { MessageReader, ReadResult } from '../grpc/message-reader.ts';
 import { GrpcStatus } from '../grpc/status.ts';
+import { Http2Code } from '../http2/constants.ts';
 import { messagePrefixBytes } from '../http2/stream-sender.ts';
 import type { UnaryCall } from './calls.ts';
 import type { EndedCall } from './ended-calls.ts';
@@ -30,9 +31,9 @@ export class UnaryServerCall extends ServerCall implements UnaryCall, EndedCall 
         (source[start + 4] as number) ===
         length &&
       length <= this.connection.limits.messageBytesMax &&
-      (ended || this.connection.takeEmptyEnd(this, source))
+      (ended || this.connection.receiver.takeEmptyEnd(this, source))
     ) {
-      this.deliver(length === 0 ? emptyBytes : source.subarray(start + messagePrefixBytes, end));
+      this.serve(length === 0 ? emptyBytes : source.subarray(start + messagePrefixBytes, end), false);
       return;
     }
     this.readParts(source, start, end, ended);
@@ -56,15 +57,36 @@ export class UnaryServerCall extends ServerCall implements UnaryCall, EndedCall 
       }
       if (!this.takeMessage(reader)) return;
     }
-    this.connection.accountUnfinished(this, reader.bufferedBytes + (this.held?.length ?? 0));
+    this.connection.receiver.accountUnfinished(this, reader.bufferedBytes + (this.held?.length ?? 0));
     if (!ended || this.finished) return;
     if (this.held === null) {
       const what = reader.isIdle ? 'cardinality violation: received no request message' : 'unexpected EOF';
       this.fail(GrpcStatus.internal, what);
       return;
     }
+    this.serve(this.held, true);
+  }
+
+  /** Hands the request on, or keeps it while the connection holds back too much. */
+  private serve(message: Uint8Array, owned: boolean): void {
+    const { connection } = this;
+    if (connection.room.hasRoomFor(this)) {
+      this.held = null;
+      this.deliver(message);
+    } else if (connection.takesWaiting(message.length)) {
+      this.held = owned ? message : copyBytes(message);
+      connection.receiver.accountUnfinished(this, this.held.length);
+      this.whenRoom(() => this.serveHeld());
+    } else {
+      connection.streamError(this.id, this, Http2Code.refusedStream);
+    }
+  }
+
+  private serveHeld(): void {
     const message = this.held;
+    if (this.finished || message === null) return;
     this.held = null;
+    this.connection.receiver.accountUnfinished(this, 0);
     this.deliver(message);
   }
 

@@ -111,6 +111,9 @@ export class TestOutput implements WatchOutput {
   private readonly queue: Uint8Array[] = [];
   private callback: (() => void) | undefined = undefined;
   private isFull = false;
+  private isPressed = false;
+  /** It was asked while pressed. */
+  private isRefused = false;
   /** A response began that goes on in further fragments. */
   private isInFragments = false;
 
@@ -125,6 +128,19 @@ export class TestOutput implements WatchOutput {
     this.queue.push(message);
     this.isFull = this.queue.length >= this.capacity;
     return !this.isFull;
+  }
+
+  hasRoom(): boolean {
+    this.isRefused ||= this.isPressed;
+    return !this.isFull && !this.isPressed;
+  }
+
+  /** As if all streams together held too much, until told otherwise; then who was refused hears of room. */
+  press(isPressed: boolean): void {
+    this.isPressed = isPressed;
+    if (isPressed || !this.isRefused) return;
+    this.isRefused = false;
+    this.callback?.();
   }
 
   onDrain(callback: () => void): void {

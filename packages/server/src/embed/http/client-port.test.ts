@@ -49,8 +49,11 @@ function whenClosed(stream: Readable): Promise<void> {
   return new Promise((resolve) => stream.once('close', resolve));
 }
 
-async function put(url: string, value: string): Promise<void> {
-  const body = JSON.stringify({ key: 'Zm9v', value: Buffer.from(value).toString('base64') });
+async function put(url: string, value: string, key = 'foo'): Promise<void> {
+  const body = JSON.stringify({
+    key: Buffer.from(key).toString('base64'),
+    value: Buffer.from(value).toString('base64'),
+  });
   assert.equal((await fetch(`${url}/v3/kv/put`, { method: 'POST', body })).status, 200);
 }
 
@@ -118,6 +121,46 @@ describe('a plain port', () => {
     assert.equal(firstValue(await lines.next()), 'three');
     socket.close();
     await once(socket, 'close');
+  });
+
+  test('a large answer comes whole', { timeout: waitMs }, async () => {
+    for (let i = 0; i < 3; i++) await put(url, 'x'.repeat(100_000), `large${i}`);
+    const range = JSON.stringify({
+      key: Buffer.from('large').toString('base64'),
+      range_end: Buffer.from('largf').toString('base64'),
+    });
+    const response = await fetch(`${url}/v3/kv/range`, { method: 'POST', body: range });
+    const text = await response.text();
+    assert.deepEqual([response.status, response.headers.get('content-length')], [200, String(text.length)]);
+    const { kvs } = JSON.parse(text) as { kvs: { value: string }[] };
+    assert.deepEqual(
+      kvs.map(({ value }) => Buffer.from(value, 'base64').length),
+      [100_000, 100_000, 100_000],
+    );
+  });
+
+  test('a WebSocket that is not read makes its watch fall behind, and loses nothing', { timeout: waitMs }, async () => {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v3/watch`);
+    const lines = new Lines();
+    socket.on('message', (frame) => lines.add(`${String(frame)}\n`));
+    await once(socket, 'open');
+    socket.send(watchFoo);
+    await lines.next();
+    socket.pause();
+    const isSlow = async () =>
+      /^etcd_debugging_mvcc_slow_watcher_total 1$/m.test(await (await fetch(`${url}/metrics`)).text());
+    let written = 0;
+    while (!(await isSlow())) {
+      assert.ok(written++ < 500, 'it falls behind');
+      await put(url, `${written} ${'x'.repeat(200_000)}`);
+    }
+    socket.resume();
+    for (let seen = 0; seen < written; ) {
+      const { events } = (await lines.next()).result as { events: { kv: { value: string } }[] };
+      for (const { kv } of events)
+        assert.equal(Buffer.from(kv.value, 'base64').toString().split(' ')[0], String(++seen));
+    }
+    socket.terminate();
   });
 
   test('a WebSocket shows errors as lines and ends without a close frame', { timeout: waitMs }, async () => {
@@ -197,6 +240,15 @@ test('HTTP/2 over TLS: the gateway and gRPC on one port', { skip: missingOpenssl
     assert.equal(firstValue(await lines.next()), 'a');
     watch.write('{"cancel_request":{}}');
     assert.equal(((await lines.next()).result as { canceled: boolean }).canceled, true);
+    const large = { key: 'Zg==', value: Buffer.alloc(200_000).toString('base64') };
+    const putLarge = post('/v3/kv/put');
+    putLarge.end(JSON.stringify(large));
+    await once(putLarge, 'response');
+    const range = post('/v3/kv/range');
+    range.end('{"key":"Zg=="}');
+    let text = '';
+    for await (const chunk of range.setEncoding('utf8')) text += chunk;
+    assert.equal((JSON.parse(text) as { kvs: { value: string }[] }).kvs[0]?.value, large.value);
     const grpc = session.request({
       ':method': 'POST',
       ':path': '/etcdserverpb.KV/Range',

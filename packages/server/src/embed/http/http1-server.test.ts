@@ -54,3 +54,53 @@ describe('a server of HTTP/1 that finishes', () => {
     await cut;
   });
 });
+
+describe('requests that come before the first is answered', () => {
+  const answers: [string, HttpAnswer][] = [];
+  let http: Http1Server;
+  const net = createServer({ noDelay: true }, (socket) => void http.server.emit('connection', socket));
+
+  before(async () => {
+    http = createHttp1Server((request, answer) => answers.push([request.target, answer]));
+    net.listen(0, '127.0.0.1');
+    await once(net, 'listening');
+  });
+  after(() => {
+    http.close();
+    net.close();
+  });
+
+  function send(count: number): Socket {
+    const socket = connect((net.address() as AddressInfo).port, '127.0.0.1');
+    for (let i = 0; i < count; i++) socket.write(`GET /${i} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    return socket.setEncoding('latin1');
+  }
+
+  test('are served one by one', async () => {
+    const socket = send(3);
+    let text = '';
+    socket.on('data', (more) => {
+      text += more;
+    });
+    for (let i = 0; i < 3; i++) {
+      while (answers.length === i) await new Promise((resolve) => setImmediate(resolve));
+      // All that the client sent has been read by now, and only this one is served.
+      assert.deepEqual(
+        answers.map(([target]) => target),
+        ['/0', '/1', '/2'].slice(0, i + 1),
+      );
+      answers[i]?.[1].send(200, [], `answer ${i}`);
+    }
+    while (!text.includes('answer 2')) await once(socket, 'data');
+    assert.deepEqual([...text.matchAll(/answer \d/g)].flat(), ['answer 0', 'answer 1', 'answer 2']);
+    socket.destroy();
+  });
+
+  test('are bounded in number: a client that sends more is cut', async () => {
+    answers.length = 0;
+    const socket = send(150);
+    socket.on('error', () => {});
+    await once(socket, 'close');
+    assert.equal(answers.length, 1);
+  });
+});

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { peerOfSocket } from '@quorate/transport/node';
-import type { HttpAnswer, HttpHandler, HttpRequest, RequestHeaders } from '../../gateway/http-types.ts';
+import type { HeaderList, HttpAnswer, HttpHandler, HttpRequest, RequestHeaders } from '../../gateway/http-types.ts';
+import { sendPaced } from '../../gateway/paced.ts';
+import { Pipeline } from './pipeline.ts';
 import { acceptWebSockets } from './web-socket.ts';
 
 /** How long the headers of a request may take (etcd's figure). */
@@ -26,8 +28,9 @@ export function createHttp1Server(handler: HttpHandler): Http1Server {
       busy.delete(socket);
       if (isFinishing) socket.destroySoon();
     });
-    handler(requestOf(message), answerTo(message, response));
+    pipeline.take(socket, response, () => handler(requestOf(message), answerTo(message, response)));
   });
+  const pipeline = new Pipeline();
   const connections = new Set<Socket>();
   /** Those with a request that is not answered, or a WebSocket. */
   const busy = new WeakSet<Socket>();
@@ -96,23 +99,25 @@ export function answerTo(message: IncomingMessage, response: ServerResponse): Ht
   // A client that leaves in the middle is told of by `close` alone; without a listener for errors the process would end.
   message.on('error', () => {});
   response.on('error', () => {});
-  return {
-    send: (status, headers, body) => {
+  const answer = {
+    room: undefined,
+    send: (status: number, headers: HeaderList, body: string | Uint8Array) => {
       if (response.headersSent || response.destroyed) return;
       response.writeHead(status, [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))]);
       response.end(body);
     },
-    begin: (status, headers) => {
+    begin: (status: number, headers: HeaderList) => {
       if (response.headersSent || response.destroyed) return;
       response.writeHead(status, headers.flat());
     },
-    write: (text) => response.writableEnded || response.destroyed || response.write(text),
-    end: () => response.end(),
-    onDrain: (callback) => response.on('drain', callback),
-    onClose: (callback) => {
+    write: (text: string | Uint8Array) => response.writableEnded || response.destroyed || response.write(text),
+    end: () => void response.end(),
+    onDrain: (callback: () => void) => void response.on('drain', callback),
+    onClose: (callback: () => void) => {
       response.once('close', () => {
         if (!response.writableFinished) callback();
       });
     },
   };
+  return { ...answer, sendPieces: (status, headers, pieces) => sendPaced(answer, status, headers, pieces) };
 }

@@ -1,5 +1,6 @@
 import type { HttpFallback, HttpResponse } from '@quorate/transport';
 import type { HeaderList, HttpAnswer, HttpHandler } from '../../gateway/http-types.ts';
+import { sendPaced } from '../../gateway/paced.ts';
 
 /** Serves requests over HTTP/2 that are not gRPC. */
 export function http2Handler(handler: HttpHandler): HttpFallback {
@@ -25,15 +26,17 @@ export function http2Handler(handler: HttpHandler): HttpFallback {
 }
 
 function answerTo(response: HttpResponse): HttpAnswer {
-  return {
-    send: (status, headers, body) =>
+  const answer = {
+    room: response,
+    send: (status: number, headers: HeaderList, body: string | Uint8Array) =>
       response.send(status, lowered(headers), typeof body === 'string' ? Buffer.from(body) : body),
-    begin: (status, headers) => response.begin(status, lowered(headers)),
-    write: (text) => response.write(Buffer.from(text)),
+    begin: (status: number, headers: HeaderList) => response.begin(status, lowered(headers)),
+    write: (text: string | Uint8Array) => response.write(typeof text === 'string' ? Buffer.from(text) : text),
     end: () => response.end(),
-    onDrain: (callback) => response.onDrain(callback),
-    onClose: (callback) => response.onCancel(callback),
+    onDrain: (callback: () => void) => response.onDrain(callback),
+    onClose: (callback: () => void) => response.onCancel(callback),
   };
+  return { ...answer, sendPieces: (status, headers, pieces) => sendPaced(answer, status, headers, pieces) };
 }
 
 /** The headers as HTTP/2 has them, with the date that Node adds by itself over HTTP/1. */

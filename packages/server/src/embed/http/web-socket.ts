@@ -9,6 +9,7 @@ const highWaterBytes = 256 * 1024;
 /** Of a frame from a client. */
 const frameBytesMax = 16 * 1024 * 1024;
 const bearer = 'Bearer';
+const lineEnd = 0x0a;
 
 /**
  * Takes WebSockets on every path of the gateway: a frame of the client is a line of the request, which is always a POST, and each line of
@@ -81,6 +82,7 @@ function headersOf(message: IncomingMessage): RequestHeaders {
 }
 
 class WebSocketAnswer implements HttpAnswer {
+  readonly room = undefined;
   private readonly webSocket: WebSocket;
   /** Frames that are not with the system yet. */
   private unsent = 0;
@@ -98,14 +100,22 @@ class WebSocketAnswer implements HttpAnswer {
     this.end();
   }
 
+  /** A frame must be whole. */
+  sendPieces(_status: number, _headers: unknown, pieces: readonly Uint8Array[]): void {
+    this.write(Buffer.concat(pieces));
+    this.end();
+  }
+
   /** There is no head to see on a WebSocket. */
   begin(): void {}
 
-  write(text: string): boolean {
+  write(text: string | Uint8Array): boolean {
     const { webSocket } = this;
     if (this.ended || webSocket.readyState !== webSocket.OPEN) return true;
     this.unsent++;
-    webSocket.send(text.replace(/\n$/, ''), () => this.sent());
+    const line = typeof text === 'string' ? Buffer.from(text) : text;
+    const frame = line.at(-1) === lineEnd ? line.subarray(0, -1) : line;
+    webSocket.send(frame, { binary: false }, () => this.sent());
     this.overflowed ||= webSocket.bufferedAmount > highWaterBytes;
     return !this.overflowed;
   }

@@ -254,3 +254,24 @@ test('a slow handler holds the body up', async () => {
   await turns();
   assert.deepEqual([exchange.bodyPaused, world.watchRequests.length], [false, 20]);
 });
+
+test('bodies and answers count to what the connection holds back, and wait for room', async () => {
+  const world = start();
+  const exchange = new FakeExchange('POST', '/v3/kv/range');
+  const waiting: (() => void)[] = [];
+  const held: number[] = [];
+  exchange.room = { hold: (bytes) => held.push(bytes), whenRoom: (callback) => waiting.push(callback) };
+  world.gateway.serve(exchange.request, exchange);
+  exchange.feed('{"limit":');
+  assert.deepEqual([held, exchange.bodyPaused], [[9], true]);
+  waiting.shift()?.();
+  assert.equal(exchange.bodyPaused, false);
+  exchange.feed('"3"}');
+  waiting.shift()?.();
+  exchange.endBody();
+  await turns();
+  assert.equal(world.asked.length, 0, 'it is not asked before there is room for the answer');
+  waiting.shift()?.();
+  await exchange.answered;
+  assert.deepEqual([exchange.body, held], ['{"header":{},"count":"3"}', [9, 13]]);
+});

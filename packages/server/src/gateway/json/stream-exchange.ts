@@ -1,10 +1,10 @@
 import { httpStatusOf, JsonError } from '@quorate/api';
 import { GrpcStatus, GrpcStatusError, type LocalStream } from '@quorate/transport';
 import type { HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
-
-import { errorHeaders, errorLine, messageHeaders, resultLine } from './json-answers.ts';
+import { errorHeaders, errorLine, largeResultLine, messageHeaders, resultLine } from './json-answers.ts';
 import type { GatewayCall } from './json-gateway.ts';
 import { requestFromJson } from './json-requests.ts';
+import { wholeBytesMax } from './sliced-json.ts';
 import { gather, takeRequest } from './unary-exchange.ts';
 import { ValueSplitter } from './value-splitter.ts';
 
@@ -15,7 +15,7 @@ export function serveStream(call: GatewayCall, request: HttpRequest, answer: Htt
     if (stream !== undefined) sendRequests(call, request.body, stream);
     return;
   }
-  gather(request.body, call.jsonBytesMax, (body) => {
+  gather(request.body, answer.room, call.jsonBytesMax, (body) => {
     const message = takeRequest(call, body, answer);
     if (message === undefined) return;
     const stream = openStream(call, answer);
@@ -26,7 +26,7 @@ export function serveStream(call: GatewayCall, request: HttpRequest, answer: Htt
 
 /** Opens the call and lets its answers out; undefined when it could not be opened, which has been said. */
 function openStream(call: GatewayCall, answer: HttpAnswer): LocalStream | undefined {
-  const { method, client, metadata, timeoutMs } = call;
+  const { method, client, clock, metadata, timeoutMs } = call;
   const lines = new AnswerLines(answer);
   let stream: LocalStream;
   try {
@@ -37,7 +37,17 @@ function openStream(call: GatewayCall, answer: HttpAnswer): LocalStream | undefi
     return undefined;
   }
   stream.onMessage((message) => {
-    if (!lines.write(resultLine(method.response, message))) stream.pause();
+    if (message.length <= wholeBytesMax) {
+      if (!lines.write(resultLine(method.response, message))) stream.pause();
+      return;
+    }
+    stream.pause();
+    largeResultLine(method.response, message, clock).then(
+      (line) => {
+        if (lines.write(line)) stream.resume();
+      },
+      () => stream.cancel(),
+    );
   });
   stream.onEnd(({ code, message }) => lines.end(code, message));
   answer.onDrain(() => stream.resume());
@@ -54,7 +64,7 @@ class AnswerLines {
     this.answer = answer;
   }
 
-  write(line: string): boolean {
+  write(line: string | Uint8Array): boolean {
     if (!this.hasBegun) this.answer.begin(200, messageHeaders);
     this.hasBegun = true;
     return this.answer.write(line);

@@ -1,29 +1,46 @@
 import { JsonError, toJson } from '@quorate/api';
 import { concatBytes } from '@quorate/base';
 import { Cancellation, GrpcStatus, GrpcStatusError } from '@quorate/transport';
-import type { HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
+import type { AnswerRoom, HttpAnswer, HttpRequest, RequestBody } from '../http-types.ts';
 import { messageHeaders, sendStatus } from './json-answers.ts';
 import type { GatewayCall } from './json-gateway.ts';
 import { requestFromJson } from './json-requests.ts';
-import { jsonInSlices } from './sliced-json.ts';
+import { jsonPieces, wholeBytesMax } from './sliced-json.ts';
 
-/** Answers above this size become text in slices. */
-const wholeBytesMax = 64 * 1024;
-
-/** Gathers a body whole. */
-export function gather(body: RequestBody, bytesMax: number, then: (whole: Uint8Array | undefined) => void): void {
+/** Gathers a body whole, as far as there is room. */
+export function gather(
+  body: RequestBody,
+  room: HttpAnswer['room'],
+  bytesMax: number,
+  then: (whole: Uint8Array | undefined) => void,
+): void {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   body.onData((chunk) => {
     const isOver = bytes > bytesMax;
     bytes += chunk.length;
     if (isOver) return;
-    if (bytes <= bytesMax) chunks.push(chunk);
-    else then(undefined);
+    if (bytes > bytesMax) {
+      then(undefined);
+      return;
+    }
+    chunks.push(chunk);
+    if (room !== undefined) takeRoom(room, bytes, body);
   });
   body.onEnd(() => {
     if (bytes <= bytesMax) then(concatBytes(chunks));
   });
+}
+
+/** What is gathered counts to what the connection holds back; when that is too much, the rest of the body waits. */
+function takeRoom(room: AnswerRoom, bytes: number, body: RequestBody): void {
+  room.hold(bytes);
+  let hasRoom = false;
+  room.whenRoom(() => {
+    hasRoom = true;
+    body.resume();
+  });
+  if (!hasRoom) body.pause();
 }
 
 /** The wire form of the one request in a body; answers and gives undefined when there is none. */
@@ -49,9 +66,12 @@ export function takeRequest(
 export function serveUnary(call: GatewayCall, request: HttpRequest, answer: HttpAnswer): void {
   const cancellation = new Cancellation();
   answer.onClose(() => cancellation.cancel());
-  gather(request.body, call.jsonBytesMax, (body) => {
+  gather(request.body, answer.room, call.jsonBytesMax, (body) => {
     const message = takeRequest(call, body, answer);
-    if (message !== undefined) void exchange(call, message, cancellation, answer);
+    if (message === undefined) return;
+    const begin = () => void exchange(call, message, cancellation, answer);
+    if (answer.room === undefined) begin();
+    else answer.room.whenRoom(begin);
   });
 }
 
@@ -63,14 +83,15 @@ async function exchange(
 ): Promise<void> {
   const { method, client, metadata, timeoutMs } = call;
   try {
-    const reply = await client.unary(method.path, message, { metadata, timeoutMs, cancellation });
+    const reply = await client.unary(method.path, message, { metadata, timeoutMs, cancellation, room: answer.room });
     const { response } = method;
-    const decoded = response.decode(reply);
-    const text =
-      reply.length > wholeBytesMax
-        ? await jsonInSlices(response, decoded, call.clock)
-        : JSON.stringify(toJson(response, decoded));
-    answer.send(200, messageHeaders, text);
+    if (reply.length > wholeBytesMax) {
+      const pieces = await jsonPieces(response, reply, call.clock);
+      answer.room?.hold(pieces.reduce((sum, piece) => sum + piece.length, 0));
+      answer.sendPieces(200, messageHeaders, pieces);
+    } else {
+      answer.send(200, messageHeaders, JSON.stringify(toJson(response, response.decode(reply))));
+    }
   } catch (error) {
     const { code, details } =
       error instanceof GrpcStatusError ? error : { code: GrpcStatus.internal, details: String(error) };

@@ -1,8 +1,10 @@
 import type { HeaderList, HttpAnswer, HttpRequest } from '../http-types.ts';
+import { sendPaced } from '../paced.ts';
 
 /** A request whose body the test feeds, and the answer as it comes. */
 export class FakeExchange implements HttpAnswer {
   readonly request: HttpRequest;
+  room: HttpAnswer['room'] = undefined;
   status = 0;
   headers: Record<string, string> = {};
   body = '';
@@ -77,8 +79,12 @@ export class FakeExchange implements HttpAnswer {
     this.headers = Object.fromEntries(headers);
   }
 
-  write(text: string): boolean {
-    this.body += text;
+  sendPieces(status: number, headers: HeaderList, pieces: readonly Uint8Array[]): void {
+    sendPaced(this, status, headers, pieces);
+  }
+
+  write(text: string | Uint8Array): boolean {
+    this.body += typeof text === 'string' ? text : new TextDecoder().decode(text);
     return this.hasRoom;
   }
 

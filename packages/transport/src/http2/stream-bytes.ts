@@ -1,0 +1,4 @@
+/** Bytes queued on streams that heed backpressure. */
+export class StreamBytes {
+  queued = 0;
+}
