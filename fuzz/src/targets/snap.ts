@@ -14,6 +14,7 @@ import { decodeSnapshotFile, encodeSnapshotFile, type Snapshot, SnapshotStore } 
 import { etcdFiles } from '../engine/regressions.ts';
 import { codeOf, rule, type Target } from '../engine/target.ts';
 import { dumbCrc32c } from './dumb-crc32c.ts';
+import { refuseGroups } from './refuse-groups.ts';
 import { StillClock } from './still-clock.ts';
 
 const folder = '/snap';
@@ -47,8 +48,10 @@ function randomSnapshot(random: Random): Snapshot {
 /** What the generated codecs of the API and a checksum of our own make of it; undefined when it is no snapshot. */
 function twin(input: Uint8Array): raftpb.Snapshot | undefined {
   try {
+    refuseGroups(input);
     const { crc, data } = snappb.Snapshot.decode(input);
     if (data.length === 0 || crc === 0 || dumbCrc32c(0, data) !== crc) return undefined;
+    refuseGroups(data);
     return raftpb.Snapshot.decode(data);
   } catch (error) {
     if (error instanceof DecodeError) return undefined;

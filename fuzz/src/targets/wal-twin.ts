@@ -1,6 +1,7 @@
 import { DecodeError, raftpb, walpb } from '@quorate/api';
 import { equalBytes } from '@quorate/base';
 import { dumbCrc32c } from './dumb-crc32c.ts';
+import { refuseGroups } from './refuse-groups.ts';
 
 /** A file of a log directory. */
 export interface LogFile {
@@ -94,7 +95,7 @@ export function readDumbly(files: readonly LogFile[]): TwinContent {
     for (const [i, { bytes }] of segments.entries()) {
       for (let frame = frameAt(bytes, 0); frame !== undefined; frame = frameAt(bytes, frame.next)) {
         try {
-          crc = take(walpb.Record.decode(bytes, frame.start, frame.end), crc, content);
+          crc = take(recordIn(bytes, frame), crc, content);
         } catch (error) {
           const code = error instanceof DecodeError ? 'wal/corrupt' : (error as Stop).code;
           const isOfRecord = code === 'wal/corrupt' || code === 'wal/crc-mismatch';
@@ -111,10 +112,15 @@ export function readDumbly(files: readonly LogFile[]): TwinContent {
   return content;
 }
 
+function recordIn(bytes: Uint8Array, { start, end }: Frame): walpb.Record {
+  refuseGroups(bytes, start, end);
+  return walpb.Record.decode(bytes, start, end);
+}
+
 /** A record that is whole and yet says nonsense was written so. */
 function hasGoodCrc(bytes: Uint8Array, frame: Frame, before: number): boolean {
   try {
-    const record = walpb.Record.decode(bytes, frame.start, frame.end);
+    const record = recordIn(bytes, frame);
     return record.type === 4 || dumbCrc32c(before, record.data) === record.crc;
   } catch {
     return false;
@@ -128,6 +134,7 @@ function take(record: walpb.Record, before: number, content: TwinContent): numbe
     return record.crc;
   }
   if (dumbCrc32c(before, record.data) !== record.crc) throw new Stop('wal/crc-mismatch');
+  if (record.type !== 1) refuseGroups(record.data);
   switch (record.type) {
     case 1:
       if (content.metadata !== undefined && !equalBytes(content.metadata, record.data))
