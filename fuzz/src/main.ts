@@ -62,6 +62,11 @@ async function main(): Promise<number> {
   const runs = Number(values.runs ?? (values.minutes === undefined ? 20_000 : Number.POSITIVE_INFINITY));
   let findings = 0;
   for (const target of chosen) {
+    const missing = target.missing?.();
+    if (missing !== undefined) {
+      console.log(`${target.name}: skipped: ${missing}`);
+      continue;
+    }
     const options = {
       seed: Number(values.seed),
       runs,

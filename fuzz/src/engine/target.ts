@@ -12,6 +12,8 @@ export interface Target {
   readonly memoryBytesMax?: number;
   /** Words of its language, for mutations of text. */
   readonly words?: readonly Uint8Array[];
+  /** Why it cannot run here; undefined when it can. */
+  missing?(): string | undefined;
   /** What mutation begins from; the same for the same random numbers. */
   seeds(random: Random): Promise<Uint8Array[]>;
   /** A change that knows the format; the engine mixes it with changes that do not. */

@@ -1,6 +1,7 @@
 import type { Target } from '../engine/target.ts';
 import { bboltTarget } from './bbolt.ts';
 import { configTarget } from './config.ts';
+import { snapEtcdTarget, walEtcdTarget } from './etcd-files.ts';
 import { grpcTarget } from './grpc.ts';
 import { hpackTarget } from './hpack.ts';
 import { http2Target } from './http2.ts';
@@ -21,4 +22,6 @@ export const targets: readonly Target[] = [
   jsonTarget,
   peerTarget,
   configTarget,
+  walEtcdTarget,
+  snapEtcdTarget,
 ];

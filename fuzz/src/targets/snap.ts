@@ -1,7 +1,8 @@
-import { DecodeError, raftpb, snappb } from '@quorate/api';
+import { cursor, DecodeError, raftpb, readTag, skipField, snappb, WireType } from '@quorate/api';
 import {
   CodedError,
   copyBytes,
+  emptyBytes,
   equalBytes,
   MemoryDisk,
   nextBelow,
@@ -14,7 +15,7 @@ import { decodeSnapshotFile, encodeSnapshotFile, type Snapshot, SnapshotStore } 
 import { etcdFiles } from '../engine/regressions.ts';
 import { codeOf, rule, type Target } from '../engine/target.ts';
 import { dumbCrc32c } from './dumb-crc32c.ts';
-import { refuseGroups } from './refuse-groups.ts';
+import { refuseOddities } from './refuse-oddities.ts';
 import { StillClock } from './still-clock.ts';
 
 const folder = '/snap';
@@ -45,14 +46,30 @@ function randomSnapshot(random: Random): Snapshot {
   };
 }
 
+/** The bytes of the last message in that field. */
+function fieldIn(bytes: Uint8Array, fieldNumber: number): Uint8Array {
+  let found: Uint8Array = emptyBytes;
+  for (let position = 0; position < bytes.length; ) {
+    const tag = readTag(bytes, position, bytes.length);
+    position = skipField(bytes, cursor.position, bytes.length, tag);
+    // skipField leaves the cursor behind the length.
+    if (tag === ((fieldNumber << 3) | WireType.bytes)) found = bytes.subarray(cursor.position, position);
+  }
+  return found;
+}
+
 /** What the generated codecs of the API and a checksum of our own make of it; undefined when it is no snapshot. */
 function twin(input: Uint8Array): raftpb.Snapshot | undefined {
   try {
-    refuseGroups(input);
+    refuseOddities(input);
     const { crc, data } = snappb.Snapshot.decode(input);
     if (data.length === 0 || crc === 0 || dumbCrc32c(0, data) !== crc) return undefined;
-    refuseGroups(data);
-    return raftpb.Snapshot.decode(data);
+    refuseOddities(data, 2);
+    const snapshot = raftpb.Snapshot.decode(data);
+    const metadata = fieldIn(data, 2);
+    refuseOddities(metadata, 1);
+    refuseOddities(fieldIn(metadata, 1));
+    return snapshot;
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     throw error;

@@ -1,7 +1,7 @@
 import { DecodeError, raftpb, walpb } from '@quorate/api';
 import { equalBytes } from '@quorate/base';
 import { dumbCrc32c } from './dumb-crc32c.ts';
-import { refuseGroups } from './refuse-groups.ts';
+import { refuseOddities } from './refuse-oddities.ts';
 
 /** A file of a log directory. */
 export interface LogFile {
@@ -113,7 +113,7 @@ export function readDumbly(files: readonly LogFile[]): TwinContent {
 }
 
 function recordIn(bytes: Uint8Array, { start, end }: Frame): walpb.Record {
-  refuseGroups(bytes, start, end);
+  refuseOddities(bytes, 0, start, end);
   return walpb.Record.decode(bytes, start, end);
 }
 
@@ -134,7 +134,7 @@ function take(record: walpb.Record, before: number, content: TwinContent): numbe
     return record.crc;
   }
   if (dumbCrc32c(before, record.data) !== record.crc) throw new Stop('wal/crc-mismatch');
-  if (record.type !== 1) refuseGroups(record.data);
+  if (record.type !== 1) refuseOddities(record.data, record.type === 5 ? 3 : 0);
   switch (record.type) {
     case 1:
       if (content.metadata !== undefined && !equalBytes(content.metadata, record.data))
