@@ -43,7 +43,7 @@ function longFunctions(lines) {
 let functions = 0;
 let files = 0;
 let unexplained = 0;
-for (const top of ['packages', 'examples', 'bench', 'conformance']) {
+for (const top of ['packages', 'examples', 'bench', 'conformance', 'fuzz']) {
   for (const path of sources(join(root, top))) {
     const lines = readFileSync(path, 'utf8').split('\n');
     const name = relative(root, path);

@@ -26,9 +26,9 @@ function testFiles(folder) {
 
 const folders = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
-const files = (folders.length > 0 ? folders : ['packages', 'examples', 'bench', 'conformance', 'scripts']).flatMap(
-  (folder) => testFiles(join(root, folder)),
-);
+const files = (
+  folders.length > 0 ? folders : ['packages', 'examples', 'bench', 'conformance', 'fuzz', 'scripts']
+).flatMap((folder) => testFiles(join(root, folder)));
 if (files.length === 0) {
   console.error('test: no test files found');
   process.exit(1);

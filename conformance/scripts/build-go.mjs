@@ -1,4 +1,4 @@
-// Builds the reference programs (etcd, etcdctl, etcdutl, bbolt, h2spec) from the versions pinned in conformance/go/go.mod
+// Builds the reference programs (etcd, etcdctl, etcdutl, bbolt, filecheck, h2spec) from the versions pinned in conformance/go/go.mod
 // into conformance/.bin/. Names as arguments choose among all there are. A binary is fresh when it is newer than go.mod,
 // go.sum and, if its sources are here, these; --force builds again.
 import { spawnSync } from 'node:child_process';
@@ -11,6 +11,7 @@ const programs = [
   { name: 'etcdctl37', package: 'go.etcd.io/etcd/etcdctl/v3' },
   { name: 'etcdutl37', package: 'go.etcd.io/etcd/etcdutl/v3' },
   { name: 'bbolt', package: 'go.etcd.io/bbolt/cmd/bbolt' },
+  { name: 'filecheck', package: './filecheck' },
   { name: 'h2spec', package: 'github.com/summerwind/h2spec/cmd/h2spec' },
 ];
 

@@ -6,7 +6,7 @@ import type { Message } from '../grpc/services.ts';
 import type { Options } from '../options.ts';
 import { unifiedDiff } from '../support/diff.ts';
 import { freePorts } from '../support/ports.ts';
-import { bboltProgram, type ServerKind, serverProgram } from '../support/programs.ts';
+import { type ServerKind, serverProgram } from '../support/programs.ts';
 import type { Report } from '../support/report.ts';
 import {
   launch,
@@ -20,6 +20,7 @@ import { errorText, sleep } from '../support/text.ts';
 import { compareDumps, connect, type Dump, dump } from './inspect.ts';
 import { type Acknowledged, Worker } from './load.ts';
 import { applyChanges, changesAnything, type State, sameState, showState } from './model.ts';
+import { OfflineChecks } from './offline.ts';
 
 const WORKERS = 10;
 /** A data directory lives this many rounds, then a fresh one is begun. */
@@ -41,12 +42,14 @@ class KillSuite {
   private readonly options: Options;
   private readonly report: Report;
   private readonly random: Random;
+  private readonly offline: OfflineChecks;
   private acknowledged = 0;
   private readonly refused = new Set<ServerKind>();
 
   constructor(options: Options, report: Report) {
     this.options = options;
     this.report = report;
+    this.offline = new OfflineChecks(report);
     this.random = new SeededRandom(options.seed);
   }
 
@@ -78,7 +81,10 @@ class KillSuite {
       }
     }
     if (life !== undefined) await this.end(life);
-    this.report.note(`kill: ${this.acknowledged} requests acknowledged`);
+    const { logs, entries, databases, hashes } = this.offline.counts;
+    this.report.note(
+      `kill: ${this.acknowledged} requests acknowledged; offline ${logs} logs of ${entries} entries, ${databases} databases, ${hashes} hashes`,
+    );
   }
 
   private async begin(kind: ServerKind): Promise<Life> {
@@ -109,7 +115,7 @@ class KillSuite {
       const found = await dump(connection);
       this.checkWorkers(name, life, found);
       await this.checkOldReads(name, life, found, connection);
-      this.checkDatabase(`${name}: database file`, crashed('check'));
+      this.verdict(`${name}: files as offline tools see them`, await this.offline.check(crashed('check'), connection));
       for (const kind of openers) await this.openCopy(`${name}: opened by ${kind}`, kind, crashed(kind), found);
     } finally {
       connection.close();
@@ -168,17 +174,6 @@ class KillSuite {
     // Now and then the crash repeats while it recovers.
     while (nextBelow(this.random, 5) === 0) await startAndKill(options, nextBelow(this.random, 400));
     life.server = await launch(options);
-  }
-
-  /** The database file as the crash left it must be sound by bbolt's own check. */
-  private checkDatabase(name: string, dataDir: string): void {
-    const bbolt = bboltProgram();
-    if (!bbolt.found) {
-      this.report.skip(name, bbolt.reason);
-      return;
-    }
-    const checked = spawnSync(bbolt.command, ['check', join(dataDir, 'member', 'snap', 'db')], { encoding: 'utf8' });
-    this.verdict(name, checked.status === 0 ? [] : [`bbolt check: ${checked.stdout}${checked.stderr}`]);
   }
 
   private checkWorkers(name: string, life: Life, found: Dump): void {

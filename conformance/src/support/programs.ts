@@ -26,7 +26,7 @@ export function onPath(name: string): string | undefined {
 }
 
 /** What scripts/build-go.mjs makes. */
-const builtPrograms = ['etcd37', 'etcdctl37', 'etcdutl37', 'bbolt'] as const;
+const builtPrograms = ['etcd37', 'etcdctl37', 'etcdutl37', 'bbolt', 'filecheck'] as const;
 
 /** Those of them that are not there. */
 export function missingPrograms(): string[] {
@@ -85,6 +85,11 @@ export function toolProgram(tool: ToolName, version: ClientVersion): Program {
 
 export function bboltProgram(): Program {
   return built('bbolt');
+}
+
+/** Reads logs and snapshot files by etcd's packages; conformance/go/filecheck. */
+export function fileCheckProgram(): Program {
+  return built('filecheck');
 }
 
 export function referenceOf(version: ClientVersion): ServerKind {

@@ -4,7 +4,7 @@
  * - `out-of-range`: a 64-bit integer that is no safe integer, in a field kept as `number` that does not saturate.
  * - `invalid-tag`: field number 0 or above 2^29-1, a reserved wire type, or a group that does not match.
  * - `invalid-utf8`: a proto3 string that is not UTF-8.
- * - `too-deep`: messages or groups nested beyond the limit.
+ * - `too-deep`: messages or groups nested beyond the limit, or messages that come twice within others that do.
  */
 export type DecodeErrorCode =
   | 'truncated'

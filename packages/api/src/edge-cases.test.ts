@@ -118,6 +118,12 @@ test('a sub-message that comes twice is merged; of a oneof only what came last',
   assert.deepEqual([switched.requestPut, switched.requestRange !== undefined], [undefined, true]);
 });
 
+test('what is merged or displaced must be well-formed by itself', () => {
+  // The first header ends within a field that the second would complete; the displaced range request has field number 0.
+  fails('truncated', () => etcdserverpb.PutResponse.decode(bytes('0a0108 0a0105')));
+  fails('invalid-tag', () => etcdserverpb.RequestOp.decode(bytes('1200 1200 0a020001 1200')));
+});
+
 test('unknown fields and fields of an unexpected wire type are kept and come out again', () => {
   const request = etcdserverpb.PutRequest.decode(bytes('a80601 0a0161 0805 7b0801 7c 120162 9d0601020304'));
   assert.deepEqual([request.key, request.value], [utf8('a'), utf8('b')]);
@@ -252,4 +258,20 @@ test('input made to be slow takes linear time', () => {
   assert.equal(both.unknown?.length, both.header?.unknown?.length);
   const alternating = etcdserverpb.RequestOp.decode(repeat('0a020801 12020801', size));
   assert.equal(alternating.requestRange, undefined);
+});
+
+test('messages that come twice within others that do are merged to a bound, not with twice the work for each level', () => {
+  const field = (tag: number, content: Uint8Array): number[] => [
+    tag,
+    0x80 | (content.length & 0x7f),
+    content.length >> 7,
+    ...content,
+  ];
+  let operation = Uint8Array.of();
+  for (let levels = 1; levels <= 40; levels++) {
+    operation = Uint8Array.from([...field(0x22, Uint8Array.from(field(0x12, operation))), 0x22, 0]);
+    const request = Uint8Array.from(field(0x12, operation));
+    if (levels <= 3) assert.ok(etcdserverpb.TxnRequest.decode(request).success[0]?.requestTxn);
+    if (levels > 4) fails('too-deep', () => etcdserverpb.TxnRequest.decode(request));
+  }
 });

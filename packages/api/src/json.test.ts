@@ -63,6 +63,10 @@ test('what input may look like', () => {
     assert.equal(range(`{"limit":${limit}}`).limit, 3, limit);
   }
   assert.equal(range('{"limit":-1e3}').limit, -1000);
+  // Zero has no digits to move: however large the exponent is, there is nothing to make room for.
+  for (const limit of ['0e999999999', '-0.000e999999999', '0e-999999999']) {
+    assert.equal(range(`{"limit":${limit}}`).limit, 0, limit);
+  }
   assert.equal(range('{"sort_order":"DESCEND","sortTarget":4}').sortTarget, 4);
   assert.equal(range('{"sort_order":"toString"}').sortOrder, 0);
   assert.equal(range('{"sort_order":99}').sortOrder, 99);

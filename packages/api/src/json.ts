@@ -165,8 +165,8 @@ function integerFromJson(
   const [, sign, whole, fraction = '', exponent = '0'] = match;
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   // The decimal point moves to behind `point` of the digits; more than 20 of them are more than 64 bits.
-  const point = digits.length - fraction.length + Number(exponent);
-  if (digits !== '' && point > 20) return undefined;
+  const point = digits === '' ? 0 : digits.length - fraction.length + Number(exponent);
+  if (point > 20) return undefined;
   const kept = digits.slice(0, Math.max(point, 0)).padEnd(Math.max(point, 0), '0');
   if (/[1-9]/.test(digits.slice(Math.max(point, 0)))) return undefined;
   const value = digits === '' ? 0n : BigInt(`${sign}${kept === '' ? '0' : kept}`);

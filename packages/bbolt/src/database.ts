@@ -8,7 +8,7 @@ import { encodeFreelist, freelistBytes, readFreelist } from './freelist.ts';
 import { DatabaseImage } from './image.ts';
 import { readUint16LE } from './little-endian.ts';
 import { encodeMeta, type Meta } from './meta.ts';
-import { Page, PageFlag } from './page.ts';
+import { corruptPage, Page, PageFlag } from './page.ts';
 import { PageBuffers } from './page-buffers.ts';
 import { Pager } from './pager.ts';
 import { reachablePages } from './reachable.ts';
@@ -364,7 +364,10 @@ async function findFreePages(pager: Pager, meta: Meta, free: FreePages, slice: S
   const { file, pageSize } = pager;
   if (meta.freelistId !== undefined) {
     const { ids, slots } = await readFreelist(file, pageSize, meta.freelistId, meta.highWaterMark);
-    for (const id of ids) free.add(id, 1);
+    for (const id of ids) {
+      if (free.has(id)) throw corruptPage(meta.freelistId, `lists page ${id} as free twice`);
+      free.add(id, 1);
+    }
     return slots;
   }
   const used = await reachablePages({ file, pageSize, rootId: meta.rootId, highWaterMark: meta.highWaterMark }, slice);

@@ -9,7 +9,7 @@ import {
   varintLength,
   writeVarint,
 } from '../wal/protobuf.ts';
-import { decodeConfState, encodeConfState, fieldLength, writeField } from '../wal/raft-codec.ts';
+import { decodeConfState, encodeConfState, fieldLength, onlyOnce, writeField } from '../wal/raft-codec.ts';
 import type { ConfState } from '../wal/types.ts';
 
 /** The state machine at an index, as raft hands it around. `data` is the membership tree for older readers; the store's content is in the database. */
@@ -82,28 +82,28 @@ export function decodeSnapshotFile(bytes: Uint8Array): Snapshot {
 
 function decodeSnapshot(bytes: Uint8Array): Snapshot {
   let data = emptyBytes;
-  let metadata = emptyBytes;
+  let metadata: Uint8Array | undefined;
   for (let position = 0; position < bytes.length; position = cursor.position) {
     const tag = bytes[position++] as number;
     if (tag === 0x0a) data = readBytes(bytes, position, bytes.length);
-    else if (tag === 0x12) metadata = readBytes(bytes, position, bytes.length);
+    else if (tag === 0x12) metadata = onlyOnce(metadata, readBytes(bytes, position, bytes.length));
     else skipUnknownField(bytes, position - 1, bytes.length);
   }
-  return { data, metadata: decodeMetadata(metadata) };
+  return { data, metadata: decodeMetadata(metadata ?? emptyBytes) };
 }
 
 function decodeMetadata(bytes: Uint8Array): Snapshot['metadata'] {
-  let confState = emptyBytes;
+  let confState: Uint8Array | undefined;
   let index = 0;
   let term = 0;
   for (let position = 0; position < bytes.length; position = cursor.position) {
     const tag = bytes[position++] as number;
-    if (tag === 0x0a) confState = readBytes(bytes, position, bytes.length);
+    if (tag === 0x0a) confState = onlyOnce(confState, readBytes(bytes, position, bytes.length));
     else if (tag === 0x10) index = readUint(bytes, position, bytes.length);
     else if (tag === 0x18) term = readUint(bytes, position, bytes.length);
     else skipUnknownField(bytes, position - 1, bytes.length);
   }
-  return { confState: decodeConfState(confState), index, term };
+  return { confState: decodeConfState(confState ?? emptyBytes), index, term };
 }
 
 function emptySnapshot(): CodedError<SnapshotErrorCode> {

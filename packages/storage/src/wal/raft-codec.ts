@@ -116,6 +116,12 @@ export function encodeWalSnapshot(snapshot: WalSnapshot): Uint8Array {
   return bytes;
 }
 
+/** A message inside another is written once. One that comes again would have to be merged with the first, which need not be what it was. */
+export function onlyOnce<Value>(before: Value | undefined, value: Value): Value {
+  if (before !== undefined) throw new ProtobufError('a message that comes twice');
+  return value;
+}
+
 export function decodeWalSnapshot(bytes: Uint8Array): WalSnapshot {
   let index = 0;
   let term = 0;
@@ -127,7 +133,7 @@ export function decodeWalSnapshot(bytes: Uint8Array): WalSnapshot {
     else if (tag === 0x1a) {
       const field = readBytes(bytes, position, bytes.length);
       position = cursor.position;
-      confState = decodeConfState(field);
+      confState = onlyOnce(confState, decodeConfState(field));
       continue;
     } else skipUnknownField(bytes, position - 1, bytes.length);
     position = cursor.position;
