@@ -1,4 +1,5 @@
 import type { Clock, Disk, Logger, Random } from '@quorate/base';
+import type { Entry } from '@quorate/raft';
 import type { Passwords } from '../auth/passwords.ts';
 import type { TokenProvider } from '../auth/token-provider.ts';
 import type { HostResolver } from '../config/url-match.ts';
@@ -25,4 +26,6 @@ export interface MemberDeps {
   readonly sha256: () => Digest;
   /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */
   readonly onFatal: (error: unknown) => void;
+  /** Hears of each entry once it is applied; for a simulation, which holds the members against each other. */
+  readonly onApplied?: (entry: Entry) => void;
 }

@@ -1,0 +1,107 @@
+import type { Method } from '@quorate/api';
+import type { Timer } from '@quorate/base';
+import { GrpcStatus, GrpcStatusError } from '@quorate/transport';
+import type { Machine } from '../cluster/machine.ts';
+import type { Network } from '../network/network.ts';
+
+/** How a call ended, as far as its client can know. */
+export type CallOutcome<Response> =
+  | { readonly kind: 'ok'; readonly response: Response }
+  /** Nothing was done. */
+  | { readonly kind: 'refused'; readonly code: number; readonly text: string }
+  | { readonly kind: 'unknown'; readonly code: number; readonly text: string };
+
+export interface CallSettings {
+  readonly timeoutMs: number;
+  readonly token?: string;
+}
+
+/** With these codes etcd says that a request was not done; with all others nobody can say. */
+const refusals = new Set<number>([
+  GrpcStatus.invalidArgument,
+  GrpcStatus.notFound,
+  GrpcStatus.alreadyExists,
+  GrpcStatus.permissionDenied,
+  GrpcStatus.unauthenticated,
+  GrpcStatus.failedPrecondition,
+  GrpcStatus.outOfRange,
+  GrpcStatus.resourceExhausted,
+]);
+
+/** A client's end of its connections. */
+export class ClientPort {
+  readonly name: string;
+  readonly network: Network;
+
+  constructor(name: string, network: Network) {
+    this.name = name;
+    this.network = network;
+  }
+
+  /** A unary call; resolves when the client knows how it ended, or has waited long enough. */
+  call<Request, Response>(
+    machine: Machine,
+    method: Method<Request, Response>,
+    request: Request,
+    settings: CallSettings,
+  ): Promise<CallOutcome<Response>> {
+    const { network, name } = this;
+    const { scheduler } = network;
+    const bytes = method.request.encode(request);
+    return new Promise((resolve) => {
+      let isOver = false;
+      let stopListening = () => {};
+      const end = (outcome: CallOutcome<Response>) => {
+        if (isOver) return;
+        isOver = true;
+        timer.cancel();
+        stopListening();
+        resolve(outcome);
+      };
+      const failed = (code: number, text: string) =>
+        end({ kind: refusals.has(code) ? 'refused' : 'unknown', code, text });
+      const timer: Timer = scheduler.after(settings.timeoutMs, () => failed(GrpcStatus.deadlineExceeded, 'timed out'));
+      const back = (how: () => void) => void network.segment(machine.name, name, how);
+      network.segment(name, machine.name, () => {
+        if (isOver) return;
+        if (!machine.isAlive || machine.grpc === undefined) {
+          return back(() => failed(GrpcStatus.unavailable, 'connection refused'));
+        }
+        stopListening = machine.onDown(() => back(() => failed(GrpcStatus.unavailable, 'connection reset')));
+        machine.at(scheduler.nowMs, () => {
+          serve(machine, method.path, bytes, settings).then(
+            (answer) => back(() => end({ kind: 'ok', response: method.response.decode(answer) })),
+            (error: unknown) => {
+              const { code, details } = asStatus(error);
+              back(() => failed(code, details));
+            },
+          );
+        });
+      });
+    });
+  }
+}
+
+/** On the machine. What its life does not finish is never answered. */
+function serve(machine: Machine, path: string, bytes: Uint8Array, settings: CallSettings): Promise<Uint8Array> {
+  const life = machine.currentLife;
+  const { grpc } = machine;
+  return new Promise((resolve, reject) => {
+    if (grpc === undefined) return;
+    const isAlive = () => machine.isAlive && machine.currentLife === life;
+    const metadata = settings.token === undefined ? [] : ([['token', settings.token]] as const);
+    grpc.local.unary(path, bytes, { timeoutMs: settings.timeoutMs, metadata }).then(
+      (answer) => {
+        if (isAlive()) resolve(answer);
+      },
+      (error: unknown) => {
+        if (isAlive()) reject(error);
+      },
+    );
+  });
+}
+
+function asStatus(error: unknown): { readonly code: number; readonly details: string } {
+  if (error instanceof GrpcStatusError) return error;
+  return { code: GrpcStatus.unknown, details: String(error) };
+}
