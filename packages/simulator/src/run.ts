@@ -21,6 +21,8 @@ export interface RunResult {
   readonly unknown: number;
 }
 
+/** A new cluster has a leader by then. */
+const peaceLimitMs = 30_000;
 /** All work and all faults are over by then, or something hangs. */
 const workLimitMs = 600_000;
 /** A healed cluster has a leader, and all members have caught up, by then. */
@@ -33,6 +35,7 @@ export async function runScenario(scenario: Scenario, edge: WorldEdge): Promise<
   const operations: Operation[] = [];
   const violations = world.violations;
   for (const machine of machines) machine.start();
+  if (scenario.beginsInPeace) await scheduler.run(() => world.isSettled(), peaceLimitMs);
   let ids = 0;
   const clients = Array.from({ length: scenario.clients }, (_, i) => {
     const name = `c${i}`;

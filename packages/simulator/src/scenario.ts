@@ -2,7 +2,7 @@ import type { CrashMode } from '@quorate/base';
 import type { DiskSpeed } from './disk/machine-disk.ts';
 import type { CutKind, NetworkQuality } from './network/network.ts';
 
-/** A fault that begins at a time of the world. Machines are named by their place, from 0. */
+/** A fault that begins so long after the work. Machines are named by their place, from 0. */
 export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'cut'; readonly from: number; readonly to: number; readonly how: CutKind; readonly forMs: number }
   /** Between these and all others, both ways. */
@@ -40,6 +40,8 @@ export type Fault = { readonly atMs: number } & (
 export interface Scenario {
   readonly seed: number;
   readonly members: number;
+  /** Work and faults begin when the cluster has a leader, or else with the machines. */
+  readonly beginsInPeace: boolean;
   readonly clients: number;
   readonly watchers: number;
   readonly leaseholders: number;

@@ -21,6 +21,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
   const shared = drawSharedFlags(random);
   return {
     ...{ seed, members, clients, operations, thinkMs },
+    beginsInPeace: chance(random, 0.8),
     watchers: 1 + nextBelow(random, 4),
     leaseholders: nextBelow(random, 3),
     network: drawNetwork(random),
@@ -71,11 +72,9 @@ const crashModes: readonly CrashMode[] = ['process', 'synced', 'torn', 'torn'];
 function drawFaults(random: Random, members: number, durationMs: number): Fault[] {
   const count = pick(random, [0, 2, 5, 10, 20]);
   const kinds = drawKinds(random);
-  // Most let the cluster begin in peace.
-  const fromMs = chance(random, 0.2) ? 0 : 1_500;
   const faults: Fault[] = [];
   for (let i = 0; i < count; i++)
-    faults.push(drawFault(random, pick(random, kinds), members, between(random, fromMs, durationMs)));
+    faults.push(drawFault(random, pick(random, kinds), members, between(random, 0, durationMs)));
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 

@@ -10,7 +10,6 @@ export class Nemesis {
   private readonly faults: Scenario['faults'];
   private readonly clients: readonly string[];
   private waiting: number;
-  private endMs = 0;
   private isHealed = false;
 
   constructor(world: World, faults: Scenario['faults'], clients: number) {
@@ -23,8 +22,7 @@ export class Nemesis {
   start(): void {
     const { scheduler } = this.world;
     for (const fault of this.faults) {
-      this.endMs = Math.max(this.endMs, fault.atMs);
-      scheduler.at(fault.atMs, () => {
+      scheduler.after(fault.atMs, () => {
         this.waiting--;
         if (this.isHealed) return;
         this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
