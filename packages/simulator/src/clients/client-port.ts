@@ -65,7 +65,7 @@ export class ClientPort {
       network.segment(name, machine.name, () => {
         if (isOver) return;
         if (!machine.isAlive || machine.grpc === undefined) {
-          return back(() => failed(GrpcStatus.unavailable, 'connection refused'));
+          return back(() => end({ kind: 'refused', code: GrpcStatus.unavailable, text: 'connection refused' }));
         }
         stopListening = machine.onDown(() => back(() => failed(GrpcStatus.unavailable, 'connection reset')));
         machine.at(scheduler.nowMs, () => {

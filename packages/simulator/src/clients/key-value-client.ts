@@ -53,14 +53,15 @@ export class KeyValueClient {
   /** Makes so many requests with pauses in between; less when `isOver` says so. */
   async run(operations: number, thinkMs: number, isOver: () => boolean): Promise<void> {
     const { random, scheduler } = this.deps;
-    for (let i = 0; i < operations && !isOver(); i++) {
+    let done = 0;
+    while (done < operations && !isOver()) {
       await scheduler.delay(exponential(random, thinkMs));
-      // Where nobody answers, as clients do: not at once again.
-      if (!(await this.once())) await scheduler.delay(exponential(random, retryMs));
+      if (await this.once()) done++;
+      else await scheduler.delay(exponential(random, retryMs));
     }
   }
 
-  /** @returns false when the member was not there. */
+  /** @returns false when nobody took the request. */
   private async once(): Promise<boolean> {
     const { random, port, scheduler, nextId, record } = this.deps;
     const request = drawRequest(random, {
@@ -76,6 +77,10 @@ export class KeyValueClient {
     const outcome = await port.call(machine, method, request.message, { timeoutMs });
     const isOk = outcome.kind === 'ok';
     if (isOk) this.learn({ method: request.method, message: outcome.response } as KeyValueResponse);
+    if (outcome.kind === 'refused' && outcome.code === GrpcStatus.unavailable) {
+      this.machine = this.otherMachine();
+      return false;
+    }
     port.network.trace.note(port.name, `${id} ${request.method} at ${machine.name}: ${textOf(outcome)}`);
     record({
       ...{ id, client: this.number, member: machine.name, request, invokedMs },
@@ -84,9 +89,8 @@ export class KeyValueClient {
         ? { kind: 'ok', response: { method: request.method, message: outcome.response } as KeyValueResponse }
         : outcome,
     });
-    const isThere = isOk || outcome.code !== GrpcStatus.unavailable;
-    if (outcome.kind === 'unknown' || !isThere || chance(random, 0.05)) this.machine = this.otherMachine();
-    return isThere;
+    if (outcome.kind === 'unknown' || chance(random, 0.05)) this.machine = this.otherMachine();
+    return true;
   }
 
   private learn({ method, message }: KeyValueResponse): void {
