@@ -1,8 +1,12 @@
+import { type etcdserverpb, services } from '@quorate/api';
+import { checkLeases } from './checkers/leases.ts';
 import { ClientPort } from './clients/client-port.ts';
 import { KeyValueClient } from './clients/key-value-client.ts';
+import { LeaseClient } from './clients/lease-client.ts';
+import { WatchClient } from './clients/watch-client.ts';
 import { World, type WorldEdge } from './cluster/world.ts';
 import { Nemesis } from './faults/nemesis.ts';
-import type { History, Operation, Violation } from './history/history.ts';
+import type { History, LeaseRecord, Operation, Violation, WatchRecord } from './history/history.ts';
 import type { Scenario } from './scenario.ts';
 import { sourceOf } from './world/random-sources.ts';
 
@@ -25,63 +29,151 @@ export interface RunResult {
 const peaceLimitMs = 30_000;
 /** All work and all faults are over by then, or something hangs. */
 const workLimitMs = 600_000;
-/** A healed cluster has a leader, and all members have caught up, by then. */
+/** A healed cluster has a leader, all members have caught up, and all watches have told all, by then. */
 const healLimitMs = 60_000;
+const callTimeoutMs = 10_000;
 
 /** Plays a scenario to its end. The same scenario gives the same result, trace and all. */
-export async function runScenario(scenario: Scenario, edge: WorldEdge): Promise<RunResult> {
-  const world = new World(scenario, edge);
-  const { scheduler, network, machines, trace } = world;
-  const operations: Operation[] = [];
-  const violations = world.violations;
-  for (const machine of machines) machine.start();
-  if (scenario.beginsInPeace) await scheduler.run(() => world.isSettled(), peaceLimitMs);
-  let ids = 0;
-  const clients = Array.from({ length: scenario.clients }, (_, i) => {
-    const name = `c${i}`;
-    const deps = {
-      port: new ClientPort(name, network),
-      random: sourceOf(scenario.seed, `client ${name}`),
-      ...{ scheduler, machines },
-      nextId: () => ids++,
-      record: (operation: Operation) => void operations.push(operation),
-    };
-    return new KeyValueClient(deps, i);
-  });
-  const nemesis = new Nemesis(world, scenario.faults, scenario.clients);
-  nemesis.start();
-  let running = clients.length;
-  const share = Math.ceil(scenario.operations / Math.max(1, clients.length));
-  for (const client of clients) {
-    void client
-      .run(share, scenario.thinkMs, () => violations.length > 0)
-      .then(() => {
-        running--;
+export function runScenario(scenario: Scenario, edge: WorldEdge): Promise<RunResult> {
+  return new Run(scenario, edge).play();
+}
+
+class Run {
+  private readonly scenario: Scenario;
+  private readonly world: World;
+  private readonly nemesis: Nemesis;
+  private readonly operations: Operation[] = [];
+  private readonly watches: WatchRecord[] = [];
+  private readonly leases: LeaseRecord[] = [];
+  private readonly watchers: WatchClient[] = [];
+  private ids = 0;
+  /** Clients that are at work. */
+  private working = 0;
+  private leaseholders = 0;
+  private isWorkOver = false;
+
+  constructor(scenario: Scenario, edge: WorldEdge) {
+    this.scenario = scenario;
+    this.world = new World(scenario, edge);
+    const names = [
+      ...Array.from({ length: scenario.clients }, (_, i) => `c${i}`),
+      ...Array.from({ length: scenario.watchers }, (_, i) => `w${i}`),
+      ...Array.from({ length: scenario.leaseholders }, (_, i) => `l${i}`),
+    ];
+    this.nemesis = new Nemesis(this.world, scenario.faults, names);
+  }
+
+  private get isBroken(): boolean {
+    return this.world.violations.length > 0 || this.world.agreement.violations.length > 0;
+  }
+
+  private violate(checker: string, text: string): void {
+    this.world.violations.push({ checker, text });
+  }
+
+  async play(): Promise<RunResult> {
+    const { world, nemesis, scenario } = this;
+    const { scheduler, trace } = world;
+    for (const machine of world.machines) machine.start();
+    if (scenario.beginsInPeace) await scheduler.run(() => world.isSettled(), peaceLimitMs);
+    trace.note('world', 'work begins');
+    this.startClients();
+    nemesis.start();
+    await this.until(() => this.working === 0 && nemesis.isOver, workLimitMs, 'work was not over');
+    this.isWorkOver = true;
+    trace.note('world', 'heals');
+    nemesis.heal();
+    await this.until(() => world.isSettled() && this.leaseholders === 0, healLimitMs, 'no settled cluster');
+    await this.lookAtEnd();
+    return this.result();
+  }
+
+  private async until(condition: () => boolean, limitMs: number, otherwise: string): Promise<void> {
+    if (this.isBroken) return;
+    const { scheduler } = this.world;
+    const isOver = await scheduler.run(() => condition() || this.isBroken, scheduler.nowMs + limitMs);
+    if (!isOver) this.violate('liveness', `${otherwise} after ${limitMs} ms: ${this.world.describe()}`);
+  }
+
+  private startClients(): void {
+    const { scenario, world } = this;
+    const { network, scheduler, machines } = world;
+    const random = (name: string) => sourceOf(scenario.seed, `client ${name}`);
+    const nextId = () => this.ids++;
+    const share = Math.ceil(scenario.operations / Math.max(1, scenario.clients));
+    for (let i = 0; i < scenario.clients; i++) {
+      const name = `c${i}`;
+      const record = (operation: Operation) => void this.operations.push(operation);
+      const port = new ClientPort(name, network);
+      const client = new KeyValueClient({ port, random: random(name), scheduler, machines, nextId, record }, i);
+      this.working++;
+      void client.run(share, scenario.thinkMs, () => this.isBroken).then(() => this.working--);
+    }
+    for (let i = 0; i < scenario.watchers; i++) {
+      const record = (watch: WatchRecord) => void this.watches.push(watch);
+      const watcher = new WatchClient({ network, random: random(`w${i}`), machines, nextId, record }, i);
+      this.watchers.push(watcher);
+      watcher.start();
+    }
+    for (let i = 0; i < scenario.leaseholders; i++) {
+      const record = (lease: LeaseRecord) => void this.leases.push(lease);
+      const port = new ClientPort(`l${i}`, network);
+      const client = new LeaseClient({ port, network, random: random(`l${i}`), machines, record }, i);
+      this.leaseholders++;
+      void client.run(() => this.isWorkOver || this.isBroken).then(() => this.leaseholders--);
+    }
+  }
+
+  /** Of a healed cluster: all members say the same, and watches have told all. */
+  private async lookAtEnd(): Promise<void> {
+    const hashes = await this.askAll<etcdserverpb.HashKVResponse>((machine, port) =>
+      port.call(machine, services.Maintenance.methods.HashKV, { revision: 0 }, { timeoutMs: callTimeoutMs }),
+    );
+    const seen = new Set(
+      hashes.map(({ hash, compactRevision, header }) => `${hash}/${compactRevision}/${header?.revision}`),
+    );
+    if (seen.size > 1) this.violate('state', `members have different states: ${[...seen].join(', ')}`);
+    const revision = hashes[0]?.header?.revision ?? 0;
+    const haveTold = () => this.watchers.every(({ progress }) => (progress ?? 0) >= revision);
+    await this.until(haveTold, healLimitMs, `watches have not told of revision ${revision}`);
+    for (const watcher of this.watchers) watcher.stop();
+  }
+
+  private async askAll<Answer>(
+    ask: (machine: World['machines'][number], port: ClientPort) => Promise<{ kind: string; response?: Answer }>,
+  ): Promise<Answer[]> {
+    if (this.isBroken) return [];
+    const { world } = this;
+    const answers: Answer[] = [];
+    let waiting = world.machines.length;
+    for (const machine of world.machines) {
+      void ask(machine, new ClientPort('end', world.network)).then((outcome) => {
+        waiting--;
+        if (outcome.response !== undefined) answers.push(outcome.response);
+        else
+          this.violate('liveness', `${machine.name} of a healed cluster does not answer: ${JSON.stringify(outcome)}`);
       });
+    }
+    await this.until(() => waiting === 0, healLimitMs, 'members do not answer');
+    return answers;
   }
-  const isBroken = () => violations.length > 0 || world.agreement.violations.length > 0;
-  const isDone = await scheduler.run(() => (running === 0 && nemesis.isOver) || isBroken(), workLimitMs);
-  if (!isDone) violations.push({ checker: 'liveness', text: `work was not over after ${workLimitMs} ms` });
-  trace.note('world', 'heals');
-  nemesis.heal();
-  const healedMs = scheduler.nowMs;
-  if (!isBroken() && !(await scheduler.run(() => world.isSettled() || isBroken(), healedMs + healLimitMs))) {
-    violations.push({
-      checker: 'liveness',
-      text: `no settled cluster ${healLimitMs} ms after the last fault: ${world.describe()}`,
-    });
+
+  private result(): RunResult {
+    const { world, nemesis, operations, watches, leases } = this;
+    const { scheduler, trace, agreement } = world;
+    const log = agreement.log();
+    const history: History = { operations, watches, leases, log };
+    const violations = [...world.violations, ...agreement.violations, ...checkLeases(leases, log)];
+    return {
+      traceHash: trace.finish(),
+      traceLines: trace.lines,
+      ...{ history, violations },
+      durationMs: scheduler.nowMs,
+      events: scheduler.events,
+      faults: nemesis.counts,
+      downs: world.downs,
+      acknowledged: operations.filter(({ outcome }) => outcome.kind === 'ok').length,
+      unknown: operations.filter(({ outcome }) => outcome.kind === 'unknown').length,
+    };
   }
-  violations.push(...world.agreement.violations);
-  const history: History = { operations, watches: [], log: world.agreement.log() };
-  const acknowledged = operations.filter(({ outcome }) => outcome.kind === 'ok').length;
-  const unknown = operations.filter(({ outcome }) => outcome.kind === 'unknown').length;
-  return {
-    traceHash: trace.finish(),
-    traceLines: trace.lines,
-    ...{ history, violations, acknowledged, unknown },
-    durationMs: scheduler.nowMs,
-    events: scheduler.events,
-    faults: nemesis.counts,
-    downs: world.downs,
-  };
 }

@@ -19,12 +19,12 @@ export class Agreement {
   readonly violations: Violation[] = [];
 
   /** @param opened where the member stood when this life of its machine began. */
-  applied(who: string, entry: Entry, now: StandPoint, opened: StandPoint): void {
+  applied(who: string, atMs: number, entry: Entry, now: StandPoint, opened: StandPoint): void {
     const { index, term, data } = entry;
     const known = this.known[index];
     if (known === undefined) {
       const isMembership = entry.type !== EntryType.Normal;
-      this.known[index] = { index, term, data: data.slice(), ...now, isMembership };
+      this.known[index] = { index, term, data: data.slice(), appliedMs: atMs, ...now, isMembership };
       return;
     }
     if (known.term !== term || !equalBytes(known.data, data)) {
@@ -54,7 +54,8 @@ export class Agreement {
         this.violate(`nobody was seen to apply entry ${index}`);
         break;
       }
-      log.push({ index, term: known.term, data: known.isMembership ? new Uint8Array(0) : known.data });
+      const { term, data, appliedMs, isMembership } = known;
+      log.push({ index, term, data: isMembership ? new Uint8Array(0) : data, appliedMs });
     }
     return log;
   }

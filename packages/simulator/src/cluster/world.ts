@@ -84,7 +84,8 @@ export class World {
           onApplied: (entry) => {
             const now = standPointOf(machine);
             const opened = this.standPoints.get(machine);
-            if (now !== undefined && opened !== undefined) this.agreement.applied(machine.name, entry, now, opened);
+            if (now !== undefined && opened !== undefined)
+              this.agreement.applied(machine.name, this.scheduler.nowMs, entry, now, opened);
           },
         }),
         onOpen: (machine) => {

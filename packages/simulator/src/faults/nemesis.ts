@@ -12,10 +12,10 @@ export class Nemesis {
   private waiting: number;
   private isHealed = false;
 
-  constructor(world: World, faults: Scenario['faults'], clients: number) {
+  constructor(world: World, faults: Scenario['faults'], clients: readonly string[]) {
     this.world = world;
     this.faults = faults;
-    this.clients = Array.from({ length: clients }, (_, i) => `c${i}`);
+    this.clients = clients;
     this.waiting = faults.length;
   }
 

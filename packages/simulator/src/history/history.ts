@@ -50,17 +50,34 @@ export interface WatchRecord {
   readonly isComplete: boolean;
 }
 
+/** A lease as its holder saw it. Times are the world's, in milliseconds. */
+export interface LeaseRecord {
+  readonly id: bigint;
+  readonly client: number;
+  /** As granted. */
+  readonly ttlSeconds: number;
+  /** The grant and each renewal that was answered with a time to live: when it was sent, and how it was answered. */
+  readonly renewals: readonly { readonly sentMs: number; readonly answeredMs: number; readonly ttlSeconds: number }[];
+  /** When a renewal was answered with no time to live, each time. */
+  readonly losses: readonly { readonly sentMs: number; readonly answeredMs: number }[];
+  /** When the holder asked for its revocation; undefined if it never did. */
+  readonly revokedMs: number | undefined;
+}
+
 /** An entry of the replicated log as a member applied it. Data is the entry's: a raftpb entry's `data`, an InternalRaftRequest. */
 export interface AppliedEntry {
   readonly index: number;
   readonly term: number;
   readonly data: Uint8Array;
+  /** When the first member applied it. */
+  readonly appliedMs: number;
 }
 
 /** All that checkers look at. */
 export interface History {
   readonly operations: readonly Operation[];
   readonly watches: readonly WatchRecord[];
+  readonly leases: readonly LeaseRecord[];
   /** The log as applied, ascending by index without gaps from the first entry on; on which all members were found to agree. */
   readonly log: readonly AppliedEntry[];
 }
