@@ -54,6 +54,8 @@ export interface Scenario {
   readonly disks: readonly DiskSpeed[];
   /** Local milliseconds that pass in one of the world, by machine. */
   readonly clockRates: readonly number[];
+  /** Of the log of each machine. */
+  readonly walSegmentBytes: readonly number[];
   /** Flags of each machine. */
   readonly flags: readonly (readonly string[])[];
   /** In the order of their times. */

@@ -1,5 +1,6 @@
 import type { Clock, Disk, Logger, Random } from '@quorate/base';
 import type { Entry } from '@quorate/raft';
+import type { WalOptions } from '@quorate/storage';
 import type { Passwords } from '../auth/passwords.ts';
 import type { TokenProvider } from '../auth/token-provider.ts';
 import type { HostResolver } from '../config/url-match.ts';
@@ -26,6 +27,8 @@ export interface MemberDeps {
   readonly sha256: () => Digest;
   /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */
   readonly onFatal: (error: unknown) => void;
+  /** Other segments of the log than a real disk gets. */
+  readonly walShape?: Pick<WalOptions, 'segmentBytes' | 'preallocation'>;
   /** Hears of each entry once it is applied; for a simulation, which holds the members against each other. */
   readonly onApplied?: (entry: Entry) => void;
 }

@@ -79,6 +79,7 @@ export class World {
           resolver: { resolve: (host) => Promise.reject(new CodedError('dns/not-found', `no such host: ${host}`)) },
           tokens: new SimpleTokens({ clock, random }, tokenTtlMs),
           passwords: new Passwords(plainHashing),
+          walShape: { segmentBytes: scenario.walSegmentBytes[place] ?? 65_536, preallocation: 'zeros' },
           sha1: edge.sha1,
           sha256: edge.sha256,
           onApplied: (entry) => {
