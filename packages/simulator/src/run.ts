@@ -1,5 +1,8 @@
 import { type etcdserverpb, services } from '@quorate/api';
+import { checkAnswers } from './checkers/answers.ts';
 import { checkLeases } from './checkers/leases.ts';
+import { checkRealTime } from './checkers/real-time.ts';
+import { replayLog } from './checkers/replay.ts';
 import { ClientPort } from './clients/client-port.ts';
 import { KeyValueClient } from './clients/key-value-client.ts';
 import { LeaseClient } from './clients/lease-client.ts';
@@ -162,8 +165,15 @@ class Run {
     const { world, nemesis, operations, watches, leases } = this;
     const { scheduler, trace, agreement } = world;
     const log = agreement.log();
-    const history: History = { operations, watches, leases, log };
-    const violations = [...world.violations, ...agreement.violations, ...checkLeases(leases, log)];
+    const history: History = { operations, watches, log };
+    const replay = replayLog(log);
+    const violations = [
+      ...world.violations,
+      ...agreement.violations,
+      ...checkLeases(leases, log),
+      ...checkAnswers(history, replay),
+      ...checkRealTime(history, replay),
+    ];
     return {
       traceHash: trace.finish(),
       traceLines: trace.lines,

@@ -1,6 +1,6 @@
 import { equalBytes } from '@quorate/base';
 import { type Entry, EntryType } from '@quorate/raft';
-import type { AppliedEntry, Violation } from '../history/history.ts';
+import type { TimedEntry, Violation } from '../history/history.ts';
 
 /** What a member stands at. */
 export interface StandPoint {
@@ -8,7 +8,7 @@ export interface StandPoint {
   readonly authRevision: number;
 }
 
-interface Known extends AppliedEntry, StandPoint {
+interface Known extends TimedEntry, StandPoint {
   readonly isMembership: boolean;
 }
 
@@ -46,8 +46,8 @@ export class Agreement {
   }
 
   /** All applied entries from the first on; membership entries without their data. */
-  log(): AppliedEntry[] {
-    const log: AppliedEntry[] = [];
+  log(): TimedEntry[] {
+    const log: TimedEntry[] = [];
     for (let index = 1; index < this.known.length; index++) {
       const known = this.known[index];
       if (known === undefined) {

@@ -1,5 +1,5 @@
 import { etcdserverpb } from '@quorate/api';
-import type { AppliedEntry, LeaseRecord, Violation } from '../history/history.ts';
+import type { LeaseRecord, TimedEntry, Violation } from '../history/history.ts';
 
 /** How much slower or faster than the world's a machine's clock may go, with something to spare. */
 const driftMax = 0.03;
@@ -13,7 +13,7 @@ interface Revocation {
  * Leases end when they may: not before the time to live of the last answered renewal is over, counted from when it was sent, unless
  * the holder asked for it; and one that ended is never renewed.
  */
-export function checkLeases(leases: readonly LeaseRecord[], log: readonly AppliedEntry[]): Violation[] {
+export function checkLeases(leases: readonly LeaseRecord[], log: readonly TimedEntry[]): Violation[] {
   const violations: Violation[] = [];
   const violate = (text: string) => violations.push({ checker: 'leases', text });
   const revocations = revocationsOf(log);
@@ -40,7 +40,7 @@ export function checkLeases(leases: readonly LeaseRecord[], log: readonly Applie
   return violations;
 }
 
-function revocationsOf(log: readonly AppliedEntry[]): Map<bigint, Revocation> {
+function revocationsOf(log: readonly TimedEntry[]): Map<bigint, Revocation> {
   const revocations = new Map<bigint, Revocation>();
   for (const { index, data, appliedMs } of log) {
     if (data.length === 0) continue;

@@ -69,15 +69,17 @@ export interface AppliedEntry {
   readonly index: number;
   readonly term: number;
   readonly data: Uint8Array;
+}
+
+export interface TimedEntry extends AppliedEntry {
   /** When the first member applied it. */
   readonly appliedMs: number;
 }
 
-/** All that checkers look at. */
+/** What clients of keys and watches saw. */
 export interface History {
   readonly operations: readonly Operation[];
   readonly watches: readonly WatchRecord[];
-  readonly leases: readonly LeaseRecord[];
   /** The log as applied, ascending by index without gaps from the first entry on; on which all members were found to agree. */
   readonly log: readonly AppliedEntry[];
 }

@@ -74,9 +74,9 @@ export class Network {
   }
 
   /** A packet, which may be lost, come twice, or late. `arrive` runs with nobody's life: whoever it reaches must look whether it is up. */
-  packet(from: string, to: string, arrive: () => void): boolean {
+  packet(from: string, to: string, mayDouble: boolean, arrive: () => void): boolean {
     const isSent = this.transfer(from, to, this.quality.loss, arrive);
-    if (isSent && chance(this.random, this.quality.duplication)) {
+    if (mayDouble && isSent && chance(this.random, this.quality.duplication)) {
       this.counts.doubled++;
       this.transfer(from, to, 0, arrive);
     }

@@ -88,7 +88,9 @@ export class PeerWays implements PeerNetwork {
     const { network, machine, source } = this;
     const bytes = encodeMessage(message);
     const what = describe(message);
-    const isSent = network.packet(machine.name, peer.name, () => {
+    // A proposal that came twice would be done twice: connections do not double, and raft does not look.
+    const mayDouble = message.type !== MessageType.MsgProp;
+    const isSent = network.packet(machine.name, peer.name, mayDouble, () => {
       if (!peer.isAlive) {
         this.unreachable(message.to);
         return;
