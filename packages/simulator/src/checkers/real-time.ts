@@ -122,6 +122,8 @@ function changeOf({ request, outcome }: Operation, replay: Replay): number | und
   if (outcome.kind === 'ok') {
     return hasChanged(outcome.response) ? outcome.response.message.header?.revision : undefined;
   }
+  // Values are written once, deletes of the same key more often.
+  if (request.method !== 'put' && request.method !== 'txn') return undefined;
   const [entry, ...others] = replay.withContent(contentOf(request));
   return others.length === 0 && entry?.isChange ? entry.applied.state.revision : undefined;
 }

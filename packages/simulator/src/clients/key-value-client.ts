@@ -83,7 +83,7 @@ export class KeyValueClient {
     }
     port.network.trace.note(port.name, `${id} ${request.method} at ${machine.name}: ${textOf(outcome)}`);
     record({
-      ...{ id, client: this.number, member: machine.name, request, invokedMs },
+      ...{ id, client: this.number, member: `${machine.name}.${machine.currentLife}`, request, invokedMs },
       returnedMs: outcome.kind === 'unknown' ? Number.POSITIVE_INFINITY : scheduler.nowMs,
       outcome: isOk
         ? { kind: 'ok', response: { method: request.method, message: outcome.response } as KeyValueResponse }

@@ -28,7 +28,7 @@ export type Outcome =
 export interface Operation {
   readonly id: number;
   readonly client: number;
-  /** Name of the member that was asked. */
+  /** Name of the member that was asked, with the number of its life: what a member told, it may not know after a crash. */
   readonly member: string;
   readonly request: KeyValueRequest;
   readonly invokedMs: number;
