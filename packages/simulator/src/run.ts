@@ -3,6 +3,7 @@ import { checkAnswers } from './checkers/answers.ts';
 import { checkLeases } from './checkers/leases.ts';
 import { checkRealTime } from './checkers/real-time.ts';
 import { replayLog } from './checkers/replay.ts';
+import { checkWatches } from './checkers/watch.ts';
 import { ClientPort } from './clients/client-port.ts';
 import { KeyValueClient } from './clients/key-value-client.ts';
 import { LeaseClient } from './clients/lease-client.ts';
@@ -173,6 +174,7 @@ class Run {
       ...checkLeases(leases, log),
       ...checkAnswers(history, replay),
       ...checkRealTime(history, replay),
+      ...checkWatches(history, replay),
     ];
     return {
       traceHash: trace.finish(),

@@ -22,6 +22,8 @@ export class ClientStream<Request, Response> {
   private serverEnd: LocalStream | undefined;
   private stopListening = (): void => {};
   private isOver = false;
+  /** Something got lost: nothing comes through any more. */
+  private isBroken = false;
 
   constructor(
     network: Network,
@@ -80,7 +82,7 @@ export class ClientStream<Request, Response> {
   }
 
   private toServer(action: () => void): void {
-    if (this.isOver) return;
+    if (this.isOver || this.isBroken) return;
     const { machine, network, client } = this;
     const isSent = network.segment(client, machine.name, () => {
       if (!machine.isAlive) this.end(GrpcStatus.unavailable, 'connection refused');
@@ -90,7 +92,7 @@ export class ClientStream<Request, Response> {
   }
 
   private toClient(action: () => void): void {
-    if (this.isOver) return;
+    if (this.isOver || this.isBroken) return;
     const isSent = this.network.segment(this.machine.name, this.client, () => {
       if (!this.isOver) action();
     });
@@ -101,8 +103,9 @@ export class ClientStream<Request, Response> {
     this.machine.at(this.network.scheduler.nowMs, action);
   }
 
-  /** Something got lost: the connection is dead, which both ends find out in a while. */
+  /** The connection is dead, which both ends find out in a while. */
   private breakOff(): void {
+    this.isBroken = true;
     const { scheduler } = this.network;
     scheduler.after(brokenAfterMs, () => {
       if (this.isOver) return;
