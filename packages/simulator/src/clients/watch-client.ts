@@ -61,7 +61,8 @@ export class WatchClient {
 
   /** The revision up to which the watch that is open is known to have told all; undefined without one. */
   get progress(): number | undefined {
-    return this.current?.responses.at(-1)?.message.header?.revision;
+    const last = this.current?.responses.at(-1)?.message;
+    return last === undefined ? undefined : seenBy(last);
   }
 
   /** Asks how far the watch is. */
