@@ -32,8 +32,12 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'clock-jump'; readonly machine: number; readonly ms: number }
   | { readonly kind: 'move-leader'; readonly to: number }
   | { readonly kind: 'defragment'; readonly machine: number }
-  /** Removed from the cluster, wiped, and added again. */
-  | { readonly kind: 'replace'; readonly machine: number; readonly asLearner: boolean }
+  /** All members that have a revision must have the same hash of it. */
+  | { readonly kind: 'compare-hashes' }
+  /** Removed from the cluster, wiped, and added again; in between it may come back once with what it had. */
+  | { readonly kind: 'replace'; readonly machine: number; readonly asLearner: boolean; readonly isStale: boolean }
+  /** A crash, and then bits of a file of its log or of a snapshot are others: it must notice, or it does not matter. */
+  | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
 );
 
 /** All that a run is, but the program: from the same scenario comes the same trace. */

@@ -38,6 +38,7 @@ export class WatchClient {
   private readonly name: string;
   private current: Open | undefined;
   private isStopped = false;
+  private isPatient = false;
 
   constructor(deps: WatchClientDeps, number: number) {
     this.deps = deps;
@@ -47,6 +48,11 @@ export class WatchClient {
 
   start(): void {
     this.open(this.drawRequest(0));
+  }
+
+  /** From now on it lets no watch go. */
+  keep(): void {
+    this.isPatient = true;
   }
 
   /** Ends; what is under way counts as complete if its stream lives. */
@@ -110,7 +116,7 @@ export class WatchClient {
     stream.send(WatchRequest.create({ createRequest: request }));
     this.ask(open);
     this.later(keptMs, () => {
-      if (this.current !== open) return;
+      if (this.current !== open || this.isPatient) return;
       this.close(open);
       stream.cancel();
       this.open(this.resumed(open));

@@ -81,6 +81,7 @@ export class Machine implements Host {
       {
         random: sourceOf(seed, `disk ${this.name} ${this.life}`),
         nowMs: () => scheduler.nowMs,
+        isUp: () => this.isUp,
         after: (delayMs, callback) => void this.at(scheduler.nowMs + delayMs, callback),
         onCrash: (operation, path) =>
           this.goDown({ kind: 'crash', text: `at ${operation} of ${path}`, isExcused: true }),
@@ -124,6 +125,11 @@ export class Machine implements Host {
     };
     timer = this.scheduler.at(atMs, run);
     return { cancel: () => timer.cancel() };
+  }
+
+  /** Whatever this life's member gives up for from now on, it does right. */
+  excuse(): void {
+    this.isExcused = true;
   }
 
   /** Calls back once when this life ends. @returns what takes the callback off again. */

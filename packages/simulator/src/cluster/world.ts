@@ -48,6 +48,11 @@ export class World {
   readonly violations: Violation[] = [];
   /** What happened to machines, by kind. */
   readonly downs = new Map<string, number>();
+  /** Machines whose disk has aged: what their members give up for is right, and they are to be replaced. */
+  readonly rotten = new Set<Machine>();
+  /** Hears of a rotten machine whose member gave up. */
+  onRottenDown: (machine: Machine) => void = () => {};
+  private readonly retired = new Set<Machine>();
   private readonly scenario: Scenario;
   private readonly edge: WorldEdge;
   private readonly recoveries = new Map<Machine, Recovery>();
@@ -62,9 +67,12 @@ export class World {
     this.network = new Network({ scheduler, trace, random: sourceOf(scenario.seed, 'network') }, scenario.network);
     for (let place = 0; place < scenario.members; place++) this.machines.push(this.makeMachine(place));
     const initial = this.machines.map(({ name, url }) => `${name}=${url}`).join(',');
-    for (const machine of this.machines) {
-      machine.flags = [`--initial-cluster=${initial}`, ...(scenario.flags[machine.place] ?? [])];
-    }
+    for (const machine of this.machines) this.setFlags(machine, [`--initial-cluster=${initial}`]);
+  }
+
+  /** What it is started with, besides what the scenario says. */
+  setFlags(machine: Machine, flags: readonly string[]): void {
+    machine.flags = [...flags, ...(this.scenario.flags[machine.place] ?? [])];
   }
 
   private makeMachine(place: number): Machine {
@@ -109,16 +117,31 @@ export class World {
     this.recoveries.set(machine, { mode, downMs });
   }
 
+  /** Stays down until {@link employ}. */
+  retire(machine: Machine): void {
+    this.retired.add(machine);
+    machine.excuse();
+    machine.crash('retired');
+  }
+
+  /** Starts it, and again when it has crashed. */
+  employ(machine: Machine): void {
+    this.retired.delete(machine);
+    machine.start();
+  }
+
   private wentDown(machine: Machine, cause: DownCause): void {
     this.downs.set(cause.kind, (this.downs.get(cause.kind) ?? 0) + 1);
-    if (cause.kind === 'fatal' && !cause.isExcused) {
+    const isRotten = this.rotten.has(machine);
+    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten) {
       this.violations.push({ checker: 'fatal', text: `${machine.name} gave up: ${cause.text}` });
     }
+    if (cause.kind === 'fatal' && isRotten) this.onRottenDown(machine);
     const { mode, downMs } = this.recoveries.get(machine) ?? { mode: 'torn', downMs: restartMs };
     this.recoveries.delete(machine);
     const life = machine.currentLife;
     this.scheduler.after(downMs, () => {
-      if (machine.isAlive || machine.currentLife !== life) return;
+      if (machine.isAlive || machine.currentLife !== life || this.retired.has(machine)) return;
       machine.recover(mode);
       machine.start();
     });

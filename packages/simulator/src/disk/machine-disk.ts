@@ -19,6 +19,8 @@ export interface DiskSpeed {
 export interface MachineDiskDeps {
   readonly random: Random;
   readonly nowMs: () => number;
+  /** Who looks at the disk of a machine that is down does not wait. */
+  readonly isUp: () => boolean;
   /** Runs on the machine, in the life that it has now. */
   readonly after: (delayMs: number, callback: () => void) => void;
   /** The disk stops with the machine in the middle of an operation. */
@@ -71,7 +73,7 @@ export class MachineDisk {
   }
 
   private settle(operation: DiskOperation): Promise<void> | undefined {
-    if (instant[operation] === true) return undefined;
+    if (instant[operation] === true || !this.deps.isUp()) return undefined;
     const { random, nowMs, after } = this.deps;
     const mean = isSync[operation] === true ? this.speed.syncMs : this.speed.otherMs;
     const tookMs = exponential(random, mean) * this.slowness + Math.max(0, this.stalledUntilMs - nowMs());

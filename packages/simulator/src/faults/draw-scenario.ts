@@ -92,6 +92,11 @@ const allKinds: readonly Fault['kind'][] = [
   'disk-slow',
   'hold',
   'clock-jump',
+  'move-leader',
+  'defragment',
+  'compare-hashes',
+  'replace',
+  'rot',
 ];
 
 /** Not everything at once in every run: some kinds, each run others. */
@@ -137,6 +142,16 @@ function drawFault(random: Random, kind: Fault['kind'], members: number, atMs: n
       return { atMs, kind, machine, times: pick(random, [5, 50]), forMs };
     case 'clock-jump':
       return { atMs, kind, machine, ms: between(random, -10_000, 10_000) };
+    case 'move-leader':
+      return { atMs, kind, to: machine };
+    case 'defragment':
+      return { atMs, kind, machine };
+    case 'compare-hashes':
+      return { atMs, kind };
+    case 'replace':
+      return { atMs, kind, machine, asLearner: chance(random, 0.4), isStale: chance(random, 0.3) };
+    case 'rot':
+      return { atMs, kind, machine, bits: 1 + nextBelow(random, 3) };
     default:
       return { atMs, kind: 'crash', machine, mode, downMs };
   }

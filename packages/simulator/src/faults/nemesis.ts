@@ -2,6 +2,8 @@ import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
+import { Admin } from './admin.ts';
+import { rot } from './rot.ts';
 
 /** Makes the faults of a scenario happen. */
 export class Nemesis {
@@ -11,12 +13,17 @@ export class Nemesis {
   private readonly clients: readonly string[];
   private waiting: number;
   private isHealed = false;
+  private readonly admin: Admin;
+  /** What administrators are at. */
+  private busy = 0;
 
   constructor(world: World, faults: Scenario['faults'], clients: readonly string[]) {
     this.world = world;
     this.faults = faults;
     this.clients = clients;
     this.waiting = faults.length;
+    this.admin = new Admin(world);
+    world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
   start(): void {
@@ -32,9 +39,9 @@ export class Nemesis {
     }
   }
 
-  /** Whether all faults have begun. */
+  /** Whether all faults have begun, and what administrators do about them is done. */
   get isOver(): boolean {
-    return this.waiting === 0;
+    return this.waiting === 0 && this.busy === 0;
   }
 
   /** From now on nothing goes wrong any more; machines that are down come back by themselves. */
@@ -92,13 +99,42 @@ export class Nemesis {
         this.machine(fault.machine).skew.wallOffsetMs += fault.ms;
         return;
       default:
-        this.happenToDisk(fault, untilMs);
+        this.administer(fault);
     }
   }
 
-  private happenToDisk(fault: Fault, untilMs: number): void {
-    if (!('machine' in fault)) return;
+  private doing(work: Promise<void>): void {
+    this.busy++;
+    void work.finally(() => this.busy--);
+  }
+
+  private administer(fault: Fault): void {
+    const { admin, world } = this;
+    switch (fault.kind) {
+      case 'move-leader':
+        this.doing(admin.moveLeader(this.machine(fault.to)));
+        return;
+      case 'defragment':
+        this.doing(admin.defragment(this.machine(fault.machine)));
+        return;
+      case 'compare-hashes':
+        this.doing(admin.compareHashes());
+        return;
+      case 'replace':
+        this.doing(admin.replace(this.machine(fault.machine), fault.asLearner, fault.isStale));
+        return;
+      case 'rot':
+        this.doing(rot(world, this.machine(fault.machine), fault.bits));
+        return;
+      default:
+        this.happenToDisk(fault);
+    }
+  }
+
+  private happenToDisk(fault: Fault): void {
+    if (!('machine' in fault && 'forMs' in fault)) return;
     const { scheduler } = this.world;
+    const untilMs = scheduler.nowMs + fault.forMs;
     const { disk } = this.machine(fault.machine);
     switch (fault.kind) {
       case 'disk-full':
