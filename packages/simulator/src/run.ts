@@ -139,7 +139,7 @@ class Run {
     if (seen.size > 1) this.violate('state', `members have different states: ${[...seen].join(', ')}`);
     const revision = hashes[0]?.header?.revision ?? 0;
     for (const watcher of this.watchers) watcher.keep();
-    const haveTold = () => this.watchers.every(({ progress }) => (progress ?? 0) >= revision);
+    const haveTold = () => this.watchers.every((watcher) => watcher.hasTold(revision));
     await this.until(haveTold, healLimitMs, `watches have not told of revision ${revision}`);
     for (const watcher of this.watchers) watcher.stop();
   }

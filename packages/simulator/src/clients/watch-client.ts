@@ -65,10 +65,12 @@ export class WatchClient {
     current.stream.cancel();
   }
 
-  /** The revision up to which the watch that is open is known to have told all; undefined without one. */
-  get progress(): number | undefined {
-    const last = this.current?.responses.at(-1)?.message;
-    return last === undefined ? undefined : seenBy(last);
+  /** Whether the watch that is open has told all up to that revision. Of a later start no progress is told. */
+  hasTold(revision: number): boolean {
+    const { current } = this;
+    const last = current?.responses.at(-1)?.message;
+    if (current === undefined || last === undefined) return false;
+    return seenBy(last) >= revision || current.record.request.startRevision > revision;
   }
 
   /** Asks how far the watch is. */
@@ -113,6 +115,7 @@ export class WatchClient {
       stream,
     };
     this.current = open;
+    network.trace.note(this.name, `watches at ${machine.name} from ${request.startRevision}`);
     stream.send(WatchRequest.create({ createRequest: request }));
     this.ask(open);
     this.later(keptMs, () => {
