@@ -36,6 +36,8 @@ export function checkKeyValueOrder(history: History, stepsMax: number): OrderRes
   const violations: Violation[] = [...plan.violations];
   let [undecided, excluded, steps] = [0, 0, 0];
   const groups = plan.groups();
+  // What two operations claim cannot be ordered; that is said already.
+  if (violations.length > 0) return { violations, groups: groups.size, undecided, excluded, steps };
   const whole = searchWhole(plan, [...groups.values()].flat(), stepsMax);
   steps += whole.steps;
   if (whole.isOrdered) return { violations, groups: groups.size, undecided, excluded, steps };
