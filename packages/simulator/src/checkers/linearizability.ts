@@ -6,6 +6,8 @@ export interface Call<Operation> {
   readonly returnedMs: number;
   /** Of a call without an answer: it may have been done any number of times. */
   readonly isRepeatable?: boolean;
+  /** Of calls without an answer those with smaller numbers are tried first; by default 0. */
+  readonly rank?: number;
 }
 
 /** What the calls are said to have been made on. States never change. */
@@ -42,11 +44,9 @@ export function checkLinearizability<State, Operation>(
   calls: readonly Call<Operation>[],
   stepsMax: number,
 ): Verdict<Operation> {
-  const whole = new Search(model, calls, stepsMax);
-  const result = whole.run();
+  const whole = searchOrder(model, calls, stepsMax);
   let { steps } = whole;
-  if (result === undefined) return { kind: 'undecided', steps };
-  if (result) return { kind: 'linearizable', steps };
+  if (whole.kind !== 'none') return { kind: whole.kind, steps };
   // A history is linearizable if a longer one is, so the first answer that nothing explains is found by halving.
   const answered = calls
     .filter(({ returnedMs }) => returnedMs !== Infinity)
@@ -55,13 +55,24 @@ export function checkLinearizability<State, Operation>(
   let bad = answered.length;
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    const search = new Search(model, prefix(calls, answered, middle), stepsMax);
-    const isLinearizable = search.run();
-    steps += search.steps;
-    if (isLinearizable === false) bad = middle;
+    const part = searchOrder(model, prefix(calls, answered, middle), stepsMax);
+    steps += part.steps;
+    if (part.kind === 'none') bad = middle;
     else good = middle;
   }
   return { kind: 'violation', steps, answers: bad, last: answered[bad - 1] as Call<Operation> };
+}
+
+/** Whether there is an order, without a word on why there is none. */
+export function searchOrder<State, Operation>(
+  model: SequentialModel<State, Operation>,
+  calls: readonly Call<Operation>[],
+  stepsMax: number,
+): { readonly kind: 'linearizable' | 'none' | 'undecided'; readonly steps: number } {
+  const search = new Search(model, calls, stepsMax);
+  const result = search.run();
+  const { steps } = search;
+  return { kind: result === undefined ? 'undecided' : result ? 'linearizable' : 'none', steps };
 }
 
 /** The history up to an answer: calls that go on then have none yet, but whatever they do fits the one they will have. */
@@ -104,7 +115,7 @@ class Search<State, Operation> {
   private readonly answerOf: Int32Array;
   private readonly isTaken: Uint8Array;
   private takenCount = 0;
-  /** Calls without an answer, in the order of their beginnings. */
+  /** Calls without an answer, in the order in which they are tried. */
   private readonly lost: Call<Operation>[];
   private readonly isLostTaken: Uint8Array;
   private lostKey = '';
@@ -119,6 +130,7 @@ class Search<State, Operation> {
     const sorted = [...calls].sort((a, b) => a.invokedMs - b.invokedMs);
     this.calls = sorted.filter(({ returnedMs }) => returnedMs !== Infinity);
     this.lost = sorted.filter(({ returnedMs }) => returnedMs === Infinity);
+    this.lost.sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
     this.isLostTaken = new Uint8Array(this.lost.length);
     this.isTaken = new Uint8Array(this.calls.length);
     this.answerOf = new Int32Array(this.calls.length);
@@ -229,8 +241,7 @@ class Search<State, Operation> {
     while (this.isAnswer[event] === 0) event = this.next[event] as number;
     const limitMs = this.calls[this.callOf[event] as number]?.returnedMs ?? 0;
     for (let i = from; i < this.lost.length; i++) {
-      if ((this.lost[i] as Call<Operation>).invokedMs > limitMs) return none;
-      if (this.isLostTaken[i] === 0) return -1 - i;
+      if (this.isLostTaken[i] === 0 && (this.lost[i] as Call<Operation>).invokedMs <= limitMs) return -1 - i;
     }
     return none;
   }

@@ -1,36 +1,10 @@
 import { errors } from '@quorate/api';
 import type { History, Operation, Violation } from '../history/history.ts';
+import { Floor, type Known, knownRevisions, revisionOf } from './known.ts';
 import { contentOf, hasChanged, inOrderOfInvocation, isRead, isSerializable, nameOf } from './operations.ts';
 import type { Replay } from './replay.ts';
 
 const checker = 'real-time';
-
-/** Something that somebody outside knew at a time. */
-interface Known {
-  readonly atMs: number;
-  readonly value: number;
-  readonly from: string;
-}
-
-/** The largest of what was known before a time that only goes on. */
-class Floor {
-  private readonly known: Known[];
-  private next = 0;
-  largest: Known = { atMs: -Infinity, value: 0, from: 'the beginning' };
-
-  constructor(known: Known[]) {
-    this.known = known.sort((a, b) => a.atMs - b.atMs);
-  }
-
-  /** Takes in all from before a time; what came at that very time may have come after. */
-  advance(timeMs: number): void {
-    for (; this.next < this.known.length; this.next++) {
-      const known = this.known[this.next] as Known;
-      if (known.atMs >= timeMs) return;
-      if (known.value > this.largest.value) this.largest = known;
-    }
-  }
-}
 
 /**
  * What is known at one time holds for all that begins later: a change gets a larger revision than any that somebody has seen, a
@@ -40,6 +14,7 @@ class Floor {
 export function checkRealTime(history: History, replay: Replay): Violation[] {
   const revisions = new Floor(knownRevisions(history));
   const compactions = new Floor(knownCompactions(history.operations));
+  const contents = new Contents(history.operations, replay);
   const ofClients = new Map<number, Known>();
   const ofMembers = new Map<string, Known>();
   const violations: Violation[] = [];
@@ -53,7 +28,7 @@ export function checkRealTime(history: History, replay: Replay): Violation[] {
     // A client makes its calls one after the other, also those within one millisecond.
     const own = ofClients.get(client);
     const largest = own !== undefined && own.value > revisions.largest.value ? own : revisions.largest;
-    const problem = checkRevision(operation, largest, replay);
+    const problem = checkRevision(operation, largest, contents);
     add(operation, problem ?? checkCompaction(operation, compactions.largest, replay));
     const revision = revisionOf(operation);
     if (revision === undefined) continue;
@@ -69,25 +44,6 @@ export function checkRealTime(history: History, replay: Replay): Violation[] {
   return violations;
 }
 
-function revisionOf({ outcome }: Operation): number | undefined {
-  return outcome.kind === 'ok' ? outcome.response.message.header?.revision : undefined;
-}
-
-function knownRevisions({ operations, watches }: History): Known[] {
-  const known: Known[] = [];
-  for (const operation of operations) {
-    const revision = revisionOf(operation);
-    if (revision !== undefined) known.push({ atMs: operation.returnedMs, value: revision, from: nameOf(operation) });
-  }
-  for (const { id, responses } of watches) {
-    for (const { atMs, message } of responses) {
-      const last = message.events.at(-1)?.kv?.modRevision ?? 0;
-      known.push({ atMs, value: Math.max(message.header?.revision ?? 0, last), from: `watch ${id}` });
-    }
-  }
-  return known;
-}
-
 function knownCompactions(operations: readonly Operation[]): Known[] {
   const known: Known[] = [];
   for (const operation of operations) {
@@ -98,7 +54,7 @@ function knownCompactions(operations: readonly Operation[]): Known[] {
   return known;
 }
 
-function checkRevision(operation: Operation, largest: Known, replay: Replay): string | undefined {
+function checkRevision(operation: Operation, largest: Known, contents: Contents): string | undefined {
   const { request, outcome } = operation;
   if (outcome.kind === 'refused') {
     const wanted = request.method === 'range' || request.method === 'compact' ? request.message.revision : 0;
@@ -106,7 +62,7 @@ function checkRevision(operation: Operation, largest: Known, replay: Replay): st
     if (!isWrong || wanted > largest.value) return undefined;
     return `was refused as of the future, but ${largest.value} was known before it began (${largest.from})`;
   }
-  const change = changeOf(operation, replay);
+  const change = changeOf(operation, contents);
   if (change !== undefined) {
     if (change > largest.value) return undefined;
     return `was done at revision ${change}, but ${largest.value} was known before it began (${largest.from})`;
@@ -117,15 +73,37 @@ function checkRevision(operation: Operation, largest: Known, replay: Replay): st
 }
 
 /** The revision that an operation made; also of one with unknown outcome when there is no doubt which entry is its. */
-function changeOf({ request, outcome }: Operation, replay: Replay): number | undefined {
+function changeOf(operation: Operation, contents: Contents): number | undefined {
+  const { request, outcome } = operation;
   if (isRead(request)) return undefined;
-  if (outcome.kind === 'ok') {
-    return hasChanged(outcome.response) ? outcome.response.message.header?.revision : undefined;
+  if (outcome.kind === 'unknown') return contents.onlyRevisionOf(operation);
+  if (outcome.kind === 'refused') return undefined;
+  return hasChanged(outcome.response) ? outcome.response.message.header?.revision : undefined;
+}
+
+/** Tells which requests were made once and are in the log once. */
+class Contents {
+  private readonly replay: Replay;
+  private readonly ofLost = new Map<Operation, string>();
+  private readonly counts = new Map<string, number>();
+
+  constructor(operations: readonly Operation[], replay: Replay) {
+    this.replay = replay;
+    for (const operation of operations) {
+      const { request, outcome } = operation;
+      if (isRead(request)) continue;
+      const content = contentOf(request);
+      this.counts.set(content, (this.counts.get(content) ?? 0) + 1);
+      if (outcome.kind === 'unknown') this.ofLost.set(operation, content);
+    }
   }
-  // Values are written once, deletes of the same key more often.
-  if (request.method !== 'put' && request.method !== 'txn') return undefined;
-  const [entry, ...others] = replay.withContent(contentOf(request));
-  return others.length === 0 && entry?.isChange ? entry.applied.state.revision : undefined;
+
+  onlyRevisionOf(operation: Operation): number | undefined {
+    const content = this.ofLost.get(operation);
+    if (content === undefined || this.counts.get(content) !== 1) return undefined;
+    const [entry, ...others] = this.replay.withContent(content);
+    return others.length === 0 && entry?.isChange ? entry.applied.state.revision : undefined;
+  }
 }
 
 function checkCompaction({ request, outcome }: Operation, largest: Known, replay: Replay): string | undefined {
