@@ -1,9 +1,6 @@
 import { type etcdserverpb, services } from '@quorate/api';
-import { checkAnswers } from './checkers/answers.ts';
+import { checkHistory, type HistoryStatistics } from './checkers/check-history.ts';
 import { checkLeases } from './checkers/leases.ts';
-import { checkRealTime } from './checkers/real-time.ts';
-import { replayLog } from './checkers/replay.ts';
-import { checkWatches } from './checkers/watch.ts';
 import { ClientPort } from './clients/client-port.ts';
 import { KeyValueClient } from './clients/key-value-client.ts';
 import { LeaseClient } from './clients/lease-client.ts';
@@ -20,6 +17,7 @@ export interface RunResult {
   readonly traceLines: number;
   readonly history: History;
   readonly violations: readonly Violation[];
+  readonly statistics: HistoryStatistics;
   /** Of the simulated world. */
   readonly durationMs: number;
   readonly events: number;
@@ -168,19 +166,17 @@ class Run {
     const { scheduler, trace, agreement } = world;
     const log = agreement.log();
     const history: History = { operations, watches, log };
-    const replay = replayLog(log);
+    const checked = checkHistory(history);
     const violations = [
       ...world.violations,
       ...agreement.violations,
       ...checkLeases(leases, log),
-      ...checkAnswers(history, replay),
-      ...checkRealTime(history, replay),
-      ...checkWatches(history, replay),
+      ...checked.violations,
     ];
     return {
       traceHash: trace.finish(),
       traceLines: trace.lines,
-      ...{ history, violations },
+      ...{ history, violations, statistics: checked.statistics },
       durationMs: scheduler.nowMs,
       events: scheduler.events,
       faults: nemesis.counts,
