@@ -1,13 +1,15 @@
 import { type etcdserverpb, services } from '@quorate/api';
 import { checkHistory, type HistoryStatistics } from './checkers/check-history.ts';
+import { checkExclusion } from './checkers/exclusion.ts';
 import { checkLeases } from './checkers/leases.ts';
 import { ClientPort } from './clients/client-port.ts';
+import { ExclusionClient } from './clients/exclusion-client.ts';
 import { KeyValueClient } from './clients/key-value-client.ts';
 import { LeaseClient } from './clients/lease-client.ts';
 import { WatchClient } from './clients/watch-client.ts';
 import { World, type WorldEdge } from './cluster/world.ts';
 import { Nemesis } from './faults/nemesis.ts';
-import type { History, LeaseRecord, Operation, Violation, WatchRecord } from './history/history.ts';
+import type { GuardedWrite, History, LeaseRecord, Operation, Violation, WatchRecord } from './history/history.ts';
 import type { Scenario } from './scenario.ts';
 import { sourceOf } from './world/random-sources.ts';
 
@@ -47,11 +49,13 @@ class Run {
   private readonly operations: Operation[] = [];
   private readonly watches: WatchRecord[] = [];
   private readonly leases: LeaseRecord[] = [];
+  private readonly guardedWrites: GuardedWrite[] = [];
   private readonly watchers: WatchClient[] = [];
   private ids = 0;
   /** Clients that are at work. */
   private working = 0;
-  private leaseholders = 0;
+  /** Clients that are at work for as long as others are. */
+  private companions = 0;
   private isWorkOver = false;
 
   constructor(scenario: Scenario, edge: WorldEdge) {
@@ -61,6 +65,7 @@ class Run {
       ...Array.from({ length: scenario.clients }, (_, i) => `c${i}`),
       ...Array.from({ length: scenario.watchers }, (_, i) => `w${i}`),
       ...Array.from({ length: scenario.leaseholders }, (_, i) => `l${i}`),
+      ...Array.from({ length: scenario.lockers }, (_, i) => `x${i}`),
     ];
     this.nemesis = new Nemesis(this.world, scenario.faults, names);
   }
@@ -85,7 +90,7 @@ class Run {
     this.isWorkOver = true;
     trace.note('world', 'heals');
     nemesis.heal();
-    await this.until(() => world.isSettled() && this.leaseholders === 0, healLimitMs, 'no settled cluster');
+    await this.until(() => world.isSettled() && this.companions === 0, healLimitMs, 'no settled cluster');
     await this.lookAtEnd();
     return this.result();
   }
@@ -120,10 +125,18 @@ class Run {
     for (let i = 0; i < scenario.leaseholders; i++) {
       const record = (lease: LeaseRecord) => void this.leases.push(lease);
       const port = new ClientPort(`l${i}`, network);
-      const client = new LeaseClient({ port, network, random: random(`l${i}`), machines, record }, i);
-      this.leaseholders++;
-      void client.run(() => this.isWorkOver || this.isBroken).then(() => this.leaseholders--);
+      this.startCompanion(new LeaseClient({ port, network, random: random(`l${i}`), machines, record }, i));
     }
+    for (let i = 0; i < scenario.lockers; i++) {
+      const record = (write: GuardedWrite) => void this.guardedWrites.push(write);
+      const port = new ClientPort(`x${i}`, network);
+      this.startCompanion(new ExclusionClient({ port, network, random: random(`x${i}`), machines, record }, i));
+    }
+  }
+
+  private startCompanion(client: { run(isOver: () => boolean): Promise<void> }): void {
+    this.companions++;
+    void client.run(() => this.isWorkOver || this.isBroken).then(() => this.companions--);
   }
 
   /** Of a healed cluster: all members say the same, and watches have told all. */
@@ -171,6 +184,7 @@ class Run {
       ...world.violations,
       ...agreement.violations,
       ...checkLeases(leases, log),
+      ...checkExclusion(this.guardedWrites),
       ...checked.violations,
     ];
     return {

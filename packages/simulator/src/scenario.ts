@@ -49,6 +49,8 @@ export interface Scenario {
   readonly clients: number;
   readonly watchers: number;
   readonly leaseholders: number;
+  /** Clients that take locks and stand for elections. */
+  readonly lockers: number;
   /** Operations of all clients together. */
   readonly operations: number;
   /** Mean pause of a client between two operations. */

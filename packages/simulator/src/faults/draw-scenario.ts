@@ -24,6 +24,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     beginsInPeace: chance(random, 0.8),
     watchers: 1 + nextBelow(random, 4),
     leaseholders: nextBelow(random, 3),
+    lockers: pick(random, [0, 0, 2, 4]),
     network: drawNetwork(random),
     disks: Array.from({ length: members }, () => ({
       syncMs: pick(random, [0.2, 1, 1, 8]),

@@ -64,6 +64,16 @@ export interface LeaseRecord {
   readonly revokedMs: number | undefined;
 }
 
+/** A write that was made under a lock or as an elected leader. */
+export interface GuardedWrite {
+  readonly what: 'lock' | 'election';
+  readonly client: number;
+  /** The fencing token: the create revision of the holder's key. */
+  readonly token: number;
+  /** Of the write. */
+  readonly revision: number;
+}
+
 /** An entry of the replicated log as a member applied it. Data is the entry's: a raftpb entry's `data`, an InternalRaftRequest. */
 export interface AppliedEntry {
   readonly index: number;
