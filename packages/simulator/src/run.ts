@@ -2,14 +2,25 @@ import { type etcdserverpb, services } from '@quorate/api';
 import { checkHistory, type HistoryStatistics } from './checkers/check-history.ts';
 import { checkExclusion } from './checkers/exclusion.ts';
 import { checkLeases } from './checkers/leases.ts';
-import { ClientPort } from './clients/client-port.ts';
+import { checkPermissions } from './checkers/permissions.ts';
+import { ClientPort, type Login } from './clients/client-port.ts';
 import { ExclusionClient } from './clients/exclusion-client.ts';
+import { GuestClient } from './clients/guest-client.ts';
 import { KeyValueClient } from './clients/key-value-client.ts';
 import { LeaseClient } from './clients/lease-client.ts';
+import { guestLogin, rootLogin, Users, workerLogin } from './clients/users.ts';
 import { WatchClient } from './clients/watch-client.ts';
 import { World, type WorldEdge } from './cluster/world.ts';
 import { Nemesis } from './faults/nemesis.ts';
-import type { GuardedWrite, History, LeaseRecord, Operation, Violation, WatchRecord } from './history/history.ts';
+import type {
+  GuardedWrite,
+  GuestOperation,
+  History,
+  LeaseRecord,
+  Operation,
+  Violation,
+  WatchRecord,
+} from './history/history.ts';
 import type { Scenario } from './scenario.ts';
 import { sourceOf } from './world/random-sources.ts';
 
@@ -46,10 +57,13 @@ class Run {
   private readonly scenario: Scenario;
   private readonly world: World;
   private readonly nemesis: Nemesis;
+  private readonly users: Users;
+  private readonly workerLogin: Login | undefined;
   private readonly operations: Operation[] = [];
   private readonly watches: WatchRecord[] = [];
   private readonly leases: LeaseRecord[] = [];
   private readonly guardedWrites: GuardedWrite[] = [];
+  private readonly guestOperations: GuestOperation[] = [];
   private readonly watchers: WatchClient[] = [];
   private ids = 0;
   /** Clients that are at work. */
@@ -67,7 +81,9 @@ class Run {
       ...Array.from({ length: scenario.leaseholders }, (_, i) => `l${i}`),
       ...Array.from({ length: scenario.lockers }, (_, i) => `x${i}`),
     ];
-    this.nemesis = new Nemesis(this.world, scenario.faults, names);
+    this.users = new Users(this.world);
+    this.nemesis = new Nemesis(this.world, this.users, scenario, names);
+    this.workerLogin = scenario.hasUsers ? workerLogin : undefined;
   }
 
   private get isBroken(): boolean {
@@ -83,8 +99,10 @@ class Run {
     const { scheduler, trace } = world;
     for (const machine of world.machines) machine.start();
     if (scenario.beginsInPeace) await scheduler.run(() => world.isSettled(), peaceLimitMs);
+    await this.setUpUsers();
     trace.note('world', 'work begins');
     this.startClients();
+    this.startGuest();
     nemesis.start();
     await this.until(() => this.working === 0 && nemesis.isOver, workLimitMs, 'work was not over');
     this.isWorkOver = true;
@@ -111,27 +129,47 @@ class Run {
     for (let i = 0; i < scenario.clients; i++) {
       const name = `c${i}`;
       const record = (operation: Operation) => void this.operations.push(operation);
-      const port = new ClientPort(name, network);
+      const port = new ClientPort(name, network, this.workerLogin);
       const client = new KeyValueClient({ port, random: random(name), scheduler, machines, nextId, record }, i);
       this.working++;
       void client.run(share, scenario.thinkMs, () => this.isBroken).then(() => this.working--);
     }
     for (let i = 0; i < scenario.watchers; i++) {
       const record = (watch: WatchRecord) => void this.watches.push(watch);
-      const watcher = new WatchClient({ network, random: random(`w${i}`), machines, nextId, record }, i);
+      const port = new ClientPort(`w${i}`, network, this.workerLogin);
+      const watcher = new WatchClient({ port, network, random: random(`w${i}`), machines, nextId, record }, i);
       this.watchers.push(watcher);
       watcher.start();
     }
     for (let i = 0; i < scenario.leaseholders; i++) {
       const record = (lease: LeaseRecord) => void this.leases.push(lease);
-      const port = new ClientPort(`l${i}`, network);
+      const port = new ClientPort(`l${i}`, network, this.workerLogin);
       this.startCompanion(new LeaseClient({ port, network, random: random(`l${i}`), machines, record }, i));
     }
     for (let i = 0; i < scenario.lockers; i++) {
       const record = (write: GuardedWrite) => void this.guardedWrites.push(write);
-      const port = new ClientPort(`x${i}`, network);
+      const port = new ClientPort(`x${i}`, network, this.workerLogin);
       this.startCompanion(new ExclusionClient({ port, network, random: random(`x${i}`), machines, record }, i));
     }
+  }
+
+  private startGuest(): void {
+    if (!this.scenario.hasUsers) return;
+    const { network, machines } = this.world;
+    const record = (operation: GuestOperation) => void this.guestOperations.push(operation);
+    const port = new ClientPort('guest', network, guestLogin);
+    this.startCompanion(
+      new GuestClient({ port, network, random: sourceOf(this.scenario.seed, 'guest'), machines, record }),
+    );
+  }
+
+  private async setUpUsers(): Promise<void> {
+    if (!this.scenario.hasUsers) return;
+    let isDone = false;
+    void this.users.setUp().then(() => {
+      isDone = true;
+    });
+    await this.until(() => isDone, peaceLimitMs, 'users were not made');
   }
 
   private startCompanion(client: { run(isOver: () => boolean): Promise<void> }): void {
@@ -163,12 +201,14 @@ class Run {
     const answers: Answer[] = [];
     let waiting = world.machines.length;
     for (const machine of world.machines) {
-      void ask(machine, new ClientPort('end', world.network)).then((outcome) => {
-        waiting--;
-        if (outcome.response !== undefined) answers.push(outcome.response);
-        else
-          this.violate('liveness', `${machine.name} of a healed cluster does not answer: ${JSON.stringify(outcome)}`);
-      });
+      void ask(machine, new ClientPort('end', world.network, this.scenario.hasUsers ? rootLogin : undefined)).then(
+        (outcome) => {
+          waiting--;
+          if (outcome.response !== undefined) answers.push(outcome.response);
+          else
+            this.violate('liveness', `${machine.name} of a healed cluster does not answer: ${JSON.stringify(outcome)}`);
+        },
+      );
     }
     await this.until(() => waiting === 0, healLimitMs, 'members do not answer');
     return answers;
@@ -185,6 +225,7 @@ class Run {
       ...agreement.violations,
       ...checkLeases(leases, log),
       ...checkExclusion(this.guardedWrites),
+      ...checkPermissions(this.guestOperations, this.users.changes),
       ...checked.violations,
     ];
     return {

@@ -32,6 +32,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'clock-jump'; readonly machine: number; readonly ms: number }
   | { readonly kind: 'move-leader'; readonly to: number }
   | { readonly kind: 'defragment'; readonly machine: number }
+  /** The guest may do more or less from then on. */
+  | { readonly kind: 'permission'; readonly isAllowed: boolean }
   /** All members that have a revision must have the same hash of it. */
   | { readonly kind: 'compare-hashes' }
   /** Removed from the cluster, wiped, and added again; in between it may come back once with what it had. */
@@ -51,6 +53,8 @@ export interface Scenario {
   readonly leaseholders: number;
   /** Clients that take locks and stand for elections. */
   readonly lockers: number;
+  /** Clients must say who they are, and one of them may not always do what it tries. */
+  readonly hasUsers: boolean;
   /** Operations of all clients together. */
   readonly operations: number;
   /** Mean pause of a client between two operations. */

@@ -1,5 +1,4 @@
 import type { Clock, Disk, Logger, Random } from '@quorate/base';
-import type { Entry } from '@quorate/raft';
 import type { WalOptions } from '@quorate/storage';
 import type { Passwords } from '../auth/passwords.ts';
 import type { TokenProvider } from '../auth/token-provider.ts';
@@ -9,6 +8,7 @@ import type { PeerClient } from '../peer/peer-client.ts';
 import type { PeerSource } from '../peer/peer-source.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import type { Digest } from '../rpc/snapshot-streams.ts';
+import type { AppliedObserver } from './observed-machine.ts';
 
 /** All that a member takes from outside: the machine's own in a process, simulated ones in a simulation. */
 export interface MemberDeps {
@@ -30,5 +30,5 @@ export interface MemberDeps {
   /** Other segments of the log than a real disk gets. */
   readonly walShape?: Pick<WalOptions, 'segmentBytes' | 'preallocation'>;
   /** Hears of each entry once it is applied; for a simulation, which holds the members against each other. */
-  readonly onApplied?: (entry: Entry) => void;
+  readonly onApplied?: AppliedObserver;
 }

@@ -93,23 +93,26 @@ export class LeaseClient {
     const { port, random, network, machines } = this.deps;
     const { scheduler } = network;
     const machine = pick(random, machines);
+    const token = await port.tokenAt(machine);
     const sentMs = scheduler.nowMs;
     const ttl = await new Promise<number | undefined>((resolve) => {
       const timer = scheduler.after(timeoutMs, () => {
         stream.cancel();
         resolve(undefined);
       });
-      const stream = new ClientStream(network, port.name, machine, Lease.methods.LeaseKeepAlive, {
-        message: (message) => {
+      const handlers = {
+        message: (message: etcdserverpb.LeaseKeepAliveResponse) => {
           timer.cancel();
           stream.cancel();
           resolve(message.ttl);
         },
         end: () => {
           timer.cancel();
+          port.forgetToken(machine);
           resolve(undefined);
         },
-      });
+      };
+      const stream = new ClientStream(network, port.name, machine, Lease.methods.LeaseKeepAlive, handlers, token);
       stream.send(LeaseKeepAliveRequest.create({ id }));
     });
     network.trace.note(port.name, `renew ${id.toString(16)} at ${machine.name}: ${ttl}`);

@@ -4,10 +4,12 @@ import type { Machine } from '../cluster/machine.ts';
 import type { WatchRecord } from '../history/history.ts';
 import type { Network } from '../network/network.ts';
 import { chance, exponential, pick } from '../world/random-sources.ts';
-import { ClientStream } from './client-stream.ts';
+import type { ClientPort } from './client-port.ts';
+import { ClientStream, type StreamHandlers } from './client-stream.ts';
 import { allKeys, keyPrefix, keyPrefixEnd } from './key-space.ts';
 
 export interface WatchClientDeps {
+  readonly port: ClientPort;
   readonly network: Network;
   readonly random: Random;
   readonly machines: readonly Machine[];
@@ -93,18 +95,28 @@ export class WatchClient {
   }
 
   private open(request: etcdserverpb.WatchCreateRequest): void {
-    const { network, random, machines, nextId } = this.deps;
-    const { scheduler } = network;
+    const { port, random, machines } = this.deps;
     const machine = pick(random, machines);
+    void port.tokenAt(machine).then((token) => {
+      if (token === undefined && port.login !== undefined) this.later(retryMs, () => this.open(request));
+      else if (!this.isStopped) this.openAt(machine, request, token);
+    });
+  }
+
+  private openAt(machine: Machine, request: etcdserverpb.WatchCreateRequest, token: string | undefined): void {
+    const { network, nextId, port } = this.deps;
+    const { scheduler } = network;
     const responses: Open['responses'] = [];
-    const stream = new ClientStream(network, this.name, machine, services.Watch.methods.Watch, {
+    const handlers: StreamHandlers<etcdserverpb.WatchResponse> = {
       message: (message) => this.hear(open, message),
       end: (code, text) => {
         network.trace.note(this.name, `watch at ${machine.name} ends: ${code} ${text}`);
         this.close(open);
+        port.forgetToken(machine);
         this.later(retryMs, () => this.open(this.resumed(open)));
       },
-    });
+    };
+    const stream = new ClientStream(network, this.name, machine, services.Watch.methods.Watch, handlers, token);
     const open: Open = {
       record: {
         ...{ id: nextId(), client: this.number, member: machine.name, request, responses },

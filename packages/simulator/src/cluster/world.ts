@@ -90,11 +90,11 @@ export class World {
           walShape: { segmentBytes: scenario.walSegmentBytes[place] ?? 65_536, preallocation: 'zeros' },
           sha1: edge.sha1,
           sha256: edge.sha256,
-          onApplied: (entry) => {
+          onApplied: (entry, refusal) => {
             const now = standPointOf(machine);
             const opened = this.standPoints.get(machine);
             if (now !== undefined && opened !== undefined)
-              this.agreement.applied(machine.name, this.scheduler.nowMs, entry, now, opened);
+              this.agreement.applied(machine.name, this.scheduler.nowMs, entry, { ...now, refusal }, opened);
           },
         }),
         onOpen: (machine) => {

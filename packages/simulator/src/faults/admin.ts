@@ -1,6 +1,6 @@
 import { type etcdserverpb, type Method, services } from '@quorate/api';
 import { GrpcStatus } from '@quorate/transport';
-import { type CallOutcome, ClientPort } from '../clients/client-port.ts';
+import { type CallOutcome, ClientPort, type Login, textOf } from '../clients/client-port.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 
@@ -19,9 +19,9 @@ export class Admin {
   private readonly port: ClientPort;
   private isReplacing = false;
 
-  constructor(world: World) {
+  constructor(world: World, login: Login | undefined) {
     this.world = world;
-    this.port = new ClientPort('admin', world.network);
+    this.port = new ClientPort('admin', world.network, login);
   }
 
   async moveLeader(to: Machine): Promise<void> {
@@ -169,8 +169,4 @@ export class Admin {
   private note(text: string): void {
     this.world.trace.note('admin', text);
   }
-}
-
-function textOf(outcome: CallOutcome<unknown>): string {
-  return outcome.kind === 'ok' ? 'ok' : `${outcome.kind} ${outcome.code} ${outcome.text}`;
 }

@@ -18,10 +18,12 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
   const clients = 2 + nextBelow(random, 6);
   const thinkMs = pick(random, [5, 20, 60]);
   const durationMs = 2_000 + (operations / clients) * (thinkMs + 15);
+  const hasUsers = chance(random, 0.25);
   const shared = drawSharedFlags(random);
   return {
     ...{ seed, members, clients, operations, thinkMs },
-    beginsInPeace: chance(random, 0.8),
+    beginsInPeace: hasUsers || chance(random, 0.8),
+    hasUsers,
     watchers: 1 + nextBelow(random, 4),
     leaseholders: nextBelow(random, 3),
     lockers: pick(random, [0, 0, 2, 4]),
@@ -33,7 +35,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     walSegmentBytes: Array.from({ length: members }, () => pick(random, [16_384, 65_536, 1_000_000])),
     clockRates: Array.from({ length: members }, () => (chance(random, 0.3) ? between(random, 0.98, 1.02) : 1)),
     flags: Array.from({ length: members }, () => [...shared, ...drawOwnFlags(random)]),
-    faults: drawFaults(random, members, durationMs),
+    faults: drawFaults(random, members, durationMs, hasUsers),
   };
 }
 
@@ -71,12 +73,15 @@ function drawOwnFlags(random: Random): string[] {
 
 const crashModes: readonly CrashMode[] = ['process', 'synced', 'torn', 'torn'];
 
-function drawFaults(random: Random, members: number, durationMs: number): Fault[] {
+function drawFaults(random: Random, members: number, durationMs: number, hasUsers: boolean): Fault[] {
   const count = pick(random, [0, 2, 5, 10, 20]);
   const kinds = drawKinds(random);
   const faults: Fault[] = [];
   for (let i = 0; i < count; i++)
     faults.push(drawFault(random, pick(random, kinds), members, between(random, 0, durationMs)));
+  for (let left = hasUsers ? 2 + nextBelow(random, 12) : 0; left > 0; left--) {
+    faults.push({ atMs: between(random, 0, durationMs), kind: 'permission', isAllowed: chance(random, 0.5) });
+  }
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 

@@ -1,3 +1,4 @@
+import { rootLogin, type Users } from '../clients/users.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
@@ -14,15 +15,17 @@ export class Nemesis {
   private waiting: number;
   private isHealed = false;
   private readonly admin: Admin;
+  private readonly users: Users;
   /** What administrators are at. */
   private busy = 0;
 
-  constructor(world: World, faults: Scenario['faults'], clients: readonly string[]) {
+  constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[]) {
+    this.users = users;
     this.world = world;
-    this.faults = faults;
+    this.faults = scenario.faults;
     this.clients = clients;
-    this.waiting = faults.length;
-    this.admin = new Admin(world);
+    this.waiting = scenario.faults.length;
+    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined);
     world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
@@ -116,6 +119,9 @@ export class Nemesis {
         return;
       case 'defragment':
         this.doing(admin.defragment(this.machine(fault.machine)));
+        return;
+      case 'permission':
+        this.doing(this.users.change(fault.isAllowed));
         return;
       case 'compare-hashes':
         this.doing(admin.compareHashes());

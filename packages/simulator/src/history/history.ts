@@ -74,6 +74,22 @@ export interface GuardedWrite {
   readonly revision: number;
 }
 
+/** A change of what the guest may, from its first try to its success; Infinity while there was none. */
+export interface PermissionChange {
+  readonly isAllowed: boolean;
+  readonly invokedMs: number;
+  readonly returnedMs: number;
+}
+
+/** A put or a linearizable get of the guest that was done or denied. */
+export interface GuestOperation {
+  readonly what: 'put' | 'get';
+  readonly member: string;
+  readonly isDenied: boolean;
+  readonly invokedMs: number;
+  readonly returnedMs: number;
+}
+
 /** An entry of the replicated log as a member applied it. Data is the entry's: a raftpb entry's `data`, an InternalRaftRequest. */
 export interface AppliedEntry {
   readonly index: number;
