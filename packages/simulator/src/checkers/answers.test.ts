@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { errors } from '@quorate/api';
+import { errors, etcdserverpb } from '@quorate/api';
 import type { History, KeyValueRequest, Operation, Outcome } from '../history/history.ts';
 import type { ModelRequest } from '../model/state.ts';
 import { compact, del, grant, put, range, revoke, txn } from '../model/testing/requests.ts';
@@ -199,6 +199,21 @@ test('what is compacted is not read any more', () => {
   };
   assert.deepEqual(timesOf(history), [
     'operation 4 (client 1 at m1, range "a") was answered at 2, but that was compacted before it began (operation 3 (client 1 at m1, compact 3))',
+  ]);
+});
+
+test('a write that is denied when it is applied changes nothing', () => {
+  const add = (request: Partial<etcdserverpb.InternalRaftRequest>) => {
+    const entry = etcdserverpb.InternalRaftRequest.create(request);
+    scene.log.push({ index: scene.log.length + 1, term: 1, data: etcdserverpb.InternalRaftRequest.encode(entry) });
+  };
+  const scene = new Scene().call(put('a', '1'));
+  add({ authUserAdd: etcdserverpb.AuthUserAddRequest.create({ name: 'root' }) });
+  add({ authUserGrantRole: etcdserverpb.AuthUserGrantRoleRequest.create({ user: 'root', role: 'root' }) });
+  add({ authEnable: etcdserverpb.AuthEnableRequest.create() });
+  scene.call(put('b', '1'));
+  assert.deepEqual(answersOf(scene.history()), [
+    'operation 2 (client 1 at m1, put "b") was acknowledged, but entry 5 (put "b") was refused',
   ]);
 });
 

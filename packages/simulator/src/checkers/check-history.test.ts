@@ -74,7 +74,7 @@ function withLie(
 
 test('one lie in one answer is found', () => {
   const found = lies.map(() => 0);
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 40; seed++) {
     const random = new SeededRandom(seed);
     const history = randomHistory(seed, { operations: 30, unknownOneIn: 10 });
     lies.forEach((lie, i) => {
@@ -84,7 +84,7 @@ test('one lie in one answer is found', () => {
       found[i] = (found[i] ?? 0) + 1;
     });
   }
-  assert.ok(Math.min(...found) > 20, found.join());
+  assert.ok(Math.min(...found) > 15, found.join());
 });
 
 test('one lie about a version is found without the log too', () => {

@@ -9,22 +9,20 @@ import type { Observations } from './observations.ts';
 
 /** An operation on the keys of one group. */
 export type GroupOperation =
-  /** Made a revision that is known: by the answer or, without one, by somebody who saw what was put. */
   | {
-      readonly kind: 'change';
-      readonly request: KeyValueRequest;
-      readonly response: KeyValueResponse | undefined;
-      readonly revision: number;
-    }
-  /** Changed nothing; the answer tells the revision that it saw. Without an answer only that counts. */
-  | {
-      readonly kind: 'look';
+      /**
+       * A change made a revision that is known, by its answer or, without one, by somebody who saw what was put. A look changed nothing;
+       * its answer tells the revision that it saw, and without an answer only that counts.
+       */
+      readonly kind: 'change' | 'look';
       readonly request: KeyValueRequest;
       readonly response: KeyValueResponse | undefined;
       readonly revision: number;
     }
   /** May have made a revision, not before `from`, that nobody told. */
   | { readonly kind: 'doubtful'; readonly request: ModelRequest; readonly from: number };
+
+type Told = Extract<GroupOperation, { kind: 'change' | 'look' }>;
 
 /** Keys of a group after a revision that changed them. */
 export interface GroupState {
@@ -41,10 +39,11 @@ const nothing = new Uint8Array([1]);
  * The keys of one group of a {@link Partition}. Because answers tell revisions, the order of all operations with known revisions is
  * forced, and the search has a choice only where a revision is missing: which doubtful operation made it, or one of another group.
  *
- * Many doubtful operations must not make that choice many. Three things keep it small, and none of them forbids anything that can have
- * happened. A doubtful operation needs a revision for itself that no known change has (`free`), not before what was known when it began,
- * and one at which nobody's sight of the keys that it changes rules out a change. It may always be left out,
- * so whatever a history does not need is not tried before the rest has failed. And one whose put somebody saw is not doubtful at all.
+ * Many doubtful operations must not make that choice many. What keeps it small forbids nothing that can have happened. A doubtful
+ * operation needs a revision for itself that no known change has (`free`), after all that was known when it began, and one at which
+ * nobody's sight of the keys that it changes rules that out: a key-value that was still the last one later was not put over, a life that
+ * went on was not ended, and where the known puts are as many as a version counts there was no other. It may always be left out, so it is
+ * tried only when the rest has failed. And one whose put somebody saw is not doubtful at all.
  */
 export class GroupModel implements SequentialModel<GroupState, GroupOperation> {
   readonly initial: GroupState = { revision: 1, changes: 0, keys: emptyKeys };
@@ -80,9 +79,9 @@ export class GroupModel implements SequentialModel<GroupState, GroupOperation> {
   step(state: GroupState, operation: GroupOperation): readonly GroupState[] {
     switch (operation.kind) {
       case 'change':
-        return this.change(state, operation.revision, operation.request, operation.response);
+        return this.change(state, operation);
       case 'look':
-        return this.look(state, operation.revision, operation.request, operation.response) ? [state] : [];
+        return this.look(state, operation) ? [state] : [];
       case 'doubtful':
         return this.doubtful(state, operation.request, operation.from);
     }
@@ -100,12 +99,7 @@ export class GroupModel implements SequentialModel<GroupState, GroupOperation> {
     return this.known[changes] ?? Infinity;
   }
 
-  private change(
-    state: GroupState,
-    revision: number,
-    request: KeyValueRequest,
-    response: KeyValueResponse | undefined,
-  ): readonly GroupState[] {
+  private change(state: GroupState, { request, response, revision }: Told): readonly GroupState[] {
     if (revision !== this.nextKnown(state) || revision <= state.revision) return [];
     if (this.isWhole && revision !== state.revision + 1) return [];
     const applied = applyRequest(this.stateAt(revision - 1, state.keys), request, noPast);
@@ -114,12 +108,7 @@ export class GroupModel implements SequentialModel<GroupState, GroupOperation> {
     return [{ revision, changes: state.changes + 1, keys: applied.state.keys }];
   }
 
-  private look(
-    state: GroupState,
-    revision: number,
-    request: KeyValueRequest,
-    response: KeyValueResponse | undefined,
-  ): boolean {
+  private look(state: GroupState, { request, response, revision }: Told): boolean {
     if (revision < state.revision || revision >= this.nextKnown(state)) return false;
     if (this.isWhole && revision !== state.revision) return false;
     if (response === undefined) return true;

@@ -1,8 +1,11 @@
 import { etcdserverpb } from '@quorate/api';
 import type { AppliedEntry, KeyValueRequest } from '../history/history.ts';
+import { AuthModel, type Caller } from '../model/auth-model.ts';
 import { KeyValueModel } from '../model/key-value-model.ts';
 import type { Applied, ModelRequest } from '../model/state.ts';
 import { contentOf } from './operations.ts';
+
+const nobody: Caller = { username: '', authRevision: 0 };
 
 /** An entry of the log with what the model says about it. */
 export interface ReplayedEntry {
@@ -16,13 +19,17 @@ export interface ReplayedEntry {
 /** The log as the model understands it: what every request in it answers, and the state at every revision. */
 export class Replay {
   readonly model = new KeyValueModel();
+  readonly auth = new AuthModel();
   private readonly changes = new Map<number, ReplayedEntry>();
   private readonly contents = new Map<string, ReplayedEntry[]>();
   /** Revisions of successful compactions. */
   readonly compactions = new Set<number>();
 
-  add(index: number, request: ModelRequest): void {
-    const applied = this.model.apply(request);
+  add(index: number, request: ModelRequest, caller: Caller = nobody): void {
+    const { model } = this;
+    const error = this.auth.refuse(request, caller, model.state);
+    const applied =
+      error === undefined ? model.apply(request) : { state: model.state, events: [], error, response: undefined };
     const entry = { index, request, applied, isChange: applied.events.length > 0 };
     if (entry.isChange) this.changes.set(applied.state.revision, entry);
     if (!isOfKeyValue(request)) return;
@@ -54,13 +61,15 @@ export class Replay {
   }
 }
 
-/** Feeds a log to the model. Entries that mean nothing to the keys (empty ones, membership, authentication) are passed over. */
+/** Feeds a log to the model. Entries that mean nothing to keys, users and roles (empty ones, membership) are passed over. */
 export function replayLog(log: readonly AppliedEntry[]): Replay {
   const replay = new Replay();
   for (const { index, data } of log) {
     if (data.length === 0) continue;
-    const request = requestOf(etcdserverpb.InternalRaftRequest.decode(data));
-    if (request !== undefined) replay.add(index, request);
+    const entry = etcdserverpb.InternalRaftRequest.decode(data);
+    const request = requestOf(entry);
+    if (request === undefined) replay.auth.apply(entry, entry.header ?? nobody);
+    else replay.add(index, request, entry.header);
   }
   return replay;
 }
