@@ -36,6 +36,18 @@ class Pages {
     this.size = Math.max(this.size, end);
   }
 
+  /** Inverts bits of a byte, also where the page is shared. */
+  invert(position: number, mask: number): void {
+    const index = Math.floor(position / pageSizeBytes);
+    const page = this.pages[index];
+    if (page !== undefined) page[position % pageSizeBytes] = (page[position % pageSizeBytes] as number) ^ mask;
+  }
+
+  sharesPage(position: number, other: Pages): boolean {
+    const index = Math.floor(position / pageSizeBytes);
+    return this.pages[index] === other.pages[index];
+  }
+
   truncate(size: number, other: Pages): void {
     if (size < this.size) {
       const index = Math.floor(size / pageSizeBytes);
@@ -92,6 +104,12 @@ export class MemoryContent {
     if (data.length === 0) return;
     this.current.write(data, position, this.durable);
     this.changes.push({ kind: 'write', data, position });
+  }
+
+  /** Not a change that a sync or a crash could undo. Bytes that nobody wrote stay as they are. */
+  rot(position: number, mask: number): void {
+    if (!this.current.sharesPage(position, this.durable)) this.durable.invert(position, mask);
+    this.current.invert(position, mask);
   }
 
   truncate(size: number): void {

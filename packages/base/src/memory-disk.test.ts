@@ -153,3 +153,18 @@ test('agrees with a plain array under random writes, truncations, syncs and cras
     }
   }
 });
+
+test('rot changes what is read and what a crash leaves, written through a shared page or not', async () => {
+  const disk = new MemoryDisk();
+  const file = await disk.open('/a', create);
+  await file.write([utf8ToBytes('abc')], 0);
+  await file.datasync();
+  await disk.syncDirectory('/');
+  disk.rot('/a', 1, 0x20);
+  assert.equal(utf8FromBytes(await disk.readFile('/a')), 'aBc');
+  await file.write([utf8ToBytes('d')], 3);
+  disk.rot('/a', 2, 0x20);
+  assert.equal(utf8FromBytes(await disk.readFile('/a')), 'aBCd');
+  disk.crash(random, 'synced');
+  assert.equal(utf8FromBytes(await disk.readFile('/a')), 'aBC');
+});

@@ -124,6 +124,13 @@ export class MemoryDisk implements Disk {
     }
   }
 
+  /** Inverts the bits of `mask` in the byte at `position` of a file, on the disk and for all that read it: what ages does to disks. */
+  rot(path: string, position: number, mask: number): void {
+    const file = this.find(path);
+    if (!(file instanceof MemoryFile)) throw notFound(path);
+    file.content.rot(position, mask);
+  }
+
   async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
     const existing = this.find(path);
     const creates = existing === undefined && options.create === true;

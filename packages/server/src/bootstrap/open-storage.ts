@@ -105,9 +105,10 @@ interface Files {
   readonly opened: OpenFiles;
 }
 
-const walOptionsOf = (config: MemberConfig, { wal }: DataDirectoryLayout) => ({
+const walOptionsOf = (deps: MemberDeps, config: MemberConfig, { wal }: DataDirectoryLayout) => ({
   directory: wal,
   unsafeNoSync: config.unsafeNoFsync,
+  ...deps.walShape,
 });
 
 /** The first start of a member. */
@@ -118,7 +119,7 @@ async function begin(deps: MemberDeps, config: MemberConfig, files: Files, first
   checkDatabase(deps, layout.database, backend.consistentIndex, 0, 0);
   const cluster = new Cluster({ backend, logger: deps.logger }, { learnersMax: config.learnersMax });
   const metadata = encodeWalMetadata({ nodeId: first.memberId, clusterId: first.clusterId });
-  const wal = opened.add(await Wal.create(deps, walOptionsOf(config, layout), metadata));
+  const wal = opened.add(await Wal.create(deps, walOptionsOf(deps, config, layout), metadata));
   return {
     ...files,
     ...first,
@@ -137,7 +138,7 @@ async function restart(deps: MemberDeps, config: MemberConfig, files: Files): Pr
   const found = await findSnapshots(deps, layout.wal, files.snapshots);
   const backend = opened.add(await openDatabaseAt(deps, config, files, found.record));
   const start = chooseStart(found, backend, deps.logger);
-  const { wal, content } = await Wal.open(deps, walOptionsOf(config, layout), { index: start.index, term: start.term });
+  const { wal, content } = await Wal.open(deps, walOptionsOf(deps, config, layout), { index: start.index, term: start.term });
   opened.add(wal);
   const { nodeId: memberId, clusterId } = decodeWalMetadata(wal.metadata);
   const lastIndex = content.entries.at(-1)?.index ?? start.index;

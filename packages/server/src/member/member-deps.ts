@@ -1,4 +1,5 @@
 import type { Clock, Disk, Logger, Random } from '@quorate/base';
+import type { WalOptions } from '@quorate/storage';
 import type { Passwords } from '../auth/passwords.ts';
 import type { TokenProvider } from '../auth/token-provider.ts';
 import type { HostResolver } from '../config/url-match.ts';
@@ -7,6 +8,7 @@ import type { PeerClient } from '../peer/peer-client.ts';
 import type { PeerSource } from '../peer/peer-source.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
 import type { Digest } from '../rpc/snapshot-streams.ts';
+import type { AppliedObserver } from './observed-machine.ts';
 
 /** All that a member takes from outside: the machine's own in a process, simulated ones in a simulation. */
 export interface MemberDeps {
@@ -25,4 +27,8 @@ export interface MemberDeps {
   readonly sha256: () => Digest;
   /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */
   readonly onFatal: (error: unknown) => void;
+  /** Other segments of the log than a real disk gets. */
+  readonly walShape?: Pick<WalOptions, 'segmentBytes' | 'preallocation'>;
+  /** Hears of each entry once it is applied; for a simulation, which holds the members against each other. */
+  readonly onApplied?: AppliedObserver;
 }

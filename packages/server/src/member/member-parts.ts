@@ -24,6 +24,7 @@ import { openAccess } from './member-auth.ts';
 import type { MemberDeps } from './member-deps.ts';
 import type { MemberState } from './member-state.ts';
 import { MembershipChanges } from './membership-changes.ts';
+import { observed } from './observed-machine.ts';
 import { PeerDoor } from './peer-door.ts';
 import { makeNode } from './raft-node.ts';
 import { Snapshotter } from './snapshotter.ts';
@@ -208,7 +209,7 @@ export class MemberParts {
         node: this.node,
         raftStorage: storage.raftStorage,
         log: storage.wal,
-        machine: this.machine,
+        machine: deps.onApplied === undefined ? this.machine : observed(this.machine, deps.onApplied),
         network: { send: (messages) => this.network.send(messages) },
         ids: new RequestIds(storage.memberId, deps.clock.wallMs()),
         onFatal: deps.onFatal,

@@ -1,0 +1,21 @@
+// Real mistakes of this kind of system, each as a change of the built product. The simulator must catch every one within the
+// stated number of seeds: see mutations.mjs.
+//
+// `edits` replace text of a module of the build (`file` is the end of its path), which must be there exactly once: when it is
+// not, the product has changed, and the entry is to be changed with it.
+
+/** @typedef {{ file: string, from: string, to: string }} Edit */
+/** @typedef {{ name: string, why: string, seeds: number, edits: Edit[] }} Mutation */
+
+/** @returns {Edit} */
+const edit = (file, from, to) => ({ file, from, to });
+
+/** The text with the edit made; undefined when what it replaces is not there exactly once. */
+export function edited(text, { from, to }) {
+  const parts = text.split(from);
+  return parts.length === 2 ? parts.join(to) : undefined;
+}
+
+/** @type {Mutation[]} */
+export const mutations = [];
+void edit;

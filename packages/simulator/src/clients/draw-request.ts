@@ -1,0 +1,109 @@
+import { etcdserverpb } from '@quorate/api';
+import { nextBelow, type Random, utf8ToBytes } from '@quorate/base';
+import type { KeyValueRequest } from '../history/history.ts';
+import { chance, pick } from '../world/random-sources.ts';
+import { allKeys, keyPrefix, keyPrefixEnd } from './key-space.ts';
+
+/** What a client knows that draws a request. */
+export interface Knowledge {
+  /** The newest revision it has seen. */
+  readonly revision: number;
+  /** The newest modification of a key that it has seen, if any. */
+  modRevision(key: string): number | undefined;
+  /** A value that nobody wrote before. */
+  uniqueValue(): string;
+}
+
+/** Of values: most are small, a few fill several pages. */
+const bigValueBytes = 6_000;
+
+const { CompareResult, CompareTarget, Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } =
+  etcdserverpb;
+
+/** A request such as clients make: puts, reads of all kinds, deletes, transactions that compare and swap, now and then a compaction. */
+export function drawRequest(random: Random, known: Knowledge): KeyValueRequest {
+  const dice = nextBelow(random, 100);
+  if (dice < 32) return { method: 'put', message: drawPut(random, known) };
+  if (dice < 60) return { method: 'range', message: drawRange(random, known, true) };
+  if (dice < 68) return { method: 'delete', message: drawDelete(random) };
+  if (dice < 98) return { method: 'txn', message: drawTransaction(random, known) };
+  return { method: 'compact', message: drawCompaction(random, known) };
+}
+
+function drawPut(random: Random, known: Knowledge): etcdserverpb.PutRequest {
+  const value = known.uniqueValue();
+  const padded = chance(random, 0.02) ? value.padEnd(bigValueBytes, '.') : value;
+  return PutRequest.create({
+    key: utf8ToBytes(pick(random, allKeys)),
+    value: utf8ToBytes(padded),
+    prevKv: chance(random, 0.3),
+  });
+}
+
+function drawRange(random: Random, known: Knowledge, mayBeOld: boolean): etcdserverpb.RangeRequest {
+  const isPrefix = chance(random, 0.3);
+  const isOld = mayBeOld && chance(random, 0.15);
+  return RangeRequest.create({
+    key: isPrefix ? keyPrefix : utf8ToBytes(pick(random, allKeys)),
+    rangeEnd: isPrefix ? keyPrefixEnd : new Uint8Array(0),
+    limit: chance(random, 0.1) ? 1 + nextBelow(random, 4) : 0,
+    revision: isOld ? Math.max(0, known.revision - nextBelow(random, 30)) : 0,
+    serializable: chance(random, 0.3),
+    keysOnly: chance(random, 0.1),
+    countOnly: chance(random, 0.05),
+  });
+}
+
+function drawDelete(random: Random): etcdserverpb.DeleteRangeRequest {
+  const isPrefix = chance(random, 0.1);
+  return DeleteRangeRequest.create({
+    key: isPrefix ? keyPrefix : utf8ToBytes(pick(random, allKeys)),
+    rangeEnd: isPrefix ? keyPrefixEnd : new Uint8Array(0),
+    prevKv: chance(random, 0.3),
+  });
+}
+
+function drawTransaction(random: Random, known: Knowledge): etcdserverpb.TxnRequest {
+  const key = pick(random, allKeys);
+  const modRevision = known.modRevision(key) ?? 0;
+  const swap = RequestOp.create({
+    requestPut: PutRequest.create({ key: utf8ToBytes(key), value: utf8ToBytes(known.uniqueValue()) }),
+  });
+  const read = RequestOp.create({ requestRange: RangeRequest.create({ key: utf8ToBytes(key) }) });
+  const compare = [
+    Compare.create({
+      result: CompareResult.EQUAL,
+      target: CompareTarget.MOD,
+      key: utf8ToBytes(key),
+      modRevision,
+    }),
+  ];
+  // Most compare and swap; the others do several things, some in a transaction inside.
+  if (chance(random, 0.6)) return TxnRequest.create({ compare, success: [swap], failure: [read] });
+  const others = allKeys.filter((other) => other !== key);
+  const inner = TxnRequest.create({ compare, success: [drawOperation(random, known, others)], failure: [read] });
+  return TxnRequest.create({
+    compare: chance(random, 0.5) ? compare : [],
+    success: [swap, ...(chance(random, 0.5) ? [RequestOp.create({ requestTxn: inner })] : [])],
+    failure: [drawOperation(random, known, others), read],
+  });
+}
+
+function drawOperation(random: Random, known: Knowledge, keys: readonly string[]): etcdserverpb.RequestOp {
+  const key = utf8ToBytes(pick(random, keys));
+  switch (nextBelow(random, 3)) {
+    case 0:
+      return RequestOp.create({ requestPut: PutRequest.create({ key, value: utf8ToBytes(known.uniqueValue()) }) });
+    case 1:
+      return RequestOp.create({ requestDeleteRange: DeleteRangeRequest.create({ key, prevKv: true }) });
+    default:
+      return RequestOp.create({ requestRange: drawRange(random, known, false) });
+  }
+}
+
+function drawCompaction(random: Random, known: Knowledge): etcdserverpb.CompactionRequest {
+  return etcdserverpb.CompactionRequest.create({
+    revision: Math.max(1, known.revision - nextBelow(random, 50)),
+    physical: chance(random, 0.2),
+  });
+}

@@ -1,0 +1,124 @@
+import { etcdserverpb, services } from '@quorate/api';
+import { nextBelow, type Random, utf8ToBytes } from '@quorate/base';
+import type { Machine } from '../cluster/machine.ts';
+import type { LeaseRecord } from '../history/history.ts';
+import type { Network } from '../network/network.ts';
+import { chance, exponential, pick } from '../world/random-sources.ts';
+import type { ClientPort } from './client-port.ts';
+import { ClientStream } from './client-stream.ts';
+
+export interface LeaseClientDeps {
+  readonly port: ClientPort;
+  readonly network: Network;
+  readonly random: Random;
+  readonly machines: readonly Machine[];
+  readonly record: (lease: LeaseRecord) => void;
+}
+
+/** Keys that hang on leases; no client of the key-value service writes such. */
+export const leasePrefix = 'l/';
+
+const timeoutMs = 3_000;
+const pauseMs = 200;
+/** Mean time that a lease is held. */
+const heldMs = 3_000;
+
+const { KV, Lease } = services;
+const { PutRequest, LeaseGrantRequest, LeaseKeepAliveRequest, LeaseRevokeRequest } = etcdserverpb;
+
+type Writable = { -readonly [Field in keyof LeaseRecord]: LeaseRecord[Field] };
+
+/** Takes a lease, hangs a key on it, renews it for a while, and lets it go by revoking it or by no longer caring. */
+export class LeaseClient {
+  private readonly deps: LeaseClientDeps;
+  private readonly number: number;
+
+  constructor(deps: LeaseClientDeps, number: number) {
+    this.deps = deps;
+    this.number = number;
+  }
+
+  async run(isOver: () => boolean): Promise<void> {
+    const { random, network } = this.deps;
+    while (!isOver()) {
+      await network.scheduler.delay(exponential(random, pauseMs));
+      await this.holdOne(isOver);
+    }
+  }
+
+  private async holdOne(isOver: () => boolean): Promise<void> {
+    const { port, random, network, machines, record } = this.deps;
+    const { scheduler } = network;
+    const sentMs = scheduler.nowMs;
+    const ttl = 1 + nextBelow(random, 4);
+    const granted = await port.call(
+      pick(random, machines),
+      Lease.methods.LeaseGrant,
+      LeaseGrantRequest.create({ ttl }),
+      {
+        timeoutMs,
+      },
+    );
+    if (granted.kind !== 'ok') return;
+    const { id, ttl: ttlSeconds } = granted.response;
+    const renewals = [{ sentMs, answeredMs: scheduler.nowMs, ttlSeconds }];
+    const losses: { sentMs: number; answeredMs: number }[] = [];
+    const lease: Writable = { id, client: this.number, ttlSeconds, renewals, losses, revokedMs: undefined };
+    network.trace.note(port.name, `lease ${id.toString(16)} ttl ${ttlSeconds}`);
+    const key = utf8ToBytes(`${leasePrefix}${this.number}`);
+    const put = PutRequest.create({ key, value: utf8ToBytes(id.toString(16)), lease: id });
+    await port.call(pick(random, machines), KV.methods.Put, put, { timeoutMs });
+    const untilMs = scheduler.nowMs + exponential(random, heldMs);
+    while (!isOver() && scheduler.nowMs < untilMs && losses.length === 0) {
+      await scheduler.delay((ttlSeconds * 1000) / 3);
+      await this.renew(lease, renewals, losses);
+    }
+    if (chance(random, 0.5)) {
+      lease.revokedMs = scheduler.nowMs;
+      const revoke = LeaseRevokeRequest.create({ id });
+      const revoked = await port.call(pick(random, machines), Lease.methods.LeaseRevoke, revoke, { timeoutMs });
+      network.trace.note(port.name, `revoke ${id.toString(16)}: ${revoked.kind}`);
+      // Whoever was told that it is gone must not get it back.
+      if (revoked.kind === 'ok') await this.renew(lease, renewals, losses);
+    }
+    record(lease);
+  }
+
+  /** One renewal, over a stream of its own. */
+  private async renew(
+    { id }: LeaseRecord,
+    renewals: { sentMs: number; answeredMs: number; ttlSeconds: number }[],
+    losses: { sentMs: number; answeredMs: number }[],
+  ): Promise<void> {
+    const { port, random, network, machines } = this.deps;
+    const { scheduler } = network;
+    const machine = pick(random, machines);
+    const token = await port.tokenAt(machine);
+    const sentMs = scheduler.nowMs;
+    const ttl = await new Promise<number | undefined>((resolve) => {
+      const timer = scheduler.after(timeoutMs, () => {
+        stream.cancel();
+        resolve(undefined);
+      });
+      const handlers = {
+        message: (message: etcdserverpb.LeaseKeepAliveResponse) => {
+          timer.cancel();
+          stream.cancel();
+          resolve(message.ttl);
+        },
+        end: () => {
+          timer.cancel();
+          port.forgetToken(machine);
+          resolve(undefined);
+        },
+      };
+      const stream = new ClientStream(network, port.name, machine, Lease.methods.LeaseKeepAlive, handlers, token);
+      stream.send(LeaseKeepAliveRequest.create({ id }));
+    });
+    network.trace.note(port.name, `renew ${id.toString(16)} at ${machine.name}: ${ttl}`);
+    if (ttl === undefined) return;
+    const answeredMs = scheduler.nowMs;
+    if (ttl > 0) renewals.push({ sentMs, answeredMs, ttlSeconds: ttl });
+    else losses.push({ sentMs, answeredMs });
+  }
+}

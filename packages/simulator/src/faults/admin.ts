@@ -1,0 +1,172 @@
+import { type etcdserverpb, type Method, services } from '@quorate/api';
+import { GrpcStatus } from '@quorate/transport';
+import { type CallOutcome, ClientPort, type Login, textOf } from '../clients/client-port.ts';
+import type { Machine } from '../cluster/machine.ts';
+import type { World } from '../cluster/world.ts';
+
+const timeoutMs = 5_000;
+const retryMs = 200;
+/** Tries before an administrator thinks better of a replacement; what has begun is brought to its end. */
+const triesMax = 40;
+/** How long a member that has been removed runs on what it had. */
+const staleMs = 2_000;
+
+const { Cluster, Maintenance } = services;
+
+/** Does what people do who run a cluster. */
+export class Admin {
+  private readonly world: World;
+  private readonly port: ClientPort;
+  private isReplacing = false;
+
+  constructor(world: World, login: Login | undefined) {
+    this.world = world;
+    this.port = new ClientPort('admin', world.network, login);
+  }
+
+  async moveLeader(to: Machine): Promise<void> {
+    const leader = this.world.leader();
+    const targetId = to.member?.memberId;
+    if (leader === undefined || targetId === undefined) return;
+    const outcome = await this.port.call(leader, Maintenance.methods.MoveLeader, { targetId }, { timeoutMs });
+    this.note(`move-leader from ${leader.name} to ${to.name}: ${textOf(outcome)}`);
+  }
+
+  async defragment(machine: Machine): Promise<void> {
+    const outcome = await this.port.call(machine, Maintenance.methods.Defragment, {}, { timeoutMs });
+    this.note(`defragment ${machine.name}: ${textOf(outcome)}`);
+  }
+
+  /** Asks all for the hash of a revision that one of them has. */
+  async compareHashes(): Promise<void> {
+    const { machines } = this.world;
+    const hashOf = (machine: Machine, revision: number) =>
+      this.port.call(machine, Maintenance.methods.HashKV, { revision }, { timeoutMs });
+    const answers = await Promise.all(machines.map((machine) => hashOf(machine, 0)));
+    const revisions = answers.flatMap((answer) =>
+      answer.kind === 'ok' ? [answer.response.header?.revision ?? 0] : [],
+    );
+    if (revisions.length < 2) return;
+    const revision = Math.min(...revisions);
+    const seen = new Map<number, { readonly name: string; readonly hash: number }>();
+    const hashes = await Promise.all(machines.map((machine) => hashOf(machine, revision)));
+    for (const [place, answer] of hashes.entries()) {
+      if (answer.kind !== 'ok') continue;
+      const { hash, compactRevision } = answer.response;
+      const name = (machines[place] as Machine).name;
+      const other = seen.get(compactRevision);
+      seen.set(compactRevision, other ?? { name, hash });
+      if (other === undefined || other.hash === hash) continue;
+      const text = `${name} has hash ${hash} of revision ${revision} (compacted ${compactRevision}), ${other.name} has ${other.hash}`;
+      this.world.violations.push({ checker: 'state', text });
+    }
+    this.note(`hashes of ${revision} from ${seen.size} views`);
+  }
+
+  /** Takes a member out and puts a new one on its machine. One at a time: who asks meanwhile is not heard. */
+  async replace(machine: Machine, asLearner: boolean, isStale: boolean): Promise<void> {
+    if (this.isReplacing || this.world.machines.length < 3) return;
+    this.isReplacing = true;
+    try {
+      if (!(await this.remove(machine))) return;
+      if (isStale && !this.world.rotten.has(machine)) await this.runStale(machine);
+      machine.wipe();
+      this.world.rotten.delete(machine);
+      await this.add(machine, asLearner);
+    } finally {
+      this.isReplacing = false;
+    }
+  }
+
+  /** @returns false when the cluster would not have it. The machine is down afterwards, and recovered. */
+  private async remove(machine: Machine): Promise<boolean> {
+    const known = (await this.members()).find(({ peerUrls }) => peerUrls.includes(machine.url));
+    if (known === undefined) return false;
+    const others = this.world.machines.filter((other) => other !== machine);
+    for (let tries = 0; ; tries++) {
+      // It may hear of it before we do.
+      machine.excuse();
+      const outcome = await this.anywhere(Cluster.methods.MemberRemove, { id: known.id }, others);
+      this.note(`remove ${machine.name}: ${textOf(outcome)}`);
+      if (outcome.kind === 'ok' || (outcome.kind === 'refused' && outcome.code === GrpcStatus.notFound)) break;
+      // An answer that did not come leaves it open whether it is removed.
+      const mayBeGone = outcome.kind === 'unknown';
+      if (tries >= triesMax && !mayBeGone) return false;
+      await this.pause();
+    }
+    this.world.retire(machine);
+    machine.recover('process');
+    return true;
+  }
+
+  /** It comes back with its old data, finds out that it is removed, or is shut down. */
+  private async runStale(machine: Machine): Promise<void> {
+    this.note(`${machine.name} comes back with old data`);
+    machine.start();
+    machine.excuse();
+    await this.world.scheduler.delay(staleMs);
+    this.world.retire(machine);
+    machine.recover('process');
+  }
+
+  private async add(machine: Machine, isLearner: boolean): Promise<void> {
+    const { world } = this;
+    const others = world.machines.filter((other) => other !== machine);
+    for (;;) {
+      const request = { peerUrls: [machine.url], isLearner };
+      const outcome = await this.anywhere(Cluster.methods.MemberAdd, request, others);
+      this.note(`add ${machine.name}: ${textOf(outcome)}`);
+      if ((await this.members()).some(({ peerUrls }) => peerUrls.includes(machine.url))) break;
+      await this.pause();
+    }
+    const members = await this.members();
+    const own = members.find(({ peerUrls }) => peerUrls.includes(machine.url));
+    const cluster = members
+      .map(({ name, peerUrls }) => `${name === '' ? machine.name : name}=${peerUrls[0]}`)
+      .join(',');
+    world.setFlags(machine, [`--initial-cluster=${cluster}`, '--initial-cluster-state=existing']);
+    world.employ(machine);
+    if (own?.isLearner === true) await this.promote(machine, own.id, others);
+  }
+
+  private async promote(machine: Machine, id: bigint, others: readonly Machine[]): Promise<void> {
+    for (;;) {
+      await this.pause();
+      const outcome = await this.anywhere(Cluster.methods.MemberPromote, { id }, others);
+      this.note(`promote ${machine.name}: ${textOf(outcome)}`);
+      const found = (await this.members()).find((member) => member.id === id);
+      if (found?.isLearner !== true) return;
+    }
+  }
+
+  /** A linearizable view. */
+  private async members(): Promise<etcdserverpb.Member[]> {
+    for (;;) {
+      const outcome = await this.anywhere(Cluster.methods.MemberList, { linearizable: true }, this.world.machines);
+      if (outcome.kind === 'ok') return outcome.response.members;
+      await this.pause();
+    }
+  }
+
+  /** Of the first machine that takes it. */
+  private async anywhere<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    machines: readonly Machine[],
+  ): Promise<CallOutcome<Response>> {
+    let outcome: CallOutcome<Response> = { kind: 'refused', code: GrpcStatus.unavailable, text: 'nobody there' };
+    for (const machine of machines) {
+      outcome = await this.port.call(machine, method, request, { timeoutMs });
+      if (outcome.kind !== 'refused' || outcome.code !== GrpcStatus.unavailable) break;
+    }
+    return outcome;
+  }
+
+  private pause(): Promise<void> {
+    return this.world.scheduler.delay(retryMs);
+  }
+
+  private note(text: string): void {
+    this.world.trace.note('admin', text);
+  }
+}

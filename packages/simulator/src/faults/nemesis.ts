@@ -1,0 +1,179 @@
+import { rootLogin, type Users } from '../clients/users.ts';
+import type { Machine } from '../cluster/machine.ts';
+import type { World } from '../cluster/world.ts';
+import type { CutKind } from '../network/network.ts';
+import type { Fault, Scenario } from '../scenario.ts';
+import { Admin } from './admin.ts';
+import { rot } from './rot.ts';
+
+/** Makes the faults of a scenario happen. */
+export class Nemesis {
+  readonly counts = new Map<string, number>();
+  private readonly world: World;
+  private readonly faults: Scenario['faults'];
+  private readonly clients: readonly string[];
+  private waiting: number;
+  private isHealed = false;
+  private readonly admin: Admin;
+  private readonly users: Users;
+  /** What administrators are at. */
+  private busy = 0;
+
+  constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[]) {
+    this.users = users;
+    this.world = world;
+    this.faults = scenario.faults;
+    this.clients = clients;
+    this.waiting = scenario.faults.length;
+    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined);
+    world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
+  }
+
+  start(): void {
+    const { scheduler } = this.world;
+    for (const fault of this.faults) {
+      scheduler.after(fault.atMs, () => {
+        this.waiting--;
+        if (this.isHealed) return;
+        this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
+        this.world.trace.note('world', `fault ${JSON.stringify(fault)}`);
+        this.happen(fault);
+      });
+    }
+  }
+
+  /** Whether all faults have begun, and what administrators do about them is done. */
+  get isOver(): boolean {
+    return this.waiting === 0 && this.busy === 0;
+  }
+
+  /** From now on nothing goes wrong any more; machines that are down come back by themselves. */
+  heal(): void {
+    this.isHealed = true;
+    this.world.network.heal();
+    for (const { disk } of this.world.machines) {
+      disk.planned.length = 0;
+      disk.stalledUntilMs = 0;
+      disk.slowness = 1;
+      disk.isFull = false;
+    }
+  }
+
+  private machine(place: number): Machine {
+    return this.world.machines[place] as Machine;
+  }
+
+  private happen(fault: Fault): void {
+    const { world } = this;
+    const { scheduler, machines, network } = world;
+    const untilMs = 'forMs' in fault ? scheduler.nowMs + fault.forMs : scheduler.nowMs;
+    switch (fault.kind) {
+      case 'cut':
+        network.cut(this.machine(fault.from).name, this.machine(fault.to).name, fault.how, untilMs);
+        return;
+      case 'partition': {
+        const inside = fault.machines.map((place) => this.machine(place).name);
+        const outside = machines.map(({ name }) => name).filter((name) => !inside.includes(name));
+        this.cutBetween(inside, outside, fault.how, untilMs);
+        return;
+      }
+      case 'clients-cut':
+        this.cutBetween([this.machine(fault.machine).name], this.clients, fault.how, untilMs);
+        return;
+      case 'crash':
+        this.crash(this.machine(fault.machine), fault);
+        return;
+      case 'crash-all':
+        for (const machine of machines) this.crash(machine, fault);
+        return;
+      case 'crash-at': {
+        const machine = this.machine(fault.machine);
+        world.expectCrash(machine, fault.mode, fault.downMs);
+        machine.disk.planned.push({ operation: 'any', skip: fault.operations, fault: 'crash' });
+        return;
+      }
+      case 'disk-error':
+        this.machine(fault.machine).disk.planned.push({ operation: fault.operation, skip: 0, fault: 'fail' });
+        return;
+      case 'hold':
+        this.machine(fault.machine).hold(untilMs);
+        return;
+      case 'clock-jump':
+        this.machine(fault.machine).skew.wallOffsetMs += fault.ms;
+        return;
+      default:
+        this.administer(fault);
+    }
+  }
+
+  private doing(work: Promise<void>): void {
+    this.busy++;
+    void work.finally(() => this.busy--);
+  }
+
+  private administer(fault: Fault): void {
+    const { admin, world } = this;
+    switch (fault.kind) {
+      case 'move-leader':
+        this.doing(admin.moveLeader(this.machine(fault.to)));
+        return;
+      case 'defragment':
+        this.doing(admin.defragment(this.machine(fault.machine)));
+        return;
+      case 'permission':
+        this.doing(this.users.change(fault.isAllowed));
+        return;
+      case 'compare-hashes':
+        this.doing(admin.compareHashes());
+        return;
+      case 'replace':
+        this.doing(admin.replace(this.machine(fault.machine), fault.asLearner, fault.isStale));
+        return;
+      case 'rot':
+        this.doing(rot(world, this.machine(fault.machine), fault.bits));
+        return;
+      default:
+        this.happenToDisk(fault);
+    }
+  }
+
+  private happenToDisk(fault: Fault): void {
+    if (!('machine' in fault && 'forMs' in fault)) return;
+    const { scheduler } = this.world;
+    const untilMs = scheduler.nowMs + fault.forMs;
+    const { disk } = this.machine(fault.machine);
+    switch (fault.kind) {
+      case 'disk-full':
+        disk.isFull = true;
+        scheduler.at(untilMs, () => {
+          disk.isFull = false;
+        });
+        return;
+      case 'disk-stall':
+        disk.stalledUntilMs = Math.max(disk.stalledUntilMs, untilMs);
+        return;
+      case 'disk-slow':
+        disk.slowness = fault.times;
+        scheduler.at(untilMs, () => {
+          disk.slowness = 1;
+        });
+        return;
+      default:
+    }
+  }
+
+  private crash(machine: Machine, { mode, downMs }: Extract<Fault, { downMs: number }>): void {
+    if (!machine.isAlive) return;
+    this.world.expectCrash(machine, mode, downMs);
+    machine.crash('planned');
+  }
+
+  private cutBetween(some: readonly string[], others: readonly string[], how: CutKind, untilMs: number): void {
+    for (const one of some) {
+      for (const other of others) {
+        this.world.network.cut(one, other, how, untilMs);
+        this.world.network.cut(other, one, how, untilMs);
+      }
+    }
+  }
+}

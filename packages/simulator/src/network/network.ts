@@ -1,0 +1,118 @@
+import type { Random } from '@quorate/base';
+import { chance, exponential } from '../world/random-sources.ts';
+import type { Scheduler } from '../world/scheduler.ts';
+import type { Trace } from '../world/trace.ts';
+
+/** How a network behaves when nothing is cut. */
+export interface NetworkQuality {
+  /** Every packet takes as long at least. */
+  readonly latencyMs: number;
+  /** Mean of what it takes longer. */
+  readonly jitterMs: number;
+  /** Probabilities of a packet. */
+  readonly loss: number;
+  readonly duplication: number;
+  /** Packets of a way overtake each other; else each waits for the one before, as on a connection. */
+  readonly reorders: boolean;
+}
+
+export type CutKind =
+  /** Packets are lost. */
+  | 'drop'
+  /** Packets come once the cut is over. */
+  | 'clog';
+
+/** The ways between machines and clients, by name. A way has a direction. */
+export class Network {
+  readonly scheduler: Scheduler;
+  readonly trace: Trace;
+  private readonly random: Random;
+  private readonly quality: NetworkQuality;
+  private readonly cuts = new Map<string, { readonly kind: CutKind; until: number }>();
+  private readonly lastArrival = new Map<string, number>();
+  private readonly healedMs = new Map<string, number>();
+  /** Packets sent, lost and doubled. */
+  readonly counts = { sent: 0, lost: 0, doubled: 0, clogged: 0 };
+
+  constructor(deps: { scheduler: Scheduler; trace: Trace; random: Random }, quality: NetworkQuality) {
+    this.scheduler = deps.scheduler;
+    this.trace = deps.trace;
+    this.random = deps.random;
+    this.quality = quality;
+  }
+
+  /** Cuts a way until that time of the world. */
+  cut(from: string, to: string, kind: CutKind, untilMs: number): void {
+    const way = `${from}>${to}`;
+    const known = this.cuts.get(way);
+    this.cuts.set(way, { kind, until: Math.max(untilMs, known?.until ?? 0) });
+    this.healedMs.set(way, Math.max(untilMs, this.healedMs.get(way) ?? 0));
+  }
+
+  /** Ends all cuts. */
+  heal(): void {
+    for (const way of this.cuts.keys()) this.healedMs.set(way, this.scheduler.nowMs);
+    this.cuts.clear();
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.cutOf(`${from}>${to}`) !== undefined;
+  }
+
+  /** Since when packets pass both ways; undefined while they do not. */
+  openSince(one: string, other: string): number | undefined {
+    if (this.isCut(one, other) || this.isCut(other, one)) return undefined;
+    return Math.max(this.healedMs.get(`${one}>${other}`) ?? 0, this.healedMs.get(`${other}>${one}`) ?? 0);
+  }
+
+  private cutOf(way: string): { readonly kind: CutKind; readonly until: number } | undefined {
+    const cut = this.cuts.get(way);
+    if (cut === undefined) return undefined;
+    if (cut.until > this.scheduler.nowMs) return cut;
+    this.cuts.delete(way);
+    return undefined;
+  }
+
+  /** A packet, which may be lost, come twice, or late. `arrive` runs with nobody's life: whoever it reaches must look whether it is up. */
+  packet(from: string, to: string, mayDouble: boolean, arrive: () => void): boolean {
+    const isSent = this.transfer(from, to, this.quality.loss, arrive);
+    if (mayDouble && isSent && chance(this.random, this.quality.duplication)) {
+      this.counts.doubled++;
+      this.transfer(from, to, 0, arrive);
+    }
+    return isSent;
+  }
+
+  /** Part of a connection: comes once and in order, or the connection is at an end; false when a cut swallows it. */
+  segment(from: string, to: string, arrive: () => void): boolean {
+    return this.transfer(from, to, 0, arrive, true);
+  }
+
+  private transfer(
+    from: string,
+    to: string,
+    loss: number,
+    arrive: () => void,
+    inOrder = !this.quality.reorders,
+  ): boolean {
+    const way = `${from}>${to}`;
+    this.counts.sent++;
+    const { nowMs } = this.scheduler;
+    let atMs = nowMs + this.quality.latencyMs + exponential(this.random, this.quality.jitterMs);
+    const cut = this.cutOf(way);
+    if (cut?.kind === 'drop' || chance(this.random, loss)) {
+      this.counts.lost++;
+      return false;
+    }
+    if (cut !== undefined) {
+      this.counts.clogged++;
+      atMs += cut.until - nowMs;
+    }
+    if (inOrder) {
+      atMs = Math.max(atMs, this.lastArrival.get(way) ?? 0);
+      this.lastArrival.set(way, atMs);
+    }
+    this.scheduler.at(atMs, arrive);
+    return true;
+  }
+}

@@ -1,0 +1,86 @@
+import { CodedError } from '@quorate/base';
+import type { Message } from '@quorate/raft';
+import { decodeMessage, encodeMessage, type PeerSource } from 'quorate/parts';
+import type { Machine } from '../cluster/machine.ts';
+import type { Network } from './network.ts';
+
+/** A member without a word for so long gives the transfer up. */
+const silenceMs = 5_000;
+
+interface Transfer {
+  readonly network: Network;
+  readonly from: Machine;
+  readonly to: Machine;
+  readonly source: PeerSource;
+  readonly message: Message;
+}
+
+/** Sends a database, chunk by chunk as the receiver takes them. Rejects when either machine or the way fails. */
+export async function sendSnapshot(transfer: Transfer): Promise<void> {
+  const { network, from, to, source, message } = transfer;
+  const outgoing = await source.openSnapshot(message);
+  const chunks = outgoing.chunks()[Symbol.asyncIterator]();
+  try {
+    const bytes = encodeMessage(outgoing.message);
+    await remotely(network, from, to, () => {
+      const door = to.member?.door;
+      if (door === undefined) throw new CodedError('peer/unreachable', 'it is not open yet');
+      const ask = () =>
+        remotely(network, to, from, async () => {
+          const next = await chunks.next();
+          return next.done === true ? undefined : next.value.slice();
+        });
+      return door.receiveSnapshot(decodeMessage(bytes), pulled(ask));
+    });
+  } finally {
+    outgoing.close();
+  }
+}
+
+async function* pulled(ask: () => Promise<Uint8Array | undefined>): AsyncIterable<Uint8Array> {
+  for (;;) {
+    const chunk = await ask();
+    if (chunk === undefined) return;
+    yield chunk;
+  }
+}
+
+/** Runs `action` on `there` for `here`, and brings back what came of it; rejects when nothing comes for too long. */
+function remotely<Result>(
+  network: Network,
+  here: Machine,
+  there: Machine,
+  action: () => Promise<Result> | Result,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const { scheduler } = network;
+    let isOver = false;
+    const settle = (how: () => void) => {
+      here.at(scheduler.nowMs, () => {
+        if (isOver) return;
+        isOver = true;
+        how();
+      });
+    };
+    const lost = (text: string) => settle(() => reject(new CodedError('peer/unreachable', text)));
+    const look = () => {
+      here.at(scheduler.nowMs + silenceMs, () => {
+        if (isOver) return;
+        if (!there.isAlive || there.currentLife !== life || network.isCut(here.name, there.name))
+          lost('the way is cut');
+        else look();
+      });
+    };
+    const life = there.currentLife;
+    look();
+    network.segment(here.name, there.name, () => {
+      if (!there.isAlive) return lost('connection refused');
+      there.at(scheduler.nowMs, () => {
+        Promise.resolve()
+          .then(action)
+          .then((result) => network.segment(there.name, here.name, () => settle(() => resolve(result))))
+          .catch((error: unknown) => network.segment(there.name, here.name, () => settle(() => reject(error))));
+      });
+    });
+  });
+}

@@ -1,0 +1,73 @@
+import type { CrashMode } from '@quorate/base';
+import type { DiskSpeed } from './disk/machine-disk.ts';
+import type { CutKind, NetworkQuality } from './network/network.ts';
+
+/** A fault that begins so long after the work. Machines are named by their place, from 0. */
+export type Fault = { readonly atMs: number } & (
+  | { readonly kind: 'cut'; readonly from: number; readonly to: number; readonly how: CutKind; readonly forMs: number }
+  /** Between these and all others, both ways. */
+  | { readonly kind: 'partition'; readonly machines: readonly number[]; readonly how: CutKind; readonly forMs: number }
+  /** Between clients and a machine. */
+  | { readonly kind: 'clients-cut'; readonly machine: number; readonly how: CutKind; readonly forMs: number }
+  | { readonly kind: 'crash'; readonly machine: number; readonly mode: CrashMode; readonly downMs: number }
+  /** In the middle of that operation of its disk, counted from now. */
+  | {
+      readonly kind: 'crash-at';
+      readonly machine: number;
+      readonly operations: number;
+      readonly mode: CrashMode;
+      readonly downMs: number;
+    }
+  | { readonly kind: 'crash-all'; readonly mode: CrashMode; readonly downMs: number }
+  /** The next sync, write or read fails. */
+  | {
+      readonly kind: 'disk-error';
+      readonly machine: number;
+      readonly operation: 'datasync' | 'sync' | 'write' | 'read';
+    }
+  | { readonly kind: 'disk-full'; readonly machine: number; readonly forMs: number }
+  | { readonly kind: 'disk-stall'; readonly machine: number; readonly forMs: number }
+  | { readonly kind: 'disk-slow'; readonly machine: number; readonly times: number; readonly forMs: number }
+  | { readonly kind: 'hold'; readonly machine: number; readonly forMs: number }
+  | { readonly kind: 'clock-jump'; readonly machine: number; readonly ms: number }
+  | { readonly kind: 'move-leader'; readonly to: number }
+  | { readonly kind: 'defragment'; readonly machine: number }
+  /** The guest may do more or less from then on. */
+  | { readonly kind: 'permission'; readonly isAllowed: boolean }
+  /** All members that have a revision must have the same hash of it. */
+  | { readonly kind: 'compare-hashes' }
+  /** Removed from the cluster, wiped, and added again; in between it may come back once with what it had. */
+  | { readonly kind: 'replace'; readonly machine: number; readonly asLearner: boolean; readonly isStale: boolean }
+  /** A crash, and then bits of a file of its log or of a snapshot are others: it must notice, or it does not matter. */
+  | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
+);
+
+/** All that a run is, but the program: from the same scenario comes the same trace. */
+export interface Scenario {
+  readonly seed: number;
+  readonly members: number;
+  /** Work and faults begin when the cluster has a leader, or else with the machines. */
+  readonly beginsInPeace: boolean;
+  readonly clients: number;
+  readonly watchers: number;
+  readonly leaseholders: number;
+  /** Clients that take locks and stand for elections. */
+  readonly lockers: number;
+  /** Clients must say who they are, and one of them may not always do what it tries. */
+  readonly hasUsers: boolean;
+  /** Operations of all clients together. */
+  readonly operations: number;
+  /** Mean pause of a client between two operations. */
+  readonly thinkMs: number;
+  readonly network: NetworkQuality;
+  /** By machine. */
+  readonly disks: readonly DiskSpeed[];
+  /** Local milliseconds that pass in one of the world, by machine. */
+  readonly clockRates: readonly number[];
+  /** Of the log of each machine. */
+  readonly walSegmentBytes: readonly number[];
+  /** Flags of each machine. */
+  readonly flags: readonly (readonly string[])[];
+  /** In the order of their times. */
+  readonly faults: readonly Fault[];
+}

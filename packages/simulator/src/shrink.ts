@@ -1,0 +1,53 @@
+import type { WorldEdge } from './cluster/world.ts';
+import type { Violation } from './history/history.ts';
+import { runScenario } from './run.ts';
+import type { Fault, Scenario } from './scenario.ts';
+
+export interface Shrunk {
+  readonly scenario: Scenario;
+  readonly violations: readonly Violation[];
+  /** Runs that it took. */
+  readonly runs: number;
+}
+
+/** Runs that shrinking may take. */
+const runsMax = 60;
+
+/**
+ * Makes a failing scenario smaller as long as the same checker complains: without faults that are not needed (halves first, then one
+ * by one), with fewer operations, watchers and leaseholders.
+ */
+export async function shrink(
+  failing: Scenario,
+  checker: string,
+  makeEdge: () => WorldEdge,
+): Promise<Shrunk | undefined> {
+  let best: Shrunk | undefined;
+  let runs = 0;
+  const fails = async (scenario: Scenario): Promise<boolean> => {
+    if (runs >= runsMax) return false;
+    runs++;
+    const { violations } = await runScenario(scenario, makeEdge());
+    if (!violations.some((violation) => violation.checker === checker)) return false;
+    best = { scenario, violations, runs };
+    return true;
+  };
+  if (!(await fails(failing))) return undefined;
+  const now = () => (best as Shrunk).scenario;
+  for (let operations = failing.operations >> 1; operations >= 5; operations >>= 1) {
+    if (!(await fails({ ...now(), operations }))) break;
+  }
+  for (let size = Math.ceil(now().faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let from = 0; from < now().faults.length; ) {
+      if (!(await fails({ ...now(), faults: without(now().faults, from, size) }))) from += size;
+    }
+  }
+  if (now().watchers > 0) await fails({ ...now(), watchers: 0 });
+  if (now().lockers > 0) await fails({ ...now(), lockers: 0 });
+  if (now().leaseholders > 0) await fails({ ...now(), leaseholders: 0 });
+  return { ...(best as Shrunk), runs };
+}
+
+function without(faults: readonly Fault[], from: number, count: number): Fault[] {
+  return faults.filter((_, place) => place < from || place >= from + count);
+}
