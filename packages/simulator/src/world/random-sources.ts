@@ -15,11 +15,6 @@ export function between(random: Random, low: number, high: number): number {
   return low + (random.nextUint32() / 0x1_0000_0000) * (high - low);
 }
 
-/** True once in `outOf` times, by chance; never for 0. */
-export function oneIn(random: Random, outOf: number): boolean {
-  return outOf > 0 && nextBelow(random, outOf) === 0;
-}
-
 export function chance(random: Random, probability: number): boolean {
   return random.nextUint32() / 0x1_0000_0000 < probability;
 }
