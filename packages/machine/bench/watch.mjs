@@ -27,6 +27,7 @@ const output = () => ({
     sentBytes += head.length + body.length;
     return true;
   },
+  hasRoom: () => true,
   onDrain() {},
 });
 

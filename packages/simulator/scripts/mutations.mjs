@@ -55,7 +55,7 @@ function find(name, seeds) {
           found: { seed: Number.NaN, checker: 'process', text: `crashes: ${errors.trim().split('\n')[0]}` },
           runs: 0,
         });
-      else resolve(JSON.parse(output.trim().split('\n').at(-1)));
+      else resolve(JSON.parse(output.trim().split('\n').at(-1) ?? 'null'));
     });
   });
 }

@@ -138,7 +138,10 @@ async function restart(deps: MemberDeps, config: MemberConfig, files: Files): Pr
   const found = await findSnapshots(deps, layout.wal, files.snapshots);
   const backend = opened.add(await openDatabaseAt(deps, config, files, found.record));
   const start = chooseStart(found, backend, deps.logger);
-  const { wal, content } = await Wal.open(deps, walOptionsOf(deps, config, layout), { index: start.index, term: start.term });
+  const { wal, content } = await Wal.open(deps, walOptionsOf(deps, config, layout), {
+    index: start.index,
+    term: start.term,
+  });
   opened.add(wal);
   const { nodeId: memberId, clusterId } = decodeWalMetadata(wal.metadata);
   const lastIndex = content.entries.at(-1)?.index ?? start.index;
