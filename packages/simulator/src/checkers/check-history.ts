@@ -1,5 +1,6 @@
 import type { History, Violation } from '../history/history.ts';
 import { checkAnswers } from './answers.ts';
+import { checkHeaders } from './headers.ts';
 import { checkKeyValueOrder } from './key-value-order.ts';
 import { checkRealTime } from './real-time.ts';
 import { replayLog } from './replay.ts';
@@ -40,6 +41,7 @@ export function checkHistory(history: History, options: CheckOptions = {}): Hist
   const violations = [
     ...checkAnswers(history, replay),
     ...checkRealTime(history, replay),
+    ...checkHeaders(history),
     ...checkWatches(history, replay),
     ...order.violations,
   ];
