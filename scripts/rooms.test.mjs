@@ -53,7 +53,7 @@ export function crossings(packageName, fileName, text, table = rooms) {
     if (target === undefined || target === packageName) continue;
     if (!room.imports.includes(target) && !fileName.endsWith('.test.ts'))
       found.push(`${specifier} is not a room below`);
-    if (/^(?:@quorate\/[a-z]+|quorate)\/(?!node$)/.test(specifier)) found.push(`${specifier} reaches inside`);
+    if (/^(?:@quorate\/[a-z]+|quorate)\/(?!(?:node|parts)$)/.test(specifier)) found.push(`${specifier} reaches inside`);
     if (specifier.endsWith('/node') && !edge) found.push(`${specifier} below the edge`);
   }
   if (!edge) {
