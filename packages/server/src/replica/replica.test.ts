@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '@quorate/base';
 import { silentLogger } from '@quorate/base';
-import { ConfChangeType, type Entry, MemoryStorage, type Message, MessageType, RawNode } from '@quorate/raft';
+import {
+  ConfChangeType,
+  createMessage,
+  type Entry,
+  MemoryStorage,
+  type Message,
+  MessageType,
+  RawNode,
+} from '@quorate/raft';
 import type { ReplicaLimits } from './contract.ts';
 import { noPeers } from './peer-network.ts';
 import { Replica } from './replica.ts';
@@ -231,5 +239,24 @@ test('messages and reads beyond their limits are turned away', async () => {
   // There is no leader to ask: the first one waits its time.
   await world.clock.advance(1000);
   assert.deepEqual(log, ['ErrGRPCRequestTooManyRequests', 'ErrGRPCTimeout']);
+  replica.stop();
+});
+
+test('what is proposed in the turn that loses the leader waits for another one', async () => {
+  const { world, replica } = makeReplica({}, [1n, 2n]);
+  replica.start();
+  await world.clock.settle();
+  replica.receive(createMessage({ type: MessageType.MsgHeartbeat, from: 2n, to: 1n, term: 2 }));
+  await world.clock.settle();
+  const leader = () => replica.leader;
+  assert.equal(leader(), 2n);
+  const failures: string[] = [];
+  const call = { applied() {}, failed: (symbol: string) => void failures.push(symbol) };
+  while (leader() !== 0n) {
+    replica.propose(4, new Uint8Array(3), call);
+    await world.clock.advance(heartbeatMs);
+  }
+  assert.deepEqual(failures, []);
+  assert.ok(replica.pendingProposals > 0);
   replica.stop();
 });

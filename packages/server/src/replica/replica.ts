@@ -273,7 +273,7 @@ export class Replica<Result> {
     if (isLeader && intervals > 2 && !this.role.isAlone) this.metrics.heartbeatsLate();
     const ticks = isLeader ? Math.min(intervals, 2 * Math.ceil(electionMs / heartbeatMs)) : 1;
     for (let i = 0; i < ticks; i++) this.deps.node.tick();
-    if (isPersisting) this.role.note();
+    this.role.note();
   }
 
   /** One turn: hand over what gathered, then persist, send and apply until raft has nothing more or a sync is in flight. */
@@ -322,6 +322,8 @@ export class Replica<Result> {
     if (received.length === 0) return;
     this.received = [];
     for (const message of received) this.stepQuietly(message);
+    // What is proposed next is refused by raft, when the leader is lost, instead of waiting for another.
+    this.role.note();
   }
 
   private askRead(sequence: number): void {
