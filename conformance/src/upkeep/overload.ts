@@ -73,7 +73,7 @@ const overloads: readonly Overload[] = [
     streams: 500,
     streamsPerConnection: 25,
     open: (readers: SlowReaders, count: number) => readers.openDifferentWatches(count),
-    growthMibMax: 128,
+    growthMibMax: 160,
     ends: false,
   })),
 ];
