@@ -1,7 +1,7 @@
 import type { Target } from '../engine/target.ts';
 import { bboltTarget } from './bbolt.ts';
 import { configTarget } from './config.ts';
-import { snapEtcdTarget, walEtcdTarget } from './etcd-files.ts';
+import { bboltEtcdTarget, snapEtcdTarget, walEtcdTarget } from './etcd-files.ts';
 import { grpcTarget } from './grpc.ts';
 import { hpackTarget } from './hpack.ts';
 import { http2Target } from './http2.ts';
@@ -24,4 +24,5 @@ export const targets: readonly Target[] = [
   configTarget,
   walEtcdTarget,
   snapEtcdTarget,
+  bboltEtcdTarget,
 ];
