@@ -27,11 +27,21 @@ export function fileCheckMissing(): string | undefined {
   return existsSync(program) ? undefined : 'filecheck is not built (npm run build-go -w @quorate/conformance)';
 }
 
+const unanswered: FileAnswer = {
+  error: 'the program ended',
+  entries: 0,
+  index: 0,
+  term: 0,
+  vote: '',
+  commit: 0,
+  digest: '',
+};
+
 /** One process for all questions, ended with ours. */
 class FileCheck {
   private readonly folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'quorate-fuzz-'));
   private child: ChildProcessWithoutNullStreams | undefined;
-  private answered: (line: string) => void = () => undefined;
+  private answered: (line: string | undefined) => void = () => undefined;
   private written: string[] = [];
 
   constructor() {
@@ -46,17 +56,24 @@ class FileCheck {
     for (const path of this.written) rmSync(path);
     this.written = files.map(({ name }) => join(this.folder, name));
     for (const [i, { bytes }] of files.entries()) writeFileSync(this.written[i] as string, bytes);
+    // A process that died of the question before may be noticed only now: only a second death is the answer.
+    const line = (await this.put(question(this.folder))) ?? (await this.put(question(this.folder)));
+    return line === undefined ? unanswered : (JSON.parse(line) as FileAnswer);
+  }
+
+  /** The line that answers; undefined when the process ends instead. */
+  private async put(question: string): Promise<string | undefined> {
     this.child ??= this.start();
     const { child } = this;
     setReferenced(child, true);
     const timer = setTimeout(() => child.kill('SIGKILL'), answerMsMax);
-    const line = await new Promise<string>((resolve) => {
+    const line = await new Promise<string | undefined>((resolve) => {
       this.answered = resolve;
-      child.stdin.write(`${question(this.folder)}\n`);
+      child.stdin.write(`${question}\n`);
     });
     clearTimeout(timer);
     setReferenced(child, false);
-    return JSON.parse(line) as FileAnswer;
+    return line;
   }
 
   private start(): ChildProcessWithoutNullStreams {
@@ -64,8 +81,10 @@ class FileCheck {
     createInterface({ input: child.stdout }).on('line', (line) => this.answered(line));
     child.on('exit', () => {
       this.child = undefined;
-      this.answered(JSON.stringify({ error: 'the program ended' }));
+      this.answered(undefined);
     });
+    // Writing to one that has ended: its exit says so.
+    child.stdin.on('error', () => undefined);
     return child;
   }
 }
