@@ -3,6 +3,7 @@
 //
 //	wal DIRECTORY INDEX TERM     the log behind the snapshot of that index and term, as a member reads it at its start
 //	snap FILE                    a snapshot file
+//	bbolt FILE                   a database: bbolt's check, and how many pairs all buckets hold
 //
 // `error` is empty when it could be read. `digest` is the SHA-256 of all entries, or of the snapshot's data.
 package main
@@ -16,7 +17,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
+	bolt "go.etcd.io/bbolt"
 	"go.uber.org/zap"
 
 	"go.etcd.io/etcd/server/v3/etcdserver/api/snap"
@@ -60,6 +63,8 @@ func answerTo(words []string) (found answer) {
 		found, err = readLog(words[1], words[2], words[3])
 	case words[0] == "snap" && len(words) == 2:
 		found, err = readSnapshot(words[1])
+	case words[0] == "bbolt" && len(words) == 2:
+		found, err = checkDatabase(words[1])
 	default:
 		err = fmt.Errorf("no such question: %q", words)
 	}
@@ -117,4 +122,38 @@ func readSnapshot(path string) (answer, error) {
 		Voters: len(metadata.GetConfState().GetVoters()),
 		Digest: hex.EncodeToString(digest[:]),
 	}, nil
+}
+
+func checkDatabase(path string) (answer, error) {
+	database, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if err != nil {
+		return answer{}, err
+	}
+	defer database.Close()
+	pairs := 0
+	err = database.View(func(tx *bolt.Tx) error {
+		var first error
+		for problem := range tx.Check() {
+			if first == nil {
+				first = problem
+			}
+		}
+		if first != nil {
+			return first
+		}
+		return tx.ForEach(func(_ []byte, bucket *bolt.Bucket) error {
+			return countPairs(bucket, &pairs)
+		})
+	})
+	return answer{Entries: pairs}, err
+}
+
+func countPairs(bucket *bolt.Bucket, pairs *int) error {
+	return bucket.ForEach(func(key, value []byte) error {
+		if value != nil {
+			*pairs++
+			return nil
+		}
+		return countPairs(bucket.Bucket(key), pairs)
+	})
 }

@@ -70,6 +70,7 @@ export class Fuzzer {
 
   async run(): Promise<Totals> {
     const { totals, options } = this;
+    await this.watchdog.started();
     const startMs = performance.now();
     try {
       const seeds = [...(await this.target.seeds(this.random)), ...regressionsOf(this.target.name).values()];

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { saveRegression } from './regressions.ts';
 
 interface Given {
@@ -25,3 +25,5 @@ setInterval(() => {
   writeSync(2, `fuzz: ${target}: an input runs longer than ${hangMs} ms: ${path}\n`);
   process.kill(process.pid, 'SIGKILL');
 }, hangMs);
+
+parentPort?.postMessage('started');

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
 const headWords = 4;
@@ -18,6 +19,12 @@ export class Watchdog {
     this.worker = new Worker(new URL('./watchdog-worker.js', import.meta.url), {
       workerData: { shared, headWords, target, hangMs },
     });
+  }
+
+  /** Resolves when it watches: it cannot begin to while this thread is held. */
+  async started(): Promise<void> {
+    await once(this.worker, 'message');
+    // From now on it does not keep the process.
     this.worker.unref();
   }
 

@@ -171,6 +171,15 @@ function scan(root: ReadableBucket, depth = 0): number {
   return pairs;
 }
 
+/** Pairs in a database that our check finds sound; undefined for every other. */
+export async function soundPairs(input: Uint8Array): Promise<number | undefined> {
+  const database = await databaseOf(input, { readOnly: true });
+  if (typeof database === 'string') return undefined;
+  const { errors, pairs } = await database.check();
+  await database.close();
+  return errors.length === 0 ? pairs : undefined;
+}
+
 async function readOnly(input: Uint8Array): Promise<string> {
   const database = await databaseOf(input, { readOnly: true });
   if (typeof database === 'string') return database;

@@ -43,7 +43,10 @@ const isTyped = (error: unknown): boolean => error instanceof UsageError;
 
 /** As the program reads its file (packages/cli/src/configuration.ts). */
 function treeOf(text: string): unknown {
-  const document = parseDocument(text, { version: '1.1', uniqueKeys: false, logLevel: 'error' });
+  const document = parseDocument(text, {
+    ...{ version: '1.1', uniqueKeys: false, logLevel: 'error' },
+    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:timestamp'),
+  });
   const [problem] = document.errors;
   if (problem) throw new UsageError(problem.message, 1, 'verify');
   try {

@@ -93,8 +93,9 @@ function ourHeaders(blocks: readonly Uint8Array[]): Decoded {
   return { lists, failed: false };
 }
 
-/** nghttp2 decodes fields that HTTP forbids and leaves them out. */
+/** nghttp2 decodes fields that HTTP forbids and leaves them out; of a host it wants to know more. */
 function isForbidden(name: string, value: string): boolean {
+  if (name === 'host') return true;
   return !/^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]|^[\t ]|[\t ]$/.test(value);
 }
 

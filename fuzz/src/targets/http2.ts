@@ -82,9 +82,9 @@ function conversationBytes(random: Random): Uint8Array {
   return concatBytes([Uint8Array.of(random.nextUint32()), ...frames]);
 }
 
-/** Exchanges, doubles, drops and changes whole frames, their lengths right. */
-function withOtherFrames(input: Uint8Array, random: Random): Uint8Array {
-  const frames = framesOf(input.subarray(headBytes + preface.length)).map((one) => ({ ...one }));
+/** Exchanges, doubles, drops and changes whole frames, their lengths right; behind a preface of so many bytes. */
+export function withOtherFrames(input: Uint8Array, random: Random, prefaceBytes: number): Uint8Array {
+  const frames = framesOf(input.subarray(headBytes + prefaceBytes)).map((one) => ({ ...one }));
   const at = nextBelow(random, frames.length + 1);
   const chosen = frames[at];
   const streamId = 1 + 2 * nextBelow(random, 8);
@@ -108,7 +108,7 @@ function withOtherFrames(input: Uint8Array, random: Random): Uint8Array {
       frames.splice(at, 0, ...framesOf(between(random, streamId)));
   }
   const bytes = frames.map(({ type, flags, streamId: id, payload }) => frame(type, flags, id, payload));
-  return concatBytes([input.subarray(0, headBytes), preface, ...bytes]);
+  return concatBytes([input.subarray(0, headBytes), preface.subarray(0, prefaceBytes), ...bytes]);
 }
 
 /** An answer, as far as it does not depend on when the parts of the request came. */
@@ -127,7 +127,7 @@ export const http2Target: Target = {
   async seeds(random) {
     return Array.from({ length: 40 }, () => conversationBytes(random));
   },
-  mutate: withOtherFrames,
+  mutate: (input, random) => withOtherFrames(input, random, preface.length),
   run(input) {
     const options = optionsOf(input);
     const bytes = input.subarray(headBytes);

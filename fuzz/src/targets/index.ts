@@ -1,10 +1,11 @@
 import type { Target } from '../engine/target.ts';
 import { bboltTarget } from './bbolt.ts';
 import { configTarget } from './config.ts';
-import { snapEtcdTarget, walEtcdTarget } from './etcd-files.ts';
+import { bboltEtcdTarget, snapEtcdTarget, walEtcdTarget } from './etcd-files.ts';
 import { grpcTarget } from './grpc.ts';
 import { hpackTarget } from './hpack.ts';
 import { http2Target } from './http2.ts';
+import { http2ClientTarget } from './http2-client.ts';
 import { jsonTarget } from './json.ts';
 import { peerTarget } from './peer.ts';
 import { protobufTarget } from './protobuf.ts';
@@ -16,6 +17,7 @@ export const targets: readonly Target[] = [
   snapTarget,
   bboltTarget,
   http2Target,
+  http2ClientTarget,
   hpackTarget,
   grpcTarget,
   protobufTarget,
@@ -24,4 +26,5 @@ export const targets: readonly Target[] = [
   configTarget,
   walEtcdTarget,
   snapEtcdTarget,
+  bboltEtcdTarget,
 ];

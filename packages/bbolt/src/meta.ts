@@ -29,6 +29,7 @@ export interface Meta {
 /** Why a meta page is not valid, under the names that bbolt gives it. */
 export type MetaFault = 'invalid' | 'version' | 'checksum';
 
+/** @throws CodedError bbolt/corrupt */
 export function decodeMeta(bytes: Uint8Array, page: number): Meta | MetaFault {
   if (bytes.length < page + metaBytes || readUint32LE(bytes, page + metaStart) !== magic) return 'invalid';
   if (readUint32LE(bytes, page + 20) !== version) return 'version';
@@ -42,7 +43,9 @@ export function decodeMeta(bytes: Uint8Array, page: number): Meta | MetaFault {
     highWaterMark: readUint64LE(bytes, page + 56),
     txid: readUint64LE(bytes, page + 64),
   };
-  return isSane(meta) ? meta : 'invalid';
+  // Damage would show in the checksum. To go on from the other meta instead would silently lose a commit.
+  if (!isSane(meta)) throw bboltError('bbolt/corrupt', 'a meta page with the right checksum says what cannot be');
+  return meta;
 }
 
 /** Writes the whole page `id` (`pageSize` bytes at `position`). */

@@ -105,8 +105,11 @@ function fromFile(given: RawSettings, file: string): RawSettings {
   } catch (error) {
     throw new UsageError(`open ${file}: ${systemErrorText(error)}`, 1, 'verify');
   }
-  // YAML 1.1, where `yes` is a boolean, and of a key given twice the last counts.
-  const document = parseDocument(text, { version: '1.1', uniqueKeys: false, logLevel: 'error' });
+  // YAML 1.1, where `yes` is a boolean, and of a key given twice the last counts. What looks like a date is text, as in etcd.
+  const document = parseDocument(text, {
+    ...{ version: '1.1', uniqueKeys: false, logLevel: 'error' },
+    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:timestamp'),
+  });
   const [problem] = document.errors;
   if (problem) throw new UsageError(`error converting YAML to JSON: yaml: ${problem.message}`, 1, 'verify');
   const settings = settingsFromFile(documentValue(document));
