@@ -19,6 +19,7 @@ const suiteNames = [
   'mixed',
   'upkeep',
   'tls',
+  'tracing',
 ] as const;
 export type SuiteName = (typeof suiteNames)[number];
 /** Those that take long, the first time at least, and run when they are named. */
