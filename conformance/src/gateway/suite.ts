@@ -8,6 +8,7 @@ import { runHttpListener } from './http-listener-part.ts';
 import { HttpPair } from './http-pair.ts';
 import { runHealth, runJsonForms, runPages, runPaths } from './http-part.ts';
 import { runLeaderless } from './leaderless-part.ts';
+import { runLearner } from './learner-part.ts';
 import { coveredPaths, runAuth, runLockRoutes, runRoutes } from './routes-part.ts';
 import { runSecure } from './secure-part.ts';
 import { runStreams, runWebSockets } from './stream-part.ts';
@@ -38,6 +39,7 @@ export async function runGatewaySuite(options: Options, report: Report): Promise
   await runHttpListener(options, report, directory);
   await runSecure(options, report, directory);
   await runLeaderless(options, report, directory);
+  await runLearner(options, report, directory);
   await runPart('gateway: locks and elections', options, report, directory, [], (pair) =>
     runLockRoutes(new HttpPair(pair)),
   );
