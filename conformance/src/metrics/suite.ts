@@ -5,6 +5,7 @@ import type { Report } from '../support/report.ts';
 import { scratchDir } from '../support/server.ts';
 import { explained, explainedSeries } from './explained.ts';
 import { type Exposition, readExposition } from './exposition.ts';
+import { textOfPage } from './protobuf-page.ts';
 
 const key = (text: string): Buffer => Buffer.from(text);
 
@@ -71,6 +72,28 @@ async function compare(pair: ServerPair): Promise<void> {
   const underTest = linesOf(pages.underTest);
   pair.check('names, types and bounds', names(reference), names(underTest));
   pair.check('labels', series(reference), series(underTest));
+  await compareProtobuf(pair, names(reference), names(underTest));
+}
+
+const protobuf = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
+
+/** The protobuf form says the same as the text, on either side. */
+async function compareProtobuf(pair: ServerPair, reference: string, underTest: string): Promise<void> {
+  const pages = await pair.both(async (_, side) => {
+    const response = await fetch(`${pair.server(side).clientUrl}/metrics`, { headers: { Accept: protobuf } });
+    return readExposition(textOfPage(Buffer.from(await response.arrayBuffer())));
+  });
+  const names = (page: Exposition) => {
+    const lines = linesOf(page).filter((line) => !line.includes('{'));
+    return lines.join('\n');
+  };
+  pair.check('protobuf: names, types and bounds', reference, names(pages.reference));
+  pair.check('protobuf: names, types and bounds of the server under test', underTest, names(pages.underTest));
+  const labels = (page: Exposition) =>
+    linesOf(page)
+      .filter((line) => line.includes('{'))
+      .join('\n');
+  pair.check('protobuf: labels', labels(pages.reference), labels(pages.underTest));
 }
 
 /** What `/metrics` has, beside the real etcd's: names, types, labels and bounds; no values. */
