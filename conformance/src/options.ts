@@ -80,6 +80,11 @@ function wholeNumber(value: string, option: string): number {
   return number;
 }
 
+/** With the newest etcd as the reference, the oldest that we serve beside is one, too, in suites that tell its differences by right. */
+export function referencesOf({ reference }: Options): readonly ServerKind[] {
+  return reference === 'etcd37' ? ['etcd37', 'etcd34'] : [reference];
+}
+
 /** Reads the command line; undefined when only help was asked for. */
 export function parseOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
