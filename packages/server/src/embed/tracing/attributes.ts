@@ -1,12 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { SpanAttributes } from '../../rpc/request-spans.ts';
 
-/** Attributes that are 64-bit integers. OpenTelemetry's library has none: to it they are texts. */
-const int64Names: ReadonlySet<string> = new Set(['id', 'success_first_lease']);
-
-export function isInt64(name: string): boolean {
-  return int64Names.has(name);
-}
+/** Attributes of spans that are 64-bit integers. OpenTelemetry's library has none: to it they are texts. */
+export const int64Names: ReadonlySet<string> = new Set(['id', 'success_first_lease']);
 
 export function toAttributes(given: SpanAttributes): Attributes {
   const attributes: Attributes = {};

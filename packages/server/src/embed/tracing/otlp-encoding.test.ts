@@ -21,7 +21,7 @@ const span: ReadableSpan = {
   events: [],
   duration: [0, 1],
   ended: true,
-  resource: resourceFromAttributes({ r: 'e' }),
+  resource: resourceFromAttributes({ id: 'e' }),
   instrumentationScope: { name: 's', version: 'v' },
   droppedAttributesCount: 0,
   droppedEventsCount: 0,
@@ -54,7 +54,7 @@ const delimited = (tag: string, hex: string): string => {
 };
 
 test('spans have the form of OTLP, 64-bit integers included', () => {
-  const resource = delimited('0a', delimited('0a', `0a0172${'1203'}${'0a0165'}`));
+  const resource = delimited('0a', delimited('0a', `0a026964${'1203'}${'0a0165'}`));
   const scope = delimited('0a', `0a0173${'120176'}`);
   const expected = delimited('0a', resource + delimited('12', scope + delimited('12', spanHex)));
   assert.equal(Buffer.from(encodeSpans([span])).toString('hex'), expected);

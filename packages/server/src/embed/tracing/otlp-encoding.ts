@@ -2,7 +2,7 @@ import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { FieldWriter } from '../../field-writer.ts';
-import { isInt64 } from './attributes.ts';
+import { int64Names } from './attributes.ts';
 
 /**
  * The spans as an opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest:
@@ -24,7 +24,7 @@ export function encodeSpans(spans: readonly ReadableSpan[]): Uint8Array {
 
 /** One provider makes all spans, so they have one resource. */
 function writeResourceSpans(writer: FieldWriter, resource: Resource, spans: readonly ReadableSpan[]): void {
-  writer.message(1, () => writeAttributes(writer, 1, resource.attributes));
+  writer.message(1, () => writeAttributes(writer, 1, resource.attributes, none));
   for (const scope of new Set(spans.map(({ instrumentationScope }) => instrumentationScope))) {
     writer.message(2, () => {
       writer.message(1, () => {
@@ -54,7 +54,7 @@ function writeSpan(writer: FieldWriter, span: ReadableSpan): void {
   writer.varint(6, span.kind + 1);
   writer.fixed64(7, nanoseconds(span.startTime));
   writer.fixed64(8, nanoseconds(span.endTime));
-  writeAttributes(writer, 9, span.attributes);
+  writeAttributes(writer, 9, span.attributes, int64Names);
   writer.message(15, () => {
     writer.text(2, span.status.message ?? '');
     writer.varint(3, span.status.code);
@@ -62,19 +62,27 @@ function writeSpan(writer: FieldWriter, span: ReadableSpan): void {
   writer.fixed32(16, traceFlags | tellsRemote | (parent?.isRemote === true ? isRemote : 0));
 }
 
-function writeAttributes(writer: FieldWriter, field: number, attributes: Attributes): void {
+const none: ReadonlySet<string> = new Set();
+
+/** @param int64s those whose text is a 64-bit integer */
+function writeAttributes(
+  writer: FieldWriter,
+  field: number,
+  attributes: Attributes,
+  int64s: ReadonlySet<string>,
+): void {
   for (const [name, value] of Object.entries(attributes)) {
     writer.message(field, () => {
       writer.text(1, name);
-      writer.message(2, () => writeValue(writer, name, value));
+      writer.message(2, () => writeValue(writer, value, int64s.has(name)));
     });
   }
 }
 
 /** Neither etcd's attributes nor those of the environment are lists. */
-function writeValue(writer: FieldWriter, name: string, value: AttributeValue | undefined): void {
+function writeValue(writer: FieldWriter, value: AttributeValue | undefined, isInt64: boolean): void {
   if (typeof value === 'string') {
-    if (isInt64(name)) writer.int64(3, BigInt(value));
+    if (isInt64) writer.int64(3, BigInt(value));
     else writer.text(1, value);
   } else if (typeof value === 'boolean') writer.varint(2, Number(value));
   else if (typeof value === 'number') {

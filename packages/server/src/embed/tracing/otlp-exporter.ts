@@ -12,7 +12,7 @@ export interface OtlpExporterDeps {
 }
 
 export interface OtlpExporterOptions {
-  /** `host:port`, spoken to without TLS. */
+  /** `host:port`, or a host alone; spoken to without TLS. */
   readonly address: string;
   readonly headers: RequestMetadata;
   /** For a batch, attempts and pauses included. */
@@ -32,6 +32,11 @@ const retried: ReadonlySet<number> = new Set([
   GrpcStatus.dataLoss,
 ]);
 
+/** A host alone has gRPC's port by default. */
+function withPort(address: string): string {
+  return /^unix:|:[^:\]]*$/.test(address) ? address : `${address}:443`;
+}
+
 /** Sends spans to a collector by OTLP over gRPC. A batch that it does not take in time is dropped and told of in the log. */
 export class OtlpExporter implements SpanExporter {
   private readonly deps: OtlpExporterDeps;
@@ -44,7 +49,7 @@ export class OtlpExporter implements SpanExporter {
   constructor(deps: OtlpExporterDeps, options: OtlpExporterOptions) {
     this.deps = deps;
     this.options = options;
-    this.client = createGrpcClient(deps, { address: options.address });
+    this.client = createGrpcClient(deps, { address: withPort(options.address) });
   }
 
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
