@@ -73,6 +73,8 @@ export async function runPaths(http: HttpPair): Promise<void> {
     ['/metrics/', 404],
     ['/', 404],
     ['/debug/pprof/', 404],
+    ['/debug/requests', 404],
+    ['/debug/events', 404],
     ['/v2/keys/a', 404],
     ['/v3', 307],
     ['//health', 307],
@@ -189,4 +191,18 @@ export async function runPages(http: HttpPair): Promise<void> {
     await http.compare(`/metrics as ${accept}`, request, { status: 200, showBody: () => '' });
   }
   await http.compare('/metrics by POST', { path: '/metrics', body: '' }, { status: 200, showBody: types });
+}
+
+/** What those who debug see of calls: the services, and one call. The rest of the page is each server's own. */
+export async function runRequestsPage(http: HttpPair): Promise<void> {
+  const services = (body: string): string => {
+    const names = body.match(/grpc\.Recv\.\w+\.\w+/g) ?? [];
+    return [...new Set(names)].sort().join('\n');
+  };
+  const put = { path: '/v3/kv/put', body: '{"key":"Zm9v"}' };
+  await http.compare('a put', put, { status: 200 });
+  await http.compare('/debug/requests', get('/debug/requests'), { status: 200, showBody: services });
+  const list = get('/debug/requests?fam=grpc.Recv.etcdserverpb.KV&b=0');
+  const calls = (body: string): string => String(body.includes('/etcdserverpb.KV/Put'));
+  await http.compare('its calls', list, { status: 200, showBody: calls });
 }

@@ -6,7 +6,7 @@ import { scratchDir } from '../support/server.ts';
 import { runAccess, runListeners, runWithoutGateway } from './flags-part.ts';
 import { runHttpListener } from './http-listener-part.ts';
 import { HttpPair } from './http-pair.ts';
-import { runHealth, runJsonForms, runPages, runPaths } from './http-part.ts';
+import { runHealth, runJsonForms, runPages, runPaths, runRequestsPage } from './http-part.ts';
 import { runLeaderless } from './leaderless-part.ts';
 import { runLearner } from './learner-part.ts';
 import { coveredPaths, runAuth, runLockRoutes, runRoutes } from './routes-part.ts';
@@ -22,6 +22,7 @@ const parts: readonly (readonly [name: string, body: Body, extraArgs?: readonly 
   ['paths and methods', runPaths],
   ['health', runHealth],
   ['pages', runPages],
+  ['requests', runRequestsPage, ['--log-level=debug']],
   ['streams', runStreams],
   ['WebSockets', runWebSockets],
   ['access', runAccess, ['--cors=http://a:1,https://b:2', '--host-whitelist=example.com,127.0.0.1']],

@@ -25,6 +25,8 @@ export interface HttpSettings {
   readonly extensiveMetrics: boolean;
   /** Serves profiles under `/debug/pprof/`. */
   readonly profiles: boolean;
+  /** Serves `/debug/requests`. */
+  readonly recentCalls: boolean;
 }
 
 /** All that a member needs to know to run; times in milliseconds, sizes in bytes. */
@@ -256,6 +258,7 @@ function readHttp(read: SettingReader): HttpSettings {
     hostWhitelist: read.list('host-whitelist'),
     extensiveMetrics: read.text('metrics') === 'extensive',
     profiles: read.bool('enable-pprof') || read.text('log-level') === 'debug',
+    recentCalls: read.text('log-level') === 'debug',
   };
 }
 

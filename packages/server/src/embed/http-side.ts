@@ -9,6 +9,7 @@ import { Health } from '../gateway/health.ts';
 import type { HttpHandler } from '../gateway/http-types.ts';
 import { JsonGateway } from '../gateway/json/json-gateway.ts';
 import { MetricsPage } from '../gateway/metrics-page.ts';
+import type { RecentCalls } from '../gateway/recent-calls.ts';
 import type { Member } from '../member/member.ts';
 import { encodeFamilies } from '../metrics/protobuf-exposition.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -20,6 +21,7 @@ export interface HttpSideDeps {
   readonly metrics: MetricsRegistry;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly recentCalls: RecentCalls | undefined;
 }
 
 /** Who answers over HTTP. */
@@ -52,7 +54,7 @@ export function makeHttpSide(deps: HttpSideDeps, config: MemberConfig): HttpSide
       profileCpu,
       profileHeap,
     },
-    { profiles: config.profiles },
+    { profiles: config.profiles, requests: deps.recentCalls },
   );
   const door = new FrontDoor(
     {

@@ -10,6 +10,7 @@ import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
 import type { TracingConfig } from '../config/tracing-config.ts';
 import type { MemberUrl } from '../config/urls.ts';
+import { RecentCalls } from '../gateway/recent-calls.ts';
 import { Member } from '../member/member.ts';
 import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
@@ -107,12 +108,13 @@ async function openAndServe(
   logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
   const stopLoopDelay = opened.add(watchLoopDelay(world.metrics), (stop) => stop());
   registerProcessMetrics(world.metrics);
+  const recentCalls = config.recentCalls ? new RecentCalls(world.clock) : undefined;
   const auditLog = audit === undefined ? undefined : auditOf(world, member, audit);
   // Tracing is next to the services, which ask it for spans of their calls.
-  const wrapper = wrapperOf([auditLog, tracing?.spans]);
+  const wrapper = wrapperOf([recentCalls, auditLog, tracing?.spans]);
   const grpc = opened.add(makeGrpcServer(world, member, config, wrapper), (server) => server.close());
   member.serveOn(grpc);
-  const doors = makeHttpSide({ ...world, member, grpc }, config);
+  const doors = makeHttpSide({ ...world, member, grpc, recentCalls }, config);
   await Promise.race([member.checkInitially(), fatal.thrown]);
   const started = member.start();
   peers.serve();
