@@ -20,6 +20,7 @@ import { Report } from './support/report.ts';
 import { cleanUp } from './support/server.ts';
 import { errorText } from './support/text.ts';
 import { runTlsSuite } from './tls/suite.ts';
+import { runTracingSuite } from './tracing/suite.ts';
 import { runUpkeepSuite } from './upkeep/suite.ts';
 
 type Suite = (options: Options, report: Report) => Promise<void>;
@@ -42,6 +43,7 @@ const suites: Partial<Record<SuiteName, Suite>> = {
   mixed: runMixedSuite,
   upkeep: runUpkeepSuite,
   tls: runTlsSuite,
+  tracing: runTracingSuite,
 };
 
 async function runSuites(options: Options, report: Report): Promise<void> {

@@ -19,6 +19,7 @@ const suiteNames = [
   'mixed',
   'upkeep',
   'tls',
+  'tracing',
 ] as const;
 export type SuiteName = (typeof suiteNames)[number];
 /** Those that take long, the first time at least, and run when they are named. */
@@ -77,6 +78,11 @@ function wholeNumber(value: string, option: string): number {
   const number = Number(value);
   if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${option} needs a whole number`);
   return number;
+}
+
+/** With the newest etcd as the reference, the oldest that we serve beside is one, too, in suites that tell its differences by right. */
+export function referencesOf({ reference }: Options): readonly ServerKind[] {
+  return reference === 'etcd37' ? ['etcd37', 'etcd34'] : [reference];
 }
 
 /** Reads the command line; undefined when only help was asked for. */

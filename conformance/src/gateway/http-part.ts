@@ -1,5 +1,6 @@
 import type { Ask } from './http-client.ts';
 import type { HttpPair } from './http-pair.ts';
+import { sortedLines } from './show-answer.ts';
 
 const get = (path: string, headers: Record<string, string> = {}): Ask => ({ method: 'GET', path, headers });
 const range = (body: string): Ask => ({ path: '/v3/kv/range', body });
@@ -72,6 +73,8 @@ export async function runPaths(http: HttpPair): Promise<void> {
     ['/metrics/', 404],
     ['/', 404],
     ['/debug/pprof/', 404],
+    ['/debug/requests', 404],
+    ['/debug/events', 404],
     ['/v2/keys/a', 404],
     ['/v3', 307],
     ['//health', 307],
@@ -108,9 +111,6 @@ function statusOf(method: string, path: string): number {
   return method === 'GET' ? 200 : 405;
 }
 
-/** The order of checks is random at each request of the reference. */
-const sorted = (body: string): string => body.split('\n').sort().join('\n');
-
 /** What health says in each state that a lone member can be brought into. */
 export async function runHealth(http: HttpPair): Promise<void> {
   const paths = [
@@ -130,7 +130,7 @@ export async function runHealth(http: HttpPair): Promise<void> {
   const compareAll = async (state: string, failing: readonly string[]): Promise<void> => {
     for (const path of paths) {
       const status = failing.includes(path) ? 503 : 200;
-      await http.compare(`${state}: ${path}`, get(path), { status, showBody: sorted });
+      await http.compare(`${state}: ${path}`, get(path), { status, showBody: sortedLines });
     }
   };
   await compareAll('well', []);
@@ -154,6 +154,26 @@ export async function runHealth(http: HttpPair): Promise<void> {
   ]);
 }
 
+const protobuf = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily';
+/** Protobuf as text, for human eyes, is what we have not. */
+const acceptHeaders = [
+  '*/*',
+  'garbage;;;',
+  'application/openmetrics-text;version=1.0.0',
+  'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.5',
+  'text/plain;version=1.0.0;escaping=allow-utf-8',
+  'text/plain;escaping=dots',
+  'text/plain;escaping=nonsense',
+  'text/plain;q=0',
+  'application/vnd.google.protobuf',
+  `${protobuf};encoding=delimited`,
+  `${protobuf};encoding=delimited;escaping=values`,
+  `text/plain, ${protobuf};encoding=delimited`,
+  `text/plain;q=0.5, ${protobuf};encoding=delimited`,
+  // What Prometheus 3 sends.
+  `${protobuf};encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1`,
+];
+
 /** Pages whose values are a server's own: their names and types count. */
 export async function runPages(http: HttpPair): Promise<void> {
   const showBody = (body: string): string => {
@@ -166,5 +186,23 @@ export async function runPages(http: HttpPair): Promise<void> {
   await http.compare('/debug/vars', get('/debug/vars'), { status: 200, showBody });
   const types = (body: string): string => String(body.includes('# TYPE etcd_server_has_leader gauge'));
   await http.compare('/metrics', get('/metrics'), { status: 200, showBody: types });
+  for (const accept of acceptHeaders) {
+    const request = get('/metrics', { Accept: accept });
+    await http.compare(`/metrics as ${accept}`, request, { status: 200, showBody: () => '' });
+  }
   await http.compare('/metrics by POST', { path: '/metrics', body: '' }, { status: 200, showBody: types });
+}
+
+/** What those who debug see of calls: the services, and one call. The rest of the page is each server's own. */
+export async function runRequestsPage(http: HttpPair): Promise<void> {
+  const services = (body: string): string => {
+    const names = body.match(/grpc\.Recv\.\w+\.\w+/g) ?? [];
+    return [...new Set(names)].sort().join('\n');
+  };
+  const put = { path: '/v3/kv/put', body: '{"key":"Zm9v"}' };
+  await http.compare('a put', put, { status: 200 });
+  await http.compare('/debug/requests', get('/debug/requests'), { status: 200, showBody: services });
+  const list = get('/debug/requests?fam=grpc.Recv.etcdserverpb.KV&b=0');
+  const calls = (body: string): string => String(body.includes('/etcdserverpb.KV/Put'));
+  await http.compare('its calls', list, { status: 200, showBody: calls });
 }

@@ -7,10 +7,9 @@ import type { Report } from '../support/report.ts';
 import { waitUntil } from '../support/text.ts';
 import { ask } from './http-client.ts';
 import { compareSayings, type Sayings } from './sayings.ts';
-import { showAnswer } from './show-answer.ts';
+import { showAnswer, sortedLines } from './show-answer.ts';
 
 const WAIT_MS = 30_000;
-const sorted = (body: string): string => body.split('\n').sort().join('\n');
 
 /** What a member says of its health when the two others are gone. */
 async function whatIsSaid(kind: ServerKind, directory: string): Promise<Sayings> {
@@ -32,7 +31,7 @@ async function whatIsSaid(kind: ServerKind, directory: string): Promise<Sayings>
     ];
     for (const path of paths) {
       const answer = await ask(left.endpoint, { method: 'GET', path });
-      said.set(path, showAnswer(answer, { showBody: sorted }));
+      said.set(path, showAnswer(answer, { showBody: sortedLines }));
     }
     const watch = {
       path: '/v3/watch',

@@ -27,6 +27,11 @@ export interface ShowOptions {
   readonly showBody?: (body: string) => string;
 }
 
+/** Checks are answered for in the order they end. */
+export function sortedLines(body: string): string {
+  return body.split('\n').sort().join('\n');
+}
+
 /** An answer as text to compare. */
 export function showAnswer(answer: HttpAnswer, options: ShowOptions = {}): string {
   const headers = Object.entries(answer.headers)

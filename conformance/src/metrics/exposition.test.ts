@@ -8,6 +8,7 @@ a_total{code="200"} 3
 a_total{code="500"} 0
 # TYPE h_seconds histogram
 h_seconds_bucket{op="x",le="0.1"} 1
+h_seconds_bucket{op="x",le="1.5e+06"} 1
 h_seconds_bucket{op="x",le="+Inf"} 1
 h_seconds_sum{op="x"} 0.05
 h_seconds_count{op="x"} 1
@@ -29,5 +30,5 @@ test('names, types, labels and bounds', () => {
   assert.deepEqual([...(series.get('h_seconds') ?? [])], ['op="x"']);
   assert.deepEqual([...(series.get('g_count') ?? [])], ['']);
   assert.deepEqual([...(series.get('id') ?? [])], ['server_id="<id>"']);
-  assert.deepEqual(Object.fromEntries(bounds), { h_seconds: '0.1 +Inf' });
+  assert.deepEqual(Object.fromEntries(bounds), { h_seconds: '0.1 1500000 +Inf' });
 });

@@ -34,8 +34,9 @@ function familyOf(name: string, types: ReadonlyMap<string, string>): string {
   return types.has(name) ? name : stem;
 }
 
-/** The labels without `le`, and its value. */
+/** The labels without `le`, and its value, written in one way whatever its size. */
 function splitBound(labels: string): [rest: string, bound: string | undefined] {
   const bound = /(?:^|,)le="([^"]*)"/.exec(labels)?.[1];
-  return [labels.replace(/(?:^|,)le="[^"]*"/, ''), bound];
+  const plain = bound === undefined || bound === '+Inf' ? bound : String(Number(bound));
+  return [labels.replace(/(?:^|,)le="[^"]*"/, ''), plain];
 }

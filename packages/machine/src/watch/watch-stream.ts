@@ -22,6 +22,8 @@ export interface WatchCreate {
 export interface StreamOptions {
   /** Asked with key and range end as the client sent them; a text refuses the watch with that reason. */
   readonly authorize?: (key: Uint8Array, rangeEnd: Uint8Array) => string | undefined;
+  /** Told of each watch that the client was given. */
+  readonly onCreated?: (watchId: number, request: WatchCreate) => void;
 }
 
 export const watchRefusal = {
@@ -70,7 +72,7 @@ export class WatchStream {
   readonly blocked = new Set<Watcher>();
   private readonly hub: WatchHub;
   private readonly output: WatchOutput;
-  private readonly authorize: StreamOptions['authorize'];
+  private readonly options: StreamOptions;
   private readonly watchers = new Map<number, Watcher>();
   private nextAutoId = 0;
   private isOutputFull = false;
@@ -83,7 +85,7 @@ export class WatchStream {
   constructor(hub: WatchHub, output: WatchOutput, options: StreamOptions) {
     this.hub = hub;
     this.output = output;
-    this.authorize = options.authorize;
+    this.options = options;
     output.onDrain(() => this.drained());
   }
 
@@ -109,7 +111,7 @@ export class WatchStream {
   create(request: WatchCreate): boolean {
     const current = this.hub.history.currentRevision;
     if (request.startRevision < 0) return this.refuse(watchRefusal.compacted);
-    const denial = this.authorize?.(request.key, request.rangeEnd);
+    const denial = this.options.authorize?.(request.key, request.rangeEnd);
     if (denial !== undefined) return this.refuse(denial);
     const interval = intervalOf(request.key, request.rangeEnd);
     if (interval === undefined) return this.refuse(watchRefusal.emptyRange);
@@ -123,6 +125,7 @@ export class WatchStream {
       nextRevision: request.startRevision === 0 ? current + 1 : request.startRevision,
     });
     this.watchers.set(id, watcher);
+    this.options.onCreated?.(id, request);
     this.control(current, id, { created: true });
     this.hub.register(watcher);
     if (request.progressNotify) this.startProgressTimer();

@@ -9,7 +9,7 @@ import {
   type UnaryHandler,
 } from '@quorate/transport';
 import { formatTime } from '../peer/protocol/rfc3339.ts';
-import { AuditedStreamCall, AuditedUnaryCall, type CallEnd } from './audited-call.ts';
+import { type CallEnd, ObservedStreamCall, ObservedUnaryCall } from '../rpc/observed-call.ts';
 import { keysOf, type ShownRange, shownRangesMax } from './request-keys.ts';
 
 export interface AuditDeps {
@@ -53,7 +53,7 @@ export class AuditLog implements HandlerWrapper {
       const entry = this.begin(call);
       this.received(entry, message);
       if (call.path === authenticatePath) entry.user = nameIn(message);
-      handler(new AuditedUnaryCall(call, (end) => this.write(entry, end)), message);
+      handler(new ObservedUnaryCall(call, (end) => this.write(entry, end)), message);
     };
   }
 
@@ -65,7 +65,7 @@ export class AuditLog implements HandlerWrapper {
       }
       const entry = this.begin(call);
       const onReceived = (message: Uint8Array) => this.received(entry, message);
-      handler(new AuditedStreamCall(call, onReceived, (end) => this.write(entry, end)));
+      handler(new ObservedStreamCall(call, onReceived, (end) => this.write(entry, end)));
     };
   }
 

@@ -15,13 +15,13 @@ const ofConnection = /^(?:content-type|te|user-agent|grpc-.*)$/;
 /** Calls the member this process runs, as the caller of a call that is served. */
 export class LocalCalls {
   private readonly client: LocalClient;
-  /** Who asks: its headers and its certificate. */
+  /** Who asks: its call, its headers and its certificate. */
   private readonly caller: LocalCallOptions;
 
-  constructor(client: LocalClient, served: Pick<Call, 'metadata' | 'peer'>) {
+  constructor(client: LocalClient, served: Call) {
     this.client = client;
     const metadata = served.metadata.entries().filter(([name]) => !ofConnection.test(name));
-    this.caller = { metadata, peer: served.peer };
+    this.caller = { metadata, peer: served.peer, parent: served };
   }
 
   /** One request, one answer. @throws GrpcStatusError (as a rejection) */

@@ -6,6 +6,7 @@ import { flags } from './flag-table.ts';
 import { impossibleSetting } from './impossible.ts';
 import { type RawSettings, UsageError } from './parse.ts';
 import { problemWithVersions, readClientTls, readPeerTls, type TlsSettings } from './tls-settings.ts';
+import { problemWithTracing, readTracing, type TracingConfig } from './tracing-config.ts';
 import { isBindable, type MemberUrl, parseMemberUrl, parseMemberUrls } from './urls.ts';
 
 /** What is spoken over HTTP on the client side, and to whom. */
@@ -24,6 +25,8 @@ export interface HttpSettings {
   readonly extensiveMetrics: boolean;
   /** Serves profiles under `/debug/pprof/`. */
   readonly profiles: boolean;
+  /** Serves `/debug/requests`. */
+  readonly recentCalls: boolean;
 }
 
 /** All that a member needs to know to run; times in milliseconds, sizes in bytes. */
@@ -84,6 +87,8 @@ export interface MemberConfig extends HttpSettings {
   readonly autoDisarmNoSpace: boolean;
   /** Where requests are noted while authentication is on; empty for nowhere. */
   readonly auditLog: string;
+  /** Where spans go; undefined for none. */
+  readonly tracing: TracingConfig | undefined;
   /** Bytes that a defragmentation at the start must free; 0: there is none. */
   readonly bootstrapDefragBytes: number;
   readonly compactionBatchLimit: number;
@@ -253,6 +258,7 @@ function readHttp(read: SettingReader): HttpSettings {
     hostWhitelist: read.list('host-whitelist'),
     extensiveMetrics: read.text('metrics') === 'extensive',
     profiles: read.bool('enable-pprof') || read.text('log-level') === 'debug',
+    recentCalls: read.text('log-level') === 'debug',
   };
 }
 
@@ -307,6 +313,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     compactHashCheckMs: read.durationMs('compact-hash-check-time'),
     autoDisarmNoSpace: read.bool('auto-disarm-nospace'),
     auditLog: read.text('audit-log'),
+    tracing: readTracing(read),
     bootstrapDefragBytes: read.number('bootstrap-defrag-threshold-megabytes') * 1024 * 1024,
     compactionBatchLimit: read.number('compaction-batch-limit', 1_000),
     compactionSleepMs: read.durationMs('compaction-sleep-interval', 10),
@@ -340,7 +347,8 @@ function verify(config: MemberConfig, read: SettingReader, { warnings }: RawSett
   ) {
     refuse(advertiseMissing);
   }
-  verifyTracing(read);
+  const tracingProblem = problemWithTracing(config.tracing);
+  if (tracingProblem !== undefined) refuse(tracingProblem);
   verifyGates(config, warnings);
   const hashCheckMs = read.durationMs('compact-hash-check-time');
   if (hashCheckMs <= 0) refuse(`--compact-hash-check-time must be >0 (set to ${formatDuration(hashCheckMs)})`);
@@ -404,18 +412,6 @@ function verifyBootstrap(read: SettingReader): void {
   if (endpoints !== '' && endpoints.split(',').some((endpoint) => endpoint.trim() === '')) {
     refuse('--discovery-endpoints must not contain empty endpoints');
   }
-}
-
-function verifyTracing(read: SettingReader): void {
-  if (!read.bool('enable-distributed-tracing')) return;
-  const rate = read.number('distributed-tracing-sampling-rate');
-  const problem =
-    rate < 0
-      ? 'tracing sampling rate must be positive'
-      : rate > 1_000_000
-        ? 'tracing sampling rate must be less than 1000000'
-        : undefined;
-  if (problem !== undefined) refuse(`distributed tracing configurition is not valid: (${problem})`);
 }
 
 function verifyGates({ featureGates }: MemberConfig, warnings: RawSettings['warnings']): void {

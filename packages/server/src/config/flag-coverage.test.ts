@@ -11,9 +11,6 @@ import { parseArguments } from './parse.ts';
 const withoutConsequence: ReadonlyMap<string, string> = new Map([
   ['backend-bbolt-freelist-type', 'the form of the free list in memory is our own; on disk there is one'],
   ['socket-reuse-address', 'Node.js sets SO_REUSEADDR on every listener'],
-  ['distributed-tracing-address', 'of spans alone'],
-  ['distributed-tracing-service-name', 'of spans alone'],
-  ['distributed-tracing-instance-id', 'of spans alone'],
 ]);
 
 const packages = join(import.meta.dirname, '../../..');

@@ -7,7 +7,6 @@ export const impossibleFlags: ReadonlyMap<string, string> = new Map([
     'Node.js cannot lock memory, and the database is read through a cache of its own instead of mapped memory',
   ],
   ['socket-reuse-port', 'Node.js 20 cannot set SO_REUSEPORT'],
-  ['enable-distributed-tracing', 'this server exports no spans'],
 ]);
 
 /** Why the settings cannot be served; undefined when they can. */

@@ -9,7 +9,9 @@ import { Health } from '../gateway/health.ts';
 import type { HttpHandler } from '../gateway/http-types.ts';
 import { JsonGateway } from '../gateway/json/json-gateway.ts';
 import { MetricsPage } from '../gateway/metrics-page.ts';
+import type { RecentCalls } from '../gateway/recent-calls.ts';
 import type { Member } from '../member/member.ts';
+import { encodeFamilies } from '../metrics/protobuf-exposition.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { processVariables, profileCpu, profileHeap } from './process-debug.ts';
 
@@ -19,6 +21,7 @@ export interface HttpSideDeps {
   readonly metrics: MetricsRegistry;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly recentCalls: RecentCalls | undefined;
 }
 
 /** Who answers over HTTP. */
@@ -34,7 +37,12 @@ export function makeHttpSide(deps: HttpSideDeps, config: MemberConfig): HttpSide
   const { member, grpc, metrics, logger, clock } = deps;
   const shared = {
     health: new Health({ source: member, metrics, logger }),
-    metricsPage: new MetricsPage({ metrics, expose: () => metrics.expose(), gzip: (bytes) => zip(bytes) }),
+    metricsPage: new MetricsPage({
+      metrics,
+      expose: () => metrics.expose(),
+      exposeProtobuf: () => encodeFamilies(metrics.gather()),
+      gzip: (bytes) => zip(bytes),
+    }),
   };
   const gateway = config.grpcGateway
     ? new JsonGateway(grpc.local, clock, { messageBytesMax: grpc.options.limits.messageBytesMax })
@@ -46,7 +54,7 @@ export function makeHttpSide(deps: HttpSideDeps, config: MemberConfig): HttpSide
       profileCpu,
       profileHeap,
     },
-    { profiles: config.profiles },
+    { profiles: config.profiles, requests: deps.recentCalls },
   );
   const door = new FrontDoor(
     {

@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto';
 import { type Clock, CodedError, type Disk, type Logger, MemoryDisk } from '@quorate/base';
 import { NodeClock, NodeDisk, NodeRandom } from '@quorate/base/node';
-import { createGrpcServer, type GrpcServer } from '@quorate/transport';
+import { createGrpcServer, type GrpcServer, type HandlerWrapper } from '@quorate/transport';
 import { gunzip } from '@quorate/transport/node';
 import { AuditLog } from '../audit/audit-log.ts';
 import { makeBcryptHashing } from '../auth/node/bcrypt-hashing.ts';
 import { makeTokenProvider } from '../auth/node/make-token-provider.ts';
 import { Passwords } from '../auth/passwords.ts';
 import type { MemberConfig } from '../config/config.ts';
+import type { TracingConfig } from '../config/tracing-config.ts';
 import type { MemberUrl } from '../config/urls.ts';
+import { RecentCalls } from '../gateway/recent-calls.ts';
 import { Member } from '../member/member.ts';
 import { callObserver, clientRequests } from '../metrics/call-metrics.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
+import type { RequestSpans } from '../rpc/request-spans.ts';
 import { openClientTls } from '../tls/open-tls.ts';
 import { type AuditFile, openAuditFile } from './audit-file.ts';
+import { wrapperOf } from './call-wrappers.ts';
 import { ClientListeners } from './client-listeners.ts';
 import { findByRecords, findByRegistry, hasBegun } from './find-cluster.ts';
 import { hostResolver } from './host-resolver.ts';
@@ -22,6 +26,7 @@ import { watchLoopDelay } from './loop-delay.ts';
 import { openPeerSide, type PeerSide } from './peer-side.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { logClosing, logConfiguration, logServing } from './start-log.ts';
+import type { Tracing } from './tracing/open-tracing.ts';
 import { UndoStack } from './undo-stack.ts';
 
 export interface StartOptions {
@@ -91,17 +96,25 @@ async function openAndServe(
   }
   const audit = located.auditLog === '' ? undefined : await openAuditFile(located.auditLog, logger);
   if (audit !== undefined) opened.add(audit, (file) => file.close());
+  const tracing = await openTracing(world, located.tracing);
+  if (tracing !== undefined) opened.add(tracing, (one) => one.close());
   logConfiguration(logger, located, await hasBegun(world, located));
   // A registry hears only of members that have their ports.
   const config = await findByRegistry(world, sha1, located);
   const fatal = new FatalError(onFatal);
-  const member = opened.add(await openMember(world, peers, config, fatal.happened), (one) => one.stop());
+  const member = opened.add(await openMember(world, peers, config, tracing?.spans, fatal.happened), (one) =>
+    one.stop(),
+  );
   logger.info('bootstrap successfully', { 'local-member-id': member.memberId, 'cluster-id': member.clusterId });
   const stopLoopDelay = opened.add(watchLoopDelay(world.metrics), (stop) => stop());
   registerProcessMetrics(world.metrics);
-  const grpc = opened.add(makeGrpcServer(world, member, config, audit), (server) => server.close());
+  const recentCalls = config.recentCalls ? new RecentCalls(world.clock) : undefined;
+  const auditLog = audit === undefined ? undefined : auditOf(world, member, audit);
+  // Tracing is next to the services, which ask it for spans of their calls.
+  const wrapper = wrapperOf([recentCalls, auditLog, tracing?.spans]);
+  const grpc = opened.add(makeGrpcServer(world, member, config, wrapper), (server) => server.close());
   member.serveOn(grpc);
-  const doors = makeHttpSide({ ...world, member, grpc }, config);
+  const doors = makeHttpSide({ ...world, member, grpc, recentCalls }, config);
   await Promise.race([member.checkInitially(), fatal.thrown]);
   const started = member.start();
   peers.serve();
@@ -117,7 +130,7 @@ async function openAndServe(
     clientUrls: clients.urls,
     member,
     stop: () => {
-      stopped ??= stopMember({ member, peers, grpc, clients, stopLoopDelay, config, logger, audit });
+      stopped ??= stopMember({ member, peers, grpc, clients, stopLoopDelay, config, logger, audit, tracing });
       return stopped;
     },
   };
@@ -168,6 +181,7 @@ function openMember(
   world: World,
   peers: PeerSide,
   config: MemberConfig,
+  spans: RequestSpans | undefined,
   onFatal: (error: unknown) => void,
 ): Promise<Member> {
   const random = new NodeRandom();
@@ -180,6 +194,7 @@ function openMember(
       connect: (source) => peers.connect(source),
       peerClient: peers.client,
       resolver: hostResolver,
+      spans,
       sha1,
       sha256: () => {
         const hash = createHash('sha256');
@@ -191,9 +206,21 @@ function openMember(
   );
 }
 
-function makeGrpcServer(world: World, member: Member, config: MemberConfig, audit: AuditFile | undefined): GrpcServer {
+/** Nothing of tracing is loaded unless it is on. */
+async function openTracing(world: World, config: TracingConfig | undefined): Promise<Tracing | undefined> {
+  if (config === undefined) return undefined;
+  const tracing = await import('./tracing/open-tracing.ts');
+  return tracing.openTracing({ ...world, random: new NodeRandom() }, config);
+}
+
+function makeGrpcServer(
+  world: World,
+  member: Member,
+  config: MemberConfig,
+  wrapper: HandlerWrapper | undefined,
+): GrpcServer {
   return createGrpcServer(world, {
-    ...(audit === undefined ? {} : { wrapper: auditOf(world, member, audit) }),
+    ...(wrapper === undefined ? {} : { wrapper }),
     observe: callObserver(world.metrics, config.extensiveMetrics),
     counterOf: clientRequests(world.metrics),
     limits: {
@@ -228,6 +255,7 @@ interface Running {
   readonly config: MemberConfig;
   readonly logger: Logger;
   readonly audit: AuditFile | undefined;
+  readonly tracing: Tracing | undefined;
 }
 
 async function stopMember(running: Running): Promise<void> {
@@ -246,5 +274,6 @@ async function stopMember(running: Running): Promise<void> {
   clients.cut();
   running.stopLoopDelay();
   await running.audit?.close();
+  await running.tracing?.close();
   logClosing(logger, config, 'closed etcd server');
 }

@@ -1,4 +1,5 @@
 import { answerFrom, type HttpAnswer, type HttpRequest, refuseMethod, sendError, splitTarget } from './http-types.ts';
+import { activeList, type RecentCalls } from './recent-calls.ts';
 
 /** The process as it shows itself to those who debug it. */
 export interface DebugSource {
@@ -12,20 +13,29 @@ export interface DebugSource {
   profileHeap(seconds: number): Promise<string>;
 }
 
+const htmlType = ['Content-Type', 'text/html; charset=utf-8'] as const;
 const profilePath = '/debug/pprof/';
 /** Etcd's default, and ours for the longest. */
 const defaultSeconds = 30;
 const secondsMax = 300;
 
-/** `/debug/vars`, and profiles where they are switched on. */
+export interface DebugOptions {
+  readonly profiles: boolean;
+  /** Left out where they are not recorded. */
+  readonly requests?: RecentCalls | undefined;
+}
+
+/** `/debug/vars`, and profiles and recent calls where they are switched on. */
 export class DebugPages {
   private readonly source: DebugSource;
   private readonly hasProfiles: boolean;
+  private readonly requests: RecentCalls | undefined;
   private isProfiling = false;
 
-  constructor(source: DebugSource, options: { readonly profiles: boolean }) {
+  constructor(source: DebugSource, options: DebugOptions) {
     this.source = source;
     this.hasProfiles = options.profiles;
+    this.requests = options.requests;
   }
 
   /** A path that lacks only its slash. */
@@ -40,8 +50,21 @@ export class DebugPages {
       if (!refuseMethod(request, answer)) this.serveVariables(answer);
       return true;
     }
+    if (path === '/debug/requests' && this.requests !== undefined) {
+      this.serveRequests(this.requests, request, new URLSearchParams(query), answer);
+      return true;
+    }
     if (!this.hasProfiles || !path.startsWith(profilePath)) return false;
     return this.serveProfile(path.slice(profilePath.length), new URLSearchParams(query), answer);
+  }
+
+  private serveRequests(calls: RecentCalls, request: HttpRequest, params: URLSearchParams, answer: HttpAnswer): void {
+    if (!isOfThisMachine(request)) {
+      sendError(answer, 401, 'not allowed');
+      return;
+    }
+    const page = calls.page(params.get('fam') ?? '', Number(params.get('b') ?? activeList));
+    answer.send(200, [htmlType], page);
   }
 
   private serveVariables(answer: HttpAnswer): void {
@@ -104,4 +127,8 @@ export class DebugPages {
       this.isProfiling = false;
     }
   }
+}
+
+function isOfThisMachine({ remoteAddress }: HttpRequest): boolean {
+  return /^(?:127\.|\[::1\]|\[::ffff:127\.)/.test(remoteAddress);
 }

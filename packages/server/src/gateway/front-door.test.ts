@@ -30,7 +30,12 @@ const gateway = {
 } as unknown as JsonGateway;
 
 const metricsPageOf = (expose: () => string) =>
-  new MetricsPage({ metrics: noMetrics, expose, gzip: async (bytes) => Uint8Array.of(bytes.length) });
+  new MetricsPage({
+    metrics: noMetrics,
+    expose,
+    exposeProtobuf: () => new Uint8Array(0),
+    gzip: async (bytes) => Uint8Array.of(bytes.length),
+  });
 
 interface Setup extends Partial<FrontDoorOptions> {
   readonly source?: HealthSource;

@@ -1,14 +1,14 @@
 import { type Counter, type Metrics, utf8ToBytes } from '@quorate/base';
 import { answerFrom, type HttpAnswer, type HttpRequest } from './http-types.ts';
+import { negotiateMetrics } from './metrics-format.ts';
 
 export interface MetricsPageDeps {
   readonly metrics: Metrics;
-  /** The exposition in Prometheus' text format. */
+  /** The exposition in Prometheus' text format, or as protobuf messages. */
   expose(): string;
+  exposeProtobuf(): Uint8Array;
   gzip(bytes: Uint8Array): Promise<Uint8Array>;
 }
-
-const contentType = ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores'] as const;
 
 /** `/metrics`, whatever the method. */
 export class MetricsPage {
@@ -35,19 +35,21 @@ export class MetricsPage {
   }
 
   private async answer(request: HttpRequest, answer: HttpAnswer): Promise<void> {
-    const text = this.expose();
+    const { isProtobuf, contentType: value } = negotiateMetrics(request.headers.get('accept') ?? '');
+    const contentType = ['Content-Type', value] as const;
+    const body = this.expose(isProtobuf);
     this.served.add(1);
     if (!takesGzip(request.headers.get('accept-encoding') ?? '')) {
-      answer.send(200, [contentType], text);
+      answer.send(200, [contentType], body);
       return;
     }
-    const zipped = await this.deps.gzip(utf8ToBytes(text));
+    const zipped = await this.deps.gzip(typeof body === 'string' ? utf8ToBytes(body) : body);
     answer.send(200, [contentType, ['Content-Encoding', 'gzip'], ['Vary', 'Accept-Encoding']], zipped);
   }
 
-  private expose(): string {
+  private expose(isProtobuf: boolean): string | Uint8Array {
     try {
-      return this.deps.expose();
+      return isProtobuf ? this.deps.exposeProtobuf() : this.deps.expose();
     } catch (error) {
       this.failed.add(1);
       throw error;

@@ -4,6 +4,7 @@ import type { Identity, LeaseCheckpoint, LeaseExpiry } from '@quorate/machine';
 import type { RoleStatus } from '../replica/contract.ts';
 import type { OpenStreams } from '../rpc/member-context.ts';
 import { type Proposals, RequestField } from '../rpc/proposals.ts';
+import { leaseAttributes, type RequestSpans } from '../rpc/request-spans.ts';
 import { ElectionHeadStart, type ElectionHeadStartOptions } from './election-head-start.ts';
 import type { KnownMembers } from './known-members.ts';
 import { LeaderTransfer, type LeaderTransferDeps } from './leader-transfer.ts';
@@ -134,26 +135,29 @@ export function checkpointLeases(proposals: Proposals, leases: readonly LeaseChe
   });
 }
 
+interface RevokeDeps {
+  readonly proposals: Proposals;
+  /** Counts the revokes that came about. */
+  readonly expired: Counter;
+  readonly spans: RequestSpans | undefined;
+}
+
 /**
  * Proposes the revoke of expired leases, as `identity` where permissions are enforced; one that does not come about is asked for again.
- * @param expired counts those that came about
  */
-export function revokeLeases(
-  proposals: Proposals,
-  ids: readonly bigint[],
-  identity: Identity | undefined,
-  expired: Counter,
-): void {
+export function revokeLeases(deps: RevokeDeps, ids: readonly bigint[], identity: Identity | undefined): void {
   for (const id of ids) {
     const request = etcdserverpb.LeaseRevokeRequest.create({ id });
-    proposals.propose(
+    const span = deps.spans?.begin(undefined, 'lease_revoke', id, leaseAttributes);
+    deps.proposals.propose(
       RequestField.leaseRevoke,
       etcdserverpb.LeaseRevokeRequest.encode(request),
       {
         applied: (result) => {
-          if (result.kind === 'lease-revoke') expired.add(1);
+          span?.end();
+          if (result.kind === 'lease-revoke') deps.expired.add(1);
         },
-        failed() {},
+        failed: () => span?.end(),
       },
       identity,
     );

@@ -7,6 +7,7 @@ import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { PeerSource } from '../peer/peer-source.ts';
 import type { PeerNetwork } from '../replica/peer-network.ts';
+import type { RequestSpans } from '../rpc/request-spans.ts';
 import type { Digest } from '../rpc/snapshot-streams.ts';
 import type { AppliedObserver } from './observed-machine.ts';
 
@@ -25,6 +26,8 @@ export interface MemberDeps {
   readonly passwords: Passwords;
   readonly sha1: (bytes: Uint8Array) => Uint8Array;
   readonly sha256: () => Digest;
+  /** Records what is done for callers; left out, nothing is. */
+  readonly spans?: RequestSpans | undefined;
   /** The member cannot go on; called once. Whoever made it stops the process or the simulated machine. */
   readonly onFatal: (error: unknown) => void;
   /** Other segments of the log than a real disk gets. */

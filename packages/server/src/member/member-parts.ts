@@ -130,7 +130,8 @@ export class MemberParts {
   private makeExpiry(): LeaseExpiry {
     const { clock, logger, metrics } = this.deps;
     const expired = metrics.counter('etcd_debugging_server_lease_expired_total', 'The total number of expired leases.');
-    const revoke = (ids: readonly bigint[]) => revokeLeases(this.replica, ids, this.state.auth.rootIdentity, expired);
+    const revoke = (ids: readonly bigint[]) =>
+      revokeLeases({ proposals: this.replica, expired, spans: this.deps.spans }, ids, this.state.auth.rootIdentity);
     const { lessor } = this.state;
     const checkpoint = (leases: readonly LeaseCheckpoint[]) => checkpointLeases(this.replica, leases);
     return new LeaseExpiry(

@@ -84,8 +84,8 @@ export function registerServices(server: GrpcServer, parts: ServiceParts): void 
     logger: member.logger,
     passwordForm: () => passwordFormOf(state.cluster.version, state.cluster.members.length === 1),
   });
-  registerConcurrency(server);
-  registerHealth(server, parts.serving, member.streams);
+  registerConcurrency(server, member);
+  registerHealth(server, member, parts.serving);
   registerMaintenance(server, member, {
     get backend() {
       return state.backend;

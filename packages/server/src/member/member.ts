@@ -11,10 +11,11 @@ import type { Access } from '../rpc/access.ts';
 import { alarmName } from '../rpc/maintenance.ts';
 import type { MemberContext, OpenStreams } from '../rpc/member-context.ts';
 import type { Proposals } from '../rpc/proposals.ts';
+import { type RequestSpans, rangeAttributes } from '../rpc/request-spans.ts';
 import type { SlowRequests } from '../upkeep/slow-requests.ts';
 import { etcdVersion, minorVersion } from '../version.ts';
 import { storageVersionOf } from '../versions/storage-version.ts';
-import { tryRead } from './health-read.ts';
+import { healthRead, tryRead } from './health-read.ts';
 import type { MemberDeps } from './member-deps.ts';
 import { registerMemberMetrics } from './member-metrics.ts';
 import { MemberParts } from './member-parts.ts';
@@ -35,6 +36,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
   readonly streams: OpenStreams;
   readonly serving: ServingState;
   readonly access: Access;
+  readonly spans: RequestSpans | undefined;
   readonly cluster: Cluster;
   readonly config: MemberConfig;
   readonly slow: SlowRequests;
@@ -49,6 +51,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     this.config = config;
     this.clock = deps.clock;
     this.logger = deps.logger;
+    this.spans = deps.spans;
     this.serving = new ServingState(deps.logger);
     this.memberId = storage.memberId;
     this.clusterId = storage.clusterId;
@@ -212,8 +215,13 @@ export class Member implements MemberContext, HealthSource, VersionSource {
     return this.parts.replica.leader !== 0n;
   }
 
-  checkRead(serializable: boolean): Promise<void> {
-    return tryRead(() => this.store, this.parts.replica, serializable);
+  async checkRead(serializable: boolean): Promise<void> {
+    const span = this.spans?.begin(undefined, 'range', healthRead, rangeAttributes);
+    try {
+      await tryRead(() => this.store, this.parts.replica, serializable);
+    } finally {
+      span?.end();
+    }
   }
 
   clusterVersion(): string | undefined {

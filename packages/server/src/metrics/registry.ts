@@ -1,23 +1,24 @@
 import type { Counter, Gauge, Histogram, Metrics } from '@quorate/base';
 
 type Labels = Readonly<Record<string, string>>;
+type LabelList = readonly (readonly [name: string, value: string])[];
 
 /** Goes up only. Read at scrape time. */
-class CounterCell implements Counter {
+export class CounterCell implements Counter {
   value = 0;
   add(amount: number): void {
     this.value += amount;
   }
 }
 
-class GaugeCell implements Gauge {
+export class GaugeCell implements Gauge {
   value = 0;
   set(value: number): void {
     this.value = value;
   }
 }
 
-class HistogramCell implements Histogram {
+export class HistogramCell implements Histogram {
   readonly bounds: readonly number[];
   readonly counts: Float64Array;
   sum = 0;
@@ -35,11 +36,27 @@ class HistogramCell implements Histogram {
   }
 }
 
-interface Family {
+type Cell = CounterCell | GaugeCell | HistogramCell;
+
+/** A value, or a histogram, and what tells it from others of its name. */
+export interface Series {
+  readonly labels: LabelList;
+  /** The labels in the text format. */
+  readonly labelText: string;
+  readonly cell: Cell;
+}
+
+/** All series of one name. */
+export interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly cells: Map<string, CounterCell | GaugeCell | HistogramCell>;
+  readonly series: Iterable<Series>;
+}
+
+interface OwnFamily extends Omit<Family, 'series'> {
+  /** By their labels as text. */
+  readonly cells: Map<string, Series>;
 }
 
 /** Go's shortest form of a float, which etcd's exposition uses. */
@@ -59,18 +76,18 @@ function goExponent(value: number): string {
 
 const escapeLabel = (text: string): string => text.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
 
-function labelText(labels: Labels | undefined): string {
-  if (!labels) return '';
-  // In the order of their names, as Go's client prints them.
-  return Object.entries(labels)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
-    .join(',');
+/** In the order of their names, as Go's client prints them. */
+function labelList(labels: Labels = {}): LabelList {
+  return Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** All metrics of one process, printed in the Prometheus text format 0.0.4. */
+function textOf(labels: LabelList): string {
+  return labels.map(([name, value]) => `${name}="${escapeLabel(value)}"`).join(',');
+}
+
+/** All metrics of one process. */
 export class MetricsRegistry implements Metrics {
-  private readonly families = new Map<string, Family>();
+  private readonly families = new Map<string, OwnFamily>();
   private readonly refreshers: (() => void)[] = [];
 
   counter(name: string, help: string, labels?: Labels): Counter {
@@ -90,46 +107,44 @@ export class MetricsRegistry implements Metrics {
     this.refreshers.push(refresh);
   }
 
-  private cell(
-    name: string,
-    help: string,
-    type: Family['type'],
-    labels: Labels | undefined,
-    make: () => CounterCell | GaugeCell | HistogramCell,
-  ): CounterCell | GaugeCell | HistogramCell {
+  private cell(name: string, help: string, type: Family['type'], labels: Labels | undefined, make: () => Cell): Cell {
     let family = this.families.get(name);
     if (!family) {
       family = { name, help, type, cells: new Map() };
       this.families.set(name, family);
     }
-    const key = labelText(labels);
-    let cell = family.cells.get(key);
-    if (!cell) {
-      cell = make();
-      family.cells.set(key, cell);
+    const list = labelList(labels);
+    const key = textOf(list);
+    let series = family.cells.get(key);
+    if (!series) {
+      series = { labels: list, labelText: key, cell: make() };
+      family.cells.set(key, series);
     }
-    return cell;
+    return series.cell;
   }
 
-  /** The exposition text, families by name. */
-  expose(): string {
+  /** What there is now, by name. */
+  gather(): Family[] {
     for (const refresh of this.refreshers) refresh();
+    const names = [...this.families.keys()].sort();
+    return names.map((name) => {
+      const { cells, ...family } = this.families.get(name) as OwnFamily;
+      return { ...family, series: cells.values() };
+    });
+  }
+
+  /** The same in Prometheus' text format 0.0.4. */
+  expose(): string {
     const lines: string[] = [];
-    for (const name of [...this.families.keys()].sort()) {
-      const family = this.families.get(name) as Family;
-      lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`);
-      for (const [labels, cell] of family.cells) exposeCell(lines, name, labels, cell);
+    for (const { name, help, type, series } of this.gather()) {
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      for (const { labelText, cell } of series) exposeCell(lines, name, labelText, cell);
     }
     return `${lines.join('\n')}\n`;
   }
 }
 
-function exposeCell(
-  lines: string[],
-  name: string,
-  labels: string,
-  cell: CounterCell | GaugeCell | HistogramCell,
-): void {
+function exposeCell(lines: string[], name: string, labels: string, cell: Cell): void {
   if (!(cell instanceof HistogramCell)) {
     lines.push(`${name}${labels === '' ? '' : `{${labels}}`} ${formatGoFloat(cell.value)}`);
     return;

@@ -5,31 +5,36 @@ import { campaign, observe, presentLeader, proclaim, resign } from '../concurren
 import { LocalCalls } from '../concurrency/local-calls.ts';
 import { lock, unlock } from '../concurrency/lock.ts';
 import { decodeRequest, replyMessage, writeMessage } from './answers.ts';
+import type { MemberContext } from './member-context.ts';
+import { refuseCall, refuseStream } from './preconditions.ts';
 
 /**
  * Serves v3lockpb.Lock and v3electionpb.Election: clients of this member within it, with the caller's metadata. Whatever goes wrong has code
  * Unknown and the text of what went wrong.
  */
-export function registerConcurrency(server: GrpcServer): void {
+export function registerConcurrency(server: GrpcServer, member: MemberContext): void {
   const { Lock, Unlock } = services.Lock.methods;
   const { Campaign, Proclaim, Resign, Leader, Observe } = services.Election.methods;
-  serveUnary(server, Lock, lock);
-  serveUnary(server, Unlock, unlock);
-  serveUnary(server, Campaign, campaign);
-  serveUnary(server, Proclaim, proclaim);
-  serveUnary(server, Resign, resign);
-  serveUnary(server, Leader, presentLeader);
-  server.registerStream(Observe.path, (call) => serveObserve(server, call));
+  serveUnary(server, member, Lock, lock);
+  serveUnary(server, member, Unlock, unlock);
+  serveUnary(server, member, Campaign, campaign);
+  serveUnary(server, member, Proclaim, proclaim);
+  serveUnary(server, member, Resign, resign);
+  serveUnary(server, member, Leader, presentLeader);
+  server.registerStream(Observe.path, (call) => {
+    if (!refuseStream(call, member)) serveObserve(server, call);
+  });
 }
 
 function serveUnary<Q extends object, A extends object>(
   server: GrpcServer,
+  member: MemberContext,
   method: Method<Q, A>,
   work: (calls: LocalCalls, request: Q, cancellation: Cancellation) => Promise<Omit<A, 'unknown'>>,
 ): void {
   server.registerUnary(method.path, (call, bytes) => {
     const request = decodeRequest(call, method.request, copyBytes(bytes));
-    if (request === undefined) return;
+    if (request === undefined || refuseCall(call, member, false)) return;
     const cancellation = new Cancellation();
     call.onCancel(() => cancellation.cancel());
     work(new LocalCalls(server.local, call), request, cancellation).then(

@@ -1,7 +1,8 @@
 import { healthpb, services } from '@quorate/api';
 import type { GrpcServer, StreamHandler } from '@quorate/transport';
 import { decodeRequest, failCall, replyMessage, writeMessage } from './answers.ts';
-import type { OpenStreams } from './member-context.ts';
+import type { MemberContext } from './member-context.ts';
+import { needsLeader, refuseCall, refuseStream } from './preconditions.ts';
 
 /** Tells the present status and each change of it. */
 export interface ServingStatus {
@@ -14,12 +15,12 @@ const servingStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 /** Services whose health can be asked for: the server as a whole. */
 const knownServices = new Set(['']);
 
-/** Serves grpc.health.v1.Health. */
-export function registerHealth(server: GrpcServer, status: ServingStatus, streams: OpenStreams): void {
+/** Serves grpc.health.v1.Health; learners refuse it, as all calls but few. */
+export function registerHealth(server: GrpcServer, member: MemberContext, status: ServingStatus): void {
   const current = () => ({ status: status.isServing() ? servingStatus.serving : servingStatus.notServing });
   server.registerUnary(services.Health.methods.Check.path, (call, bytes) => {
     const request = decodeRequest(call, healthpb.HealthCheckRequest, bytes);
-    if (request === undefined) return;
+    if (request === undefined || refuseCall(call, member, false)) return;
     if (!knownServices.has(request.service)) {
       failCall(call, 'HealthUnknownService');
       return;
@@ -27,14 +28,12 @@ export function registerHealth(server: GrpcServer, status: ServingStatus, stream
     replyMessage(call, healthpb.HealthCheckResponse, healthpb.HealthCheckResponse.create(current()));
   });
   server.registerUnary(services.Health.methods.List.path, (call) => {
+    if (refuseCall(call, member, false)) return;
     const statuses = new Map([...knownServices].map((name) => [name, healthpb.HealthCheckResponse.create(current())]));
     replyMessage(call, healthpb.HealthListResponse, healthpb.HealthListResponse.create({ statuses }));
   });
   const serveWatch: StreamHandler = (call) => {
-    if (streams.isClosed) {
-      failCall(call, 'ErrGRPCStopped');
-      return;
-    }
+    if (refuseStream(call, member)) return;
     let isWatching = false;
     call.onMessage((bytes) => {
       if (isWatching) return;
@@ -47,10 +46,10 @@ export function registerHealth(server: GrpcServer, status: ServingStatus, stream
       };
       tell();
       const stopTelling = status.onChange(tell);
-      const endWatching = streams.add((symbol) => {
+      const endWatching = member.streams.add((symbol) => {
         stopTelling();
         failCall(call, symbol);
-      }, false);
+      }, needsLeader(call));
       call.onCancel(() => {
         stopTelling();
         endWatching();

@@ -4,6 +4,7 @@ import type { LeaderLeases, LeaseAnswer } from '../member/leader-leases.ts';
 import { decodeRequest, failCall, writeMessage } from './answers.ts';
 import type { MemberContext } from './member-context.ts';
 import { needsLeader } from './preconditions.ts';
+import { leaseAttributes } from './request-spans.ts';
 import { makeHeader } from './response-header.ts';
 
 /** Renewals of a stream that wait behind one that takes its time; beyond them no more are read. */
@@ -78,14 +79,17 @@ export class KeepAliveStream {
   private renewPermitted(id: bigint): void {
     // Sampled before the renewal begins, so that it can never be later than it (semantics 1).
     const header = makeHeader(this.member);
+    const span = this.member.spans?.begin(this.call, 'lease_renew', id, leaseAttributes);
     const renewed = this.leases.renew(id);
     if ('kind' in renewed) {
+      span?.end();
       this.answer(id, header, renewed);
       return;
     }
     this.isRenewing = true;
     renewed.then(
       (later) => {
+        span?.end();
         this.isRenewing = false;
         this.answer(id, header, later);
         this.goOn();

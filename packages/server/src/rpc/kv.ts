@@ -22,6 +22,7 @@ import { refuseCall } from './preconditions.ts';
 import { CallOutcome, RequestField } from './proposals.ts';
 import { type RangeSource, registerRange } from './range.ts';
 import { readThen } from './read-then.ts';
+import { compactAttributes, deleteAttributes, putAttributes, txnAttributes } from './request-spans.ts';
 
 /** What the key-value service needs beyond the member itself. */
 export interface KeyValueSource extends RangeSource {
@@ -59,9 +60,12 @@ function servePut(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
     }
     if (request.prevKv) holdAhead(call, rangeBytes(source.store, request.key, emptyBytes));
   }
-  if (source.quota.allows(cost))
-    member.access.propose(call, RequestField.put, bytes, new PutOutcome(call, source.header));
-  else source.refuseForSpace(call);
+  if (!source.quota.allows(cost)) {
+    source.refuseForSpace(call);
+    return;
+  }
+  member.spans?.begin(call, 'put', bytes, putAttributes);
+  member.access.propose(call, RequestField.put, bytes, new PutOutcome(call, source.header));
 }
 
 class PutOutcome extends CallOutcome<UnaryCall, HeaderBytes> {
@@ -87,6 +91,7 @@ function serveDeleteRange(call: UnaryCall, bytes: Uint8Array, member: MemberCont
     failCall(call, symbol);
     return;
   }
+  member.spans?.begin(call, 'delete_range', request, deleteAttributes);
   if (request.prevKv) holdAhead(call, rangeBytes(source.store, request.key, request.rangeEnd));
   member.access.propose(call, RequestField.deleteRange, bytes, new DeleteOutcome(call, source.header));
 }
@@ -117,6 +122,7 @@ function serveTxn(call: UnaryCall, bytes: Uint8Array, member: MemberContext, sou
     failCall(call, symbol);
     return;
   }
+  member.spans?.begin(call, 'txn', request, txnAttributes);
   if (!isReadOnlyTxn(request)) {
     holdAhead(call, txnBytes(source.store, request));
     member.access.propose(call, RequestField.txn, bytes, new TxnOutcome(call, source.header));
@@ -182,6 +188,7 @@ function serveCompact(call: UnaryCall, bytes: Uint8Array, member: MemberContext,
   if (refuseCall(call, member, false)) return;
   const request = decodeRequest(call, etcdserverpb.CompactionRequest, bytes);
   if (request === undefined) return;
+  member.spans?.begin(call, 'compact', request, compactAttributes);
   const outcome = new CompactOutcome(call, { source, physical: request.physical });
   const { access } = member;
   access.propose(call, RequestField.compaction, bytes, outcome, access.checkAdmin);

@@ -16,6 +16,7 @@ import { KeepAliveStream } from './keep-alive.ts';
 import type { MemberContext } from './member-context.ts';
 import { refuseCall, refuseStream } from './preconditions.ts';
 import { CallOutcome, RequestField } from './proposals.ts';
+import { grantAttributes, leaseAttributes } from './request-spans.ts';
 import { makeHeader } from './response-header.ts';
 
 /** What the lease service needs beyond the member itself. */
@@ -36,8 +37,10 @@ export function registerLease(server: GrpcServer, member: MemberContext, source:
   server.registerUnary(methods.LeaseGrant.path, (call, bytes) => serveGrant(call, bytes, member, source));
   server.registerUnary(methods.LeaseRevoke.path, (call, bytes) => {
     if (refuseCall(call, member, false)) return;
-    if (decodeRequest(call, etcdserverpb.LeaseRevokeRequest, bytes) === undefined) return;
-    const { access } = member;
+    const request = decodeRequest(call, etcdserverpb.LeaseRevokeRequest, bytes);
+    if (request === undefined) return;
+    const { access, spans } = member;
+    spans?.begin(call, 'lease_revoke', request.id, leaseAttributes);
     access.propose(call, RequestField.leaseRevoke, bytes, new RevokeOutcome(call, member), access.checkUser);
   });
   server.registerUnary(methods.LeaseTimeToLive.path, (call, bytes) => serveTimeToLive(call, bytes, member, source));
@@ -66,9 +69,10 @@ function serveGrant(call: UnaryCall, bytes: Uint8Array, member: MemberContext, s
     return;
   }
   // The id is random, so it is drawn before the entry is proposed and travels in it.
-  const proposal =
-    request.id === 0n ? etcdserverpb.LeaseGrantRequest.encode({ ...request, id: pickId(source) }) : bytes;
-  const { access } = member;
+  const id = request.id === 0n ? pickId(source) : request.id;
+  const proposal = request.id === 0n ? etcdserverpb.LeaseGrantRequest.encode({ ...request, id }) : bytes;
+  const { access, spans } = member;
+  spans?.begin(call, 'lease_grant', { id, ttl: request.ttl }, grantAttributes);
   access.propose(call, RequestField.leaseGrant, proposal, new GrantOutcome(call, member), access.checkUser);
 }
 

@@ -1,6 +1,7 @@
 import type { ErrorSymbol } from '@quorate/api';
 import type { Clock, Logger } from '@quorate/base';
 import type { Access } from './access.ts';
+import type { RequestSpans } from './request-spans.ts';
 
 interface OpenStream {
   readonly end: (symbol: ErrorSymbol) => void;
@@ -61,6 +62,8 @@ export interface MemberContext {
   readonly memberId: bigint;
   readonly streams: OpenStreams;
   readonly access: Access;
+  /** Undefined unless tracing is on. */
+  readonly spans: RequestSpans | undefined;
   /** Raft id of the leader, 0 when none is known. */
   leader(): bigint;
   isLearner(): boolean;

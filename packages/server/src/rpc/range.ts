@@ -17,6 +17,7 @@ import {
   room,
 } from './range-answer.ts';
 import { readThen } from './read-then.ts';
+import { rangeAttributes, streamedRangeAttributes } from './request-spans.ts';
 
 /** What reads of the key-value service need beyond the member itself. */
 export interface RangeSource {
@@ -55,6 +56,7 @@ function serveRange(call: UnaryCall, bytes: Uint8Array, member: MemberContext, s
     failCall(call, symbol);
     return;
   }
+  member.spans?.begin(call, 'range', request, rangeAttributes);
   const mayReadNow = request.serializable || source.reads.isReadable();
   const { access } = member;
   if (mayReadNow && !access.isOn && isPlainGet(request)) {
@@ -169,6 +171,7 @@ function serveRangeStream(call: StreamCall, bytes: Uint8Array, member: MemberCon
     failCall(call, symbol);
     return;
   }
+  member.spans?.begin(call, 'range_streaming', request, streamedRangeAttributes);
   const stream = () => {
     admitRange(call, request, member, (recheck) => {
       streamRange(call, request, source, member, recheck).catch((error: unknown) => failLate(call, member, error));

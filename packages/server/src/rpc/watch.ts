@@ -1,10 +1,11 @@
 import { type ErrorSymbol, errors, etcdserverpb, grpcStatusName, services } from '@quorate/api';
 import { copyBytes } from '@quorate/base';
-import type { WatchHub, WatchOutput } from '@quorate/machine';
+import type { WatchCreate, WatchHub, WatchOutput } from '@quorate/machine';
 import type { GrpcServer, StreamCall } from '@quorate/transport';
 import { decodeRequest, failCall } from './answers.ts';
 import type { MemberContext } from './member-context.ts';
 import { needsLeader, refuseStream } from './preconditions.ts';
+import { type RequestSpan, type RequestSpans, watchAttributes } from './request-spans.ts';
 
 /** Serves etcdserverpb.Watch: frames what the hub's streams say and feeds them what clients ask. */
 export function registerWatch(server: GrpcServer, member: MemberContext, hub: WatchHub): void {
@@ -41,6 +42,7 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
   const output = outputOf(call);
   let paused = false;
   const authorize = (key: Uint8Array, rangeEnd: Uint8Array) => refuseWatch(call, member, key, rangeEnd);
+  const spans = member.spans === undefined ? undefined : new WatchSpans(member.spans, call);
   const stream = hub.openStream(
     {
       send: output.send,
@@ -54,7 +56,7 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
           }
         }),
     },
-    { authorize },
+    { authorize, ...(spans === undefined ? {} : { onCreated: (id, request) => spans.created(id, request) }) },
   );
   /** Requests that came before the entry that made the caller's token. */
   let early: Uint8Array[] | undefined;
@@ -75,8 +77,10 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
     }
     let roomLeft = true;
     if (request.createRequest !== undefined) roomLeft = stream.create(request.createRequest);
-    else if (request.cancelRequest !== undefined) roomLeft = stream.cancel(request.cancelRequest.watchId);
-    else if (request.progressRequest !== undefined) roomLeft = stream.requestProgress();
+    else if (request.cancelRequest !== undefined) {
+      roomLeft = stream.cancel(request.cancelRequest.watchId);
+      spans?.cancelled(request.cancelRequest.watchId);
+    } else if (request.progressRequest !== undefined) roomLeft = stream.requestProgress();
     if (!roomLeft && !paused) {
       paused = true;
       call.pause();
@@ -103,4 +107,26 @@ function serveWatch(call: StreamCall, member: MemberContext, hub: WatchHub): voi
     endWatching();
   });
   call.sendHeaders();
+}
+
+/** A span for each watch of a stream, from its creation until the client cancels it or the stream ends. */
+class WatchSpans {
+  private readonly spans: RequestSpans;
+  private readonly call: StreamCall;
+  private readonly open = new Map<number, RequestSpan>();
+
+  constructor(spans: RequestSpans, call: StreamCall) {
+    this.spans = spans;
+    this.call = call;
+  }
+
+  created(id: number, request: WatchCreate): void {
+    const span = this.spans.begin(this.call, 'watch', request, watchAttributes);
+    if (span !== undefined) this.open.set(id, span);
+  }
+
+  cancelled(id: number): void {
+    this.open.get(id)?.end();
+    this.open.delete(id);
+  }
 }

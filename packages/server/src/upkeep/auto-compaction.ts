@@ -3,6 +3,7 @@ import type { Clock, Logger } from '@quorate/base';
 import type { CompactionPolicy } from '../config/compaction-policy.ts';
 import { formatDuration } from '../config/duration.ts';
 import { type Proposals, proposeRequest, RequestField } from '../rpc/proposals.ts';
+import { compactAttributes, type RequestSpans } from '../rpc/request-spans.ts';
 import { Repeat } from './repeat.ts';
 
 export interface AutoCompactionDeps {
@@ -10,6 +11,7 @@ export interface AutoCompactionDeps {
   readonly logger: Logger;
   readonly proposals: Proposals;
   readonly isLeader: () => boolean;
+  readonly spans?: RequestSpans | undefined;
   /** Of the store. */
   readonly revision: () => number;
 }
@@ -120,7 +122,7 @@ class RevisionCompaction implements AutoCompaction {
 
 /** Proposes a compaction and says so in the log; false when it failed. A revision that is compacted already is as good. */
 async function compact(
-  { proposals, logger, clock }: AutoCompactionDeps,
+  { proposals, logger, clock, spans }: AutoCompactionDeps,
   mode: 'periodic' | 'revision',
   revision: number,
   settings: Readonly<Record<string, string | number>>,
@@ -131,7 +133,9 @@ async function compact(
   const startedMs = clock.nowMs();
   const request = etcdserverpb.CompactionRequest.create({ revision });
   const bytes = etcdserverpb.CompactionRequest.encode(request);
+  const span = spans?.begin(undefined, 'compact', request, compactAttributes);
   const refused = await proposeRequest(proposals, RequestField.compaction, bytes);
+  span?.end();
   if (refused === undefined || refused === 'ErrGRPCCompacted') {
     logger.info(`completed auto ${mode} compaction`, { ...fields, took: formatDuration(clock.nowMs() - startedMs) });
     return true;

@@ -6,6 +6,7 @@ import { formatDuration } from '../config/duration.ts';
 import type { PeerClient } from '../peer/peer-client.ts';
 import type { LinearizableReads } from '../rpc/member-context.ts';
 import { type Proposals, proposeRequest, RequestField } from '../rpc/proposals.ts';
+import type { RequestSpans } from '../rpc/request-spans.ts';
 import { encodeAlarm } from './alarm-request.ts';
 import { type AutoCompaction, makeAutoCompaction } from './auto-compaction.ts';
 import { CorruptionCheck } from './corruption-check.ts';
@@ -23,6 +24,7 @@ export interface UpkeepDeps {
   readonly replica: Proposals & Pick<LinearizableReads, 'linearizableRead'> & { readonly isLeader: boolean };
   readonly alarms: AlarmStore;
   readonly quota: Quota;
+  readonly spans?: RequestSpans | undefined;
   /** The store now: a leader's snapshot brings another. */
   readonly store: () => MvccStore;
 }

@@ -14,6 +14,8 @@ export interface PeerCertificate {
 export interface Peer {
   /** `host:port`, or the path of a unix socket. */
   readonly address: string;
+  /** This end of it, in the same form, where it has an address. */
+  readonly localAddress?: string;
   /** True over TLS. */
   readonly secure: boolean;
   /** The client's certificate over TLS, if it sent one. */

@@ -263,3 +263,11 @@ test('own client and server: draining lets calls finish and refuses new ones', a
   client.close();
   server.close();
 });
+
+test('a port that there cannot be is a connection that fails', async () => {
+  for (const address of ['127.0.0.1:x', '127.0.0.1:99999']) {
+    const client = createGrpcClient({ clock, logger: silentLogger, random: new SeededRandom(1) }, { address });
+    await assert.rejects(client.unary('/test.Echo/Echo', new Uint8Array(0)), /connection error/);
+    client.close();
+  }
+});

@@ -28,6 +28,7 @@ export abstract class LocalCall implements Call, DeadlineEntry {
   readonly metadata: Metadata;
   /** Who is served by this call, where it is made for somebody. */
   peer: Peer = localPeer;
+  parent: Call | undefined = undefined;
   readonly deadlineMs: number;
   cancelled = false;
   wheelNext: DeadlineEntry | null = null;

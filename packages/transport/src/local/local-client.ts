@@ -3,6 +3,7 @@ import { emptyMetadata, Metadata } from '../grpc/metadata.ts';
 import { GrpcStatus, GrpcStatusError } from '../grpc/status.ts';
 import { HeaderField } from '../hpack/header-field.ts';
 import type { Peer } from '../http2/byte-stream.ts';
+import type { Call } from '../server/calls.ts';
 import type { Route, RouteTable } from '../server/route.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { LocalHost } from './local-call.ts';
@@ -16,6 +17,8 @@ export interface LocalCallOptions {
   readonly timeoutMs?: number;
   /** The client on whose behalf it is made: what its certificate says counts. */
   readonly peer?: Peer;
+  /** The call in whose service it is made. */
+  readonly parent?: Call;
 }
 
 export interface LocalUnaryOptions extends LocalCallOptions {
@@ -61,9 +64,10 @@ export class LocalClient {
           reject(error);
         },
       });
-      const { cancellation, peer, room } = options;
+      const { cancellation, peer, parent, room } = options;
       if (room !== undefined) call.room = room;
       if (peer !== undefined) call.peer = peer;
+      call.parent = parent;
       if (cancellation !== undefined) {
         stopListening = cancellation.onCancel(() => call.abandon(GrpcStatus.cancelled, 'context canceled'));
       }
@@ -80,6 +84,7 @@ export class LocalClient {
     if (route instanceof GrpcStatusError) throw route;
     const call = new LocalStreamCall(this.host, route, metadataOf(options), this.deadlineOf(options));
     if (options.peer !== undefined) call.peer = options.peer;
+    call.parent = options.parent;
     this.host.clock.defer(() => call.open());
     return call.caller;
   }

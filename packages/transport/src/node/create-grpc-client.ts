@@ -29,28 +29,42 @@ function parseAddress(address: string): Target {
 
 function connector(target: Target, tls: ConnectionOptions | undefined): Connect {
   return (onConnected, onFailed) => {
-    const onError = (error: Error) => onFailed(error.message || String((error as { code?: string }).code));
-    const ready = (socket: Socket) => {
-      socket.off('error', onError);
-      onConnected(new NetByteStream(socket));
-    };
-    if (tls === undefined) {
-      const socket = createConnection({ ...target, noDelay: true });
-      socket.once('connect', () => ready(socket));
-      socket.on('error', onError);
-      return;
+    try {
+      connect(target, tls, onConnected, onFailed);
+    } catch (error) {
+      // A port that there cannot be is thrown.
+      onFailed((error as Error).message);
     }
-    const socket = connectTls({ ...target, ALPNProtocols: ['h2'], ...serverName(target), ...tls });
-    socket.once('secureConnect', () => {
-      if (socket.alpnProtocol === 'h2') {
-        ready(socket);
-      } else {
-        socket.destroy();
-        onFailed('the server did not agree on h2 (ALPN)');
-      }
-    });
-    socket.on('error', onError);
   };
+}
+
+function connect(
+  target: Target,
+  tls: ConnectionOptions | undefined,
+  onConnected: Parameters<Connect>[0],
+  onFailed: Parameters<Connect>[1],
+): void {
+  const onError = (error: Error) => onFailed(error.message || String((error as { code?: string }).code));
+  const ready = (socket: Socket) => {
+    socket.off('error', onError);
+    onConnected(new NetByteStream(socket));
+  };
+  if (tls === undefined) {
+    const socket = createConnection({ ...target, noDelay: true });
+    socket.once('connect', () => ready(socket));
+    socket.on('error', onError);
+    return;
+  }
+  const socket = connectTls({ ...target, ALPNProtocols: ['h2'], ...serverName(target), ...tls });
+  socket.once('secureConnect', () => {
+    if (socket.alpnProtocol === 'h2') {
+      ready(socket);
+    } else {
+      socket.destroy();
+      onFailed('the server did not agree on h2 (ALPN)');
+    }
+  });
+  socket.on('error', onError);
 }
 
 /** The name to send and check; none for addresses of IP, which TLS does not allow as one. */

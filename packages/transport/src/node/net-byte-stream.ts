@@ -2,10 +2,9 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ByteStream, ByteStreamHandler, Peer, PeerCertificate } from '@quorate/transport';
 
-function peerAddress(socket: Socket): string {
-  if (socket.remoteAddress === undefined) return 'unix';
-  const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
-  return `${host}:${socket.remotePort}`;
+function addressText(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return 'unix';
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function peerCertificate(socket: TLSSocket): PeerCertificate | null {
@@ -24,7 +23,12 @@ function peerCertificate(socket: TLSSocket): PeerCertificate | null {
 /** Who is at the other end of a connected socket. */
 export function peerOfSocket(socket: Socket): Peer {
   const secure = socket instanceof TLSSocket;
-  return { address: peerAddress(socket), secure, certificate: secure ? peerCertificate(socket) : null };
+  return {
+    address: addressText(socket.remoteAddress, socket.remotePort),
+    localAddress: addressText(socket.localAddress, socket.localPort),
+    secure,
+    certificate: secure ? peerCertificate(socket) : null,
+  };
 }
 
 /** A connected socket, plain or TLS, as a byte stream. */

@@ -7,6 +7,8 @@ export interface Call {
   readonly path: string;
   readonly metadata: Metadata;
   readonly peer: Peer;
+  /** In whose service it is made, for one from within the process that says so. */
+  readonly parent?: Call | undefined;
   /** Absolute, on the clock; `Infinity` without a deadline. When it passes, the call is answered with status 4 and cancelled. */
   readonly deadlineMs: number;
   /** True once nobody waits for the answer: the client reset the stream or went away, or the deadline passed. */

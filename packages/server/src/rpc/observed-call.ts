@@ -11,7 +11,7 @@ export interface CallEnd {
 const cancelled = 1;
 
 /** A call as its handler sees it, whose end is told once. */
-abstract class AuditedCall<C extends Call> implements Call {
+abstract class ObservedCall<C extends Call> implements Call {
   protected readonly inner: C;
   private readonly onEnded: (end: CallEnd) => void;
   private isEnded = false;
@@ -37,6 +37,10 @@ abstract class AuditedCall<C extends Call> implements Call {
 
   get peer(): Call['peer'] {
     return this.inner.peer;
+  }
+
+  get parent(): Call | undefined {
+    return this.inner.parent;
   }
 
   get deadlineMs(): number {
@@ -80,7 +84,7 @@ abstract class AuditedCall<C extends Call> implements Call {
   }
 }
 
-export class AuditedUnaryCall extends AuditedCall<UnaryCall> implements UnaryCall {
+export class ObservedUnaryCall extends ObservedCall<UnaryCall> implements UnaryCall {
   reply(source: Uint8Array, start: number, end: number): void {
     this.inner.reply(source, start, end);
     this.sent(end - start);
@@ -94,7 +98,7 @@ export class AuditedUnaryCall extends AuditedCall<UnaryCall> implements UnaryCal
   }
 }
 
-export class AuditedStreamCall extends AuditedCall<StreamCall> implements StreamCall {
+export class ObservedStreamCall extends ObservedCall<StreamCall> implements StreamCall {
   private readonly onReceived: (message: Uint8Array) => void;
 
   /** @param onReceived gets each message before the handler does, a view valid only during the callback. */
