@@ -88,6 +88,7 @@ export class World {
           tokens: new SimpleTokens({ clock, random }, tokenTtlMs),
           passwords: new Passwords(plainHashing),
           walShape: { segmentBytes: scenario.walSegmentBytes[place] ?? 65_536, preallocation: 'zeros' },
+          compactEveryEntries: scenario.compactEveryEntries[place] ?? 1_000,
           sha1: edge.sha1,
           sha256: edge.sha256,
           onApplied: (entry, refusal) => {
