@@ -121,10 +121,19 @@ export class Machine implements Host {
     const run = () => {
       if (this.life !== life || !this.isUp) return;
       if (this.heldUntilMs > this.scheduler.nowMs) timer = this.scheduler.at(this.heldUntilMs, run);
-      else callback();
+      else this.run(life, callback);
     };
     timer = this.scheduler.at(atMs, run);
     return { cancel: () => timer.cancel() };
+  }
+
+  /** What nobody catches ends the process, as on a real machine: a read of the database that fails, say. */
+  private run(life: number, callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.gaveUp(life, error);
+    }
   }
 
   /** Whatever this life's member gives up for from now on, it does right. */
