@@ -6,6 +6,7 @@
 import { consensus } from './mutations/consensus.mjs';
 import { durability } from './mutations/durability.mjs';
 import { leases } from './mutations/leases.mjs';
+import { membership } from './mutations/membership.mjs';
 import { snapshots } from './mutations/snapshots.mjs';
 import { store } from './mutations/store.mjs';
 import { watches } from './mutations/watches.mjs';
@@ -17,4 +18,4 @@ export function edited(text, { from, to }) {
 }
 
 /** @type {import('./mutations/edit.mjs').Mutation[]} */
-export const mutations = [...durability, ...consensus, ...store, ...watches, ...leases, ...snapshots];
+export const mutations = [...durability, ...consensus, ...store, ...watches, ...leases, ...snapshots, ...membership];

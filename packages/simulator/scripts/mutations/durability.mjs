@@ -118,4 +118,31 @@ export const durability = [
     seeds: 100,
     edits: [edit('bbolt/dist/database.js', 'await file.datasync();\n        this.publish', 'this.publish')],
   },
+  {
+    name: 'defragmentation loses the batch under way',
+    why: 'What is committed to the old file while it is copied is not in the new one.',
+    seeds: 200,
+    edits: [
+      edit('backend/bbolt-backend.js', 'while (this.frozen !== undefined)\n                await this.frozenCommitted();', ''),
+      edit('backend/bbolt-backend.js', 'const startMs = this.clock.nowMs();\n        await this.commit();', 'const startMs = this.clock.nowMs();'),
+    ],
+  },
+  {
+    name: 'writes go on during a defragmentation',
+    why: 'Commits between the copy and the exchange go to the file that is thrown away.',
+    seeds: 200,
+    edits: [edit('backend/bbolt-backend.js', 'this.pause = done.promise;', '')],
+  },
+  {
+    name: 'defragmented file without its directory entry',
+    why: 'A crash brings the old file back, which lacks what was committed since: entries are replayed from a log that is gone.',
+    seeds: 200,
+    edits: [
+      edit(
+        'backend/bbolt-backend.js',
+        "await disk.syncDirectory(this.path.slice(0, Math.max(1, this.path.lastIndexOf('/'))));",
+        '',
+      ),
+    ],
+  },
 ];
