@@ -66,6 +66,12 @@ export class ClientStream<Request, Response> {
     this.toServer(() => this.serverEnd?.write(bytes));
   }
 
+  /** The client reads nothing for so long: what the server has for it waits there. */
+  rest(forMs: number): void {
+    this.toMachine(() => this.serverEnd?.pause());
+    this.network.scheduler.after(forMs, () => this.toMachine(() => this.serverEnd?.resume()));
+  }
+
   /** The client wants no more of it; its end is not told. */
   cancel(): void {
     if (this.isOver) return;

@@ -7,6 +7,9 @@ import { sourceOf } from '../world/random-sources.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { Trace } from '../world/trace.ts';
 
+/** Of a stream whose client does not read: little, so that a slow watcher falls behind. */
+const streamHighWaterBytes = 300;
+
 /** What a machine takes from its world, besides time. */
 export interface MachineDeps {
   readonly scheduler: Scheduler;
@@ -182,7 +185,7 @@ export class Machine implements Host {
       this.config(),
     );
     if (this.life !== life || !this.isUp) return;
-    const grpc = createGrpcServer({ clock, logger }, {});
+    const grpc = createGrpcServer({ clock, logger }, { streamHighWaterBytes });
     member.serveOn(grpc);
     await member.checkInitially();
     if (this.life !== life || !this.isUp) return;
