@@ -7,6 +7,7 @@ import { consensus } from './mutations/consensus.mjs';
 import { durability } from './mutations/durability.mjs';
 import { leases } from './mutations/leases.mjs';
 import { membership } from './mutations/membership.mjs';
+import { permissions } from './mutations/permissions.mjs';
 import { snapshots } from './mutations/snapshots.mjs';
 import { store } from './mutations/store.mjs';
 import { watches } from './mutations/watches.mjs';
@@ -18,4 +19,4 @@ export function edited(text, { from, to }) {
 }
 
 /** @type {import('./mutations/edit.mjs').Mutation[]} */
-export const mutations = [...durability, ...consensus, ...store, ...watches, ...leases, ...snapshots, ...membership];
+export const mutations = [...durability, ...consensus, ...store, ...watches, ...leases, ...snapshots, ...membership, ...permissions];

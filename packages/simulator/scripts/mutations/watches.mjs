@@ -42,6 +42,12 @@ export const watches = [
     edits: [edit('watch/event-batch.js', '(revisions?.[i] ?? this.headerRevision) - 1)', '(revisions?.[i] ?? this.headerRevision))')],
   },
   {
+    name: 'slow watch loses an event',
+    why: 'When its stream is full a watch falls behind, and goes on one revision too late.',
+    seeds: 100,
+    edits: [edit('watch/watch-hub.js', 'this.becomeBlocked(watcher, revision);', 'this.becomeBlocked(watcher, revision + 1);')],
+  },
+  {
     name: 'compacted watch goes on',
     why: 'A watch that is behind a compaction hears what is left of the history as if it were all.',
     seeds: 200,
