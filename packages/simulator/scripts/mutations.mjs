@@ -80,7 +80,7 @@ function describe({ found, runs, error }) {
 }
 
 /**
- * @param {import('./mutation-table.mjs').Mutation} mutation
+ * @param {import('./mutations/edit.mjs').Mutation} mutation
  * @param {Result} result
  * @returns {string} a row of the table
  */
