@@ -191,7 +191,7 @@ class Run {
     for (const watcher of this.watchers) watcher.keep();
     const haveTold = () => this.watchers.every((watcher) => watcher.hasTold(revision));
     await this.until(haveTold, healLimitMs, `watches have not told of revision ${revision}`);
-    for (const watcher of this.watchers) watcher.stop();
+    for (const watcher of this.watchers) watcher.stop(!this.isBroken);
   }
 
   private async askAll<Answer>(

@@ -60,12 +60,12 @@ export class WatchClient {
     this.isPatient = true;
   }
 
-  /** Ends; what is under way counts as complete if its stream lives. */
-  stop(): void {
+  /** Ends; `hasToldAll` says whether what is under way had the time to. */
+  stop(hasToldAll: boolean): void {
     this.isStopped = true;
     const { current } = this;
     if (current === undefined) return;
-    current.record.isComplete = true;
+    current.record.isComplete = hasToldAll;
     this.close(current);
     current.stream.cancel();
   }

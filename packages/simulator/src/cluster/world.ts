@@ -53,6 +53,8 @@ export class World {
   readonly downs = new Map<string, number>();
   /** Machines whose disk has aged: what their members give up for is right, and they are to be replaced. */
   readonly rotten = new Set<Machine>();
+  /** Machines whose member is about to join: it gives up when it cannot ask the others, and is started again. */
+  readonly joining = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
   private readonly retired = new Set<Machine>();
@@ -142,7 +144,7 @@ export class World {
   private wentDown(machine: Machine, cause: DownCause): void {
     this.downs.set(cause.kind, (this.downs.get(cause.kind) ?? 0) + 1);
     const isRotten = this.rotten.has(machine);
-    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten) {
+    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !this.joining.has(machine)) {
       this.violations.push({ checker: 'fatal', text: `${machine.name} gave up: ${cause.text}` });
     }
     if (cause.kind === 'fatal' && isRotten) this.onRottenDown(machine);
