@@ -1,5 +1,6 @@
 // Runs seeds of the simulator with a mutation of the product until one is caught:
-// `node find-violation.mjs NAME SEEDS FROM OPERATIONS`. Used by mutations.mjs. Prints what it found as JSON.
+// `node find-violation.mjs NAME SEEDS FROM OPERATIONS`. Used by mutations.mjs. Prints a line for each
+// seed, and last what it found as JSON.
 import { register } from 'node:module';
 import { mutations } from './mutation-table.mjs';
 
@@ -17,6 +18,7 @@ let seed = Number(from);
 for (; seed < Number(from) + Number(seeds) && found === null; seed++) {
   const { violations } = await runScenario(drawScenario(seed, { operations: Number(operations) }), nodeEdge());
   const [first] = violations;
+  process.stdout.write(`seed ${seed}\n`);
   if (first !== undefined) found = { seed, checker: first.checker, text: first.text };
 }
 process.stdout.write(`${JSON.stringify({ found, runs: seed - Number(from) })}\n`);

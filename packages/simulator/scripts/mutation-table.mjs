@@ -3,12 +3,14 @@
 //
 // `edits` replace text of a module of the build (`file` is the end of its path), which must be there exactly once: when it is
 // not, the product has changed, and the entry is to be changed with it.
-
-/** @typedef {{ file: string, from: string, to: string }} Edit */
-/** @typedef {{ name: string, why: string, seeds: number, edits: Edit[] }} Mutation */
-
-/** @returns {Edit} */
-const edit = (file, from, to) => ({ file, from, to });
+import { consensus } from './mutations/consensus.mjs';
+import { durability } from './mutations/durability.mjs';
+import { leases } from './mutations/leases.mjs';
+import { membership } from './mutations/membership.mjs';
+import { permissions } from './mutations/permissions.mjs';
+import { snapshots } from './mutations/snapshots.mjs';
+import { store } from './mutations/store.mjs';
+import { watches } from './mutations/watches.mjs';
 
 /** The text with the edit made; undefined when what it replaces is not there exactly once. */
 export function edited(text, { from, to }) {
@@ -16,6 +18,14 @@ export function edited(text, { from, to }) {
   return parts.length === 2 ? parts.join(to) : undefined;
 }
 
-/** @type {Mutation[]} */
-export const mutations = [];
-void edit;
+/** @type {import('./mutations/edit.mjs').Mutation[]} */
+export const mutations = [
+  ...durability,
+  ...consensus,
+  ...store,
+  ...watches,
+  ...leases,
+  ...snapshots,
+  ...membership,
+  ...permissions,
+];

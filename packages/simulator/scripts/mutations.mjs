@@ -3,6 +3,7 @@
 //     npm run sim:mutations                  each with seeds from 1 on, until one fails
 //     npm run sim:mutations -- lease watch   only those with such a word in their name
 //     npm run sim:mutations -- --from 1000   with other seeds
+//     npm run sim:mutations -- --markdown    the table of README.md, with what caught each
 //
 // Each is made while the built product is loaded, in a process of its own; the sources have no hooks for it. It fails when one
 // is not caught within its number of seeds, when its text is stale, and when seeds fail without any mutation.
@@ -19,13 +20,14 @@ const { values, positionals } = parseArgs({
     from: { type: 'string', default: '1' },
     operations: { type: 'string', default: '400' },
     jobs: { type: 'string', default: '2' },
+    markdown: { type: 'boolean', default: false },
   },
 });
 const chosen = mutations.filter(
   ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
 );
-/** A mutant that runs so long without an answer hangs, which is a catch, too. */
-const hangMs = 600_000;
+/** A mutant that makes no end of one seed for so long hangs, which is a catch, too. */
+const hangMs = 120_000;
 const baselineSeeds = 20;
 
 /** @returns {Promise<{ found: { seed: number, checker: string, text: string } | null, runs: number }>} */
@@ -36,33 +38,60 @@ function find(name, seeds) {
     let output = '';
     let errors = '';
     let isHung = false;
-    const timer = setTimeout(() => {
+    const hangs = () => {
       isHung = true;
       child.kill('SIGKILL');
-    }, hangMs);
+    };
+    let timer = setTimeout(hangs, hangMs);
     child.stdout.on('data', (chunk) => {
       output += chunk;
+      clearTimeout(timer);
+      timer = setTimeout(hangs, hangMs);
     });
     child.stderr.on('data', (chunk) => {
       errors += chunk;
     });
     child.on('close', (code) => {
       clearTimeout(timer);
-      if (isHung) resolve({ found: { seed: Number.NaN, checker: 'process', text: 'hangs' }, runs: 0 });
+      const done = output.split('\n').filter((line) => line !== '');
+      const seed = Number(values.from) + done.length;
+      const died = (text) => resolve({ found: { seed, checker: 'process', text }, runs: done.length });
+      if (isHung) died('hangs');
       else if (errors.includes('stale mutation')) reject(new Error(/stale mutation.*/.exec(errors)?.[0]));
-      else if (code !== 0)
-        resolve({
-          found: { seed: Number.NaN, checker: 'process', text: `crashes: ${errors.trim().split('\n')[0]}` },
-          runs: 0,
-        });
-      else resolve(JSON.parse(output.trim().split('\n').at(-1) ?? 'null'));
+      else if (code !== 0) died(`crashes: ${errors.trim().split('\n')[0]}`);
+      else resolve(JSON.parse(done.at(-1) ?? 'null'));
     });
   });
 }
 
-let isFine = true;
+/** Lines of progress; a table on standard output is to be nothing but the table. */
+const say = values.markdown ? console.error : console.log;
+
+/** @typedef {{ found: { seed: number, checker: string, text: string } | null, runs: number, error?: string }} Result */
+
+/**
+ * @param {Result} result
+ * @returns {string} what became of a mutation, for people
+ */
+function describe({ found, runs, error }) {
+  if (error !== undefined) return error;
+  if (found === null) return `NOT CAUGHT in ${runs} seeds`;
+  return `seed ${found.seed}, ${found.checker}: ${found.text.slice(0, 160)}`;
+}
+
+/**
+ * @param {import('./mutations/edit.mjs').Mutation} mutation
+ * @param {Result} result
+ * @returns {string} a row of the table
+ */
+function rowOf({ name, why, seeds }, { found, error }) {
+  const caught = found?.seed ?? (error === undefined ? 'not caught' : 'stale');
+  return `| ${name} | ${why} | ${caught} of ${seeds} | ${found?.checker ?? ''} |`;
+}
+
 const waiting = [...chosen];
-const rows = new Map();
+/** @type {Map<string, Result>} */
+const results = new Map();
 const { found: baseline } = await find('none', baselineSeeds);
 if (baseline !== null) {
   console.error(
@@ -73,23 +102,22 @@ if (baseline !== null) {
 await Promise.all(
   Array.from({ length: Number(values.jobs) }, async () => {
     for (let mutation = waiting.shift(); mutation !== undefined; mutation = waiting.shift()) {
-      let text;
-      try {
-        const { found, runs } = await find(mutation.name, mutation.seeds);
-        if (found === null) isFine = false;
-        text =
-          found === null
-            ? `NOT CAUGHT in ${runs} seeds`
-            : `seed ${found.seed}, ${found.checker}: ${found.text.slice(0, 160)}`;
-      } catch (error) {
-        isFine = false;
-        text = String(error);
-      }
-      rows.set(mutation.name, text);
-      console.log(`${mutation.name.padEnd(50)} ${text}`);
+      const result = await find(mutation.name, mutation.seeds).catch((error) => ({
+        ...{ found: null, runs: 0 },
+        error: String(error),
+      }));
+      results.set(mutation.name, result);
+      say(`${mutation.name.padEnd(60)} ${describe(result)}`);
     }
   }),
 );
-const caught = [...rows.values()].filter((text) => text.startsWith('seed')).length;
-console.log(`${caught} of ${chosen.length} mutations caught`);
-if (!isFine) process.exitCode = 1;
+if (values.markdown) {
+  console.log('| Mistake | Why it is one | Caught at seed | By |\n| --- | --- | --- | --- |');
+  for (const mutation of chosen) {
+    const result = results.get(mutation.name);
+    if (result !== undefined) console.log(rowOf(mutation, result));
+  }
+}
+const caught = [...results.values()].filter(({ found }) => found !== null).length;
+say(`${caught} of ${chosen.length} mutations caught`);
+if (caught < chosen.length) process.exitCode = 1;

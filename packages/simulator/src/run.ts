@@ -87,7 +87,8 @@ class Run {
   }
 
   private get isBroken(): boolean {
-    return this.world.violations.length > 0 || this.world.agreement.violations.length > 0;
+    const { violations, agreement, elections } = this.world;
+    return violations.length + agreement.violations.length + elections.violations.length > 0;
   }
 
   private violate(checker: string, text: string): void {
@@ -190,7 +191,7 @@ class Run {
     for (const watcher of this.watchers) watcher.keep();
     const haveTold = () => this.watchers.every((watcher) => watcher.hasTold(revision));
     await this.until(haveTold, healLimitMs, `watches have not told of revision ${revision}`);
-    for (const watcher of this.watchers) watcher.stop();
+    for (const watcher of this.watchers) watcher.stop(!this.isBroken);
   }
 
   private async askAll<Answer>(
@@ -216,13 +217,14 @@ class Run {
 
   private result(): RunResult {
     const { world, nemesis, operations, watches, leases } = this;
-    const { scheduler, trace, agreement } = world;
+    const { scheduler, trace, agreement, elections } = world;
     const log = agreement.log();
     const history: History = { operations, watches, log };
     const checked = checkHistory(history);
     const violations = [
       ...world.violations,
       ...agreement.violations,
+      ...elections.violations,
       ...checkLeases(leases, log),
       ...checkExclusion(this.guardedWrites),
       ...checkPermissions(this.guestOperations, this.users.changes),

@@ -66,6 +66,8 @@ export interface Scenario {
   readonly clockRates: readonly number[];
   /** Of the log of each machine. */
   readonly walSegmentBytes: readonly number[];
+  /** Entries that the log in memory of each machine grows by before it is cut, so that who is behind needs a snapshot. */
+  readonly compactEveryEntries: readonly number[];
   /** Flags of each machine. */
   readonly flags: readonly (readonly string[])[];
   /** In the order of their times. */

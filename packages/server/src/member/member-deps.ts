@@ -32,6 +32,8 @@ export interface MemberDeps {
   readonly onFatal: (error: unknown) => void;
   /** Other segments of the log than a real disk gets. */
   readonly walShape?: Pick<WalOptions, 'segmentBytes' | 'preallocation'>;
+  /** The log in memory is cut after so many applied entries; for a simulation, where fewer are made. */
+  readonly compactEveryEntries?: number;
   /** Hears of each entry once it is applied; for a simulation, which holds the members against each other. */
   readonly onApplied?: AppliedObserver;
 }

@@ -196,7 +196,11 @@ export class MemberParts {
     const { snapshotCount, walsMax, snapshotsMax } = config;
     return new Snapshotter(
       { ...deps, ...storage, backend: () => this.state.backend },
-      { snapshotCount, catchUpEntries: config.snapshotCatchUpEntries, walsMax, snapshotsMax },
+      {
+        ...{ snapshotCount, walsMax, snapshotsMax },
+        catchUpEntries: config.snapshotCatchUpEntries,
+        compactEveryEntries: deps.compactEveryEntries,
+      },
       storage.snapshot.index,
     );
   }

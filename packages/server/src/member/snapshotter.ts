@@ -20,12 +20,14 @@ export interface SnapshotterOptions {
   readonly snapshotCount: number;
   /** Entries kept in memory behind what is applied, for followers. */
   readonly catchUpEntries: number;
+  /** Applied entries that the log in memory may grow before it is cut. */
+  readonly compactEveryEntries?: number | undefined;
   readonly walsMax: number;
   readonly snapshotsMax: number;
 }
 
 /** How many applied entries, and bytes of them, the log in memory may grow before it is cut. */
-const compactEveryEntries = 1000;
+const compactEveryEntriesDefault = 1000;
 const compactEveryBytes = 64 * 1024 * 1024;
 /** A snapshot is due after so many bytes of entries, too: a restart reads all that is behind the last one into memory. */
 const snapshotEveryBytes = 256 * 1024 * 1024;
@@ -65,6 +67,7 @@ export class Snapshotter {
   applied(index: number, term: number, confState: ConfState, bytes: number): void {
     // While the log is read again after a restart, members and configuration are those of the database, which is ahead.
     if (index < this.deps.backend().consistentIndex) return;
+    const { compactEveryEntries = compactEveryEntriesDefault } = this.options;
     if (index - this.compactedAt >= compactEveryEntries || bytes - this.compactedBytes >= compactEveryBytes) {
       this.compactedBytes = bytes;
       this.compactMemory(index, confState);

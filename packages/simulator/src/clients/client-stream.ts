@@ -20,6 +20,8 @@ export class ClientStream<Request, Response> {
   private readonly method: Method<Request, Response>;
   private readonly handlers: StreamHandlers<Response>;
   private serverEnd: LocalStream | undefined;
+  /** Of the machine, that the server's end is part of. */
+  private life = 0;
   private stopListening = (): void => {};
   private isOver = false;
   /** Something got lost: nothing comes through any more. */
@@ -54,6 +56,7 @@ export class ClientStream<Request, Response> {
     const metadata = token === undefined ? [] : ([['token', token]] as const);
     const stream = machine.grpc.local.stream(method.path, { metadata });
     this.serverEnd = stream;
+    this.life = machine.currentLife;
     stream.onMessage((message) => {
       const bytes = message.slice();
       this.toClient(() => this.handlers.message(method.response.decode(bytes)));
@@ -63,7 +66,13 @@ export class ClientStream<Request, Response> {
 
   send(request: Request): void {
     const bytes = this.method.request.encode(request);
-    this.toServer(() => this.serverEnd?.write(bytes));
+    this.toServer(() => this.withServer((end) => end.write(bytes)));
+  }
+
+  /** The client reads nothing for so long: what the server has for it waits there. */
+  rest(forMs: number): void {
+    this.toMachine((end) => end.pause());
+    this.network.scheduler.after(forMs, () => this.toMachine((end) => end.resume()));
   }
 
   /** The client wants no more of it; its end is not told. */
@@ -71,7 +80,7 @@ export class ClientStream<Request, Response> {
     if (this.isOver) return;
     this.isOver = true;
     this.stopListening();
-    this.toMachine(() => this.serverEnd?.cancel());
+    this.toMachine((end) => end.cancel());
   }
 
   private end(code: number, text: string): void {
@@ -99,8 +108,14 @@ export class ClientStream<Request, Response> {
     if (!isSent) this.breakOff();
   }
 
-  private toMachine(action: () => void): void {
-    this.machine.at(this.network.scheduler.nowMs, action);
+  private toMachine(action: (end: LocalStream) => void): void {
+    this.machine.at(this.network.scheduler.nowMs, () => this.withServer(action));
+  }
+
+  /** The end of an earlier life of the machine is gone. */
+  private withServer(action: (end: LocalStream) => void): void {
+    const { serverEnd, machine, life } = this;
+    if (serverEnd !== undefined && machine.currentLife === life) action(serverEnd);
   }
 
   /** The connection is dead, which both ends find out in a while. */
@@ -109,7 +124,7 @@ export class ClientStream<Request, Response> {
     const { scheduler } = this.network;
     scheduler.after(brokenAfterMs, () => {
       if (this.isOver) return;
-      this.toMachine(() => this.serverEnd?.cancel());
+      this.toMachine((end) => end.cancel());
       this.end(GrpcStatus.unavailable, 'connection timed out');
     });
   }

@@ -97,13 +97,19 @@ function drawOperation(random: Random, known: Knowledge, keys: readonly string[]
     case 1:
       return RequestOp.create({ requestDeleteRange: DeleteRangeRequest.create({ key, prevKv: true }) });
     default:
-      return RequestOp.create({ requestRange: drawRange(random, known, false) });
+      return RequestOp.create({ requestRange: drawInnerRange(random, known) });
   }
+}
+
+/** Some at a revision that is compacted or not there yet, which fails the whole transaction. */
+function drawInnerRange(random: Random, known: Knowledge): etcdserverpb.RangeRequest {
+  const range = drawRange(random, known, true);
+  return chance(random, 0.1) ? { ...range, revision: known.revision + nextBelow(random, 5) } : range;
 }
 
 function drawCompaction(random: Random, known: Knowledge): etcdserverpb.CompactionRequest {
   return etcdserverpb.CompactionRequest.create({
-    revision: Math.max(1, known.revision - nextBelow(random, 50)),
+    revision: Math.max(1, chance(random, 0.3) ? known.revision : known.revision - nextBelow(random, 50)),
     physical: chance(random, 0.2),
   });
 }

@@ -28,6 +28,9 @@ interface Open {
 const keptMs = 2_000;
 const progressMs = 300;
 const retryMs = 100;
+/** How often a client is slow, and for how long in the mean. */
+const restRate = 0.03;
+const restMs = 800;
 /** Compacted away: what a client then begins with is the present. */
 const compactedMs = 50;
 
@@ -57,12 +60,12 @@ export class WatchClient {
     this.isPatient = true;
   }
 
-  /** Ends; what is under way counts as complete if its stream lives. */
-  stop(): void {
+  /** Ends; `hasToldAll` says whether what is under way had the time to. */
+  stop(hasToldAll: boolean): void {
     this.isStopped = true;
     const { current } = this;
     if (current === undefined) return;
-    current.record.isComplete = true;
+    current.record.isComplete = hasToldAll;
     this.close(current);
     current.stream.cancel();
   }
@@ -152,6 +155,7 @@ export class WatchClient {
     open.responses.push({ atMs: scheduler.nowMs, message });
     const { header, events, canceled, compactRevision } = message;
     trace.note(this.name, `revision ${header?.revision} events ${events.length}${canceled ? ' canceled' : ''}`);
+    if (chance(this.deps.random, restRate)) open.stream.rest(exponential(this.deps.random, restMs));
     if (!canceled) return;
     this.close(open);
     open.stream.cancel();

@@ -7,6 +7,9 @@ import { sourceOf } from '../world/random-sources.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { Trace } from '../world/trace.ts';
 
+/** Of a stream whose client does not read: little, so that a slow watcher falls behind. */
+const streamHighWaterBytes = 300;
+
 /** What a machine takes from its world, besides time. */
 export interface MachineDeps {
   readonly scheduler: Scheduler;
@@ -121,10 +124,19 @@ export class Machine implements Host {
     const run = () => {
       if (this.life !== life || !this.isUp) return;
       if (this.heldUntilMs > this.scheduler.nowMs) timer = this.scheduler.at(this.heldUntilMs, run);
-      else callback();
+      else this.run(life, callback);
     };
     timer = this.scheduler.at(atMs, run);
     return { cancel: () => timer.cancel() };
+  }
+
+  /** What nobody catches ends the process, as on a real machine: a read of the database that fails, say. */
+  private run(life: number, callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.gaveUp(life, error);
+    }
   }
 
   /** Whatever this life's member gives up for from now on, it does right. */
@@ -173,7 +185,7 @@ export class Machine implements Host {
       this.config(),
     );
     if (this.life !== life || !this.isUp) return;
-    const grpc = createGrpcServer({ clock, logger }, {});
+    const grpc = createGrpcServer({ clock, logger }, { streamHighWaterBytes });
     member.serveOn(grpc);
     await member.checkInitially();
     if (this.life !== life || !this.isUp) return;

@@ -1,7 +1,9 @@
 import { CodedError, type CrashMode } from '@quorate/base';
+import type { Message } from '@quorate/raft';
 import type { PasswordHashing } from 'quorate/parts';
 import { Passwords, SimpleTokens } from 'quorate/parts';
 import { Agreement, type StandPoint } from '../checkers/agreement.ts';
+import { Elections } from '../checkers/elections.ts';
 import type { Violation } from '../history/history.ts';
 import { Network } from '../network/network.ts';
 import { PeerWays, peerClientOf } from '../network/peer-ways.ts';
@@ -45,11 +47,14 @@ export class World {
   readonly network: Network;
   readonly machines: Machine[] = [];
   readonly agreement = new Agreement();
+  readonly elections = new Elections();
   readonly violations: Violation[] = [];
   /** What happened to machines, by kind. */
   readonly downs = new Map<string, number>();
   /** Machines whose disk has aged: what their members give up for is right, and they are to be replaced. */
   readonly rotten = new Set<Machine>();
+  /** Machines whose member is about to join: it gives up when it cannot ask the others, and is started again. */
+  readonly joining = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
   private readonly retired = new Set<Machine>();
@@ -82,12 +87,13 @@ export class World {
       {
         ...{ scheduler: this.scheduler, trace: this.trace, seed: scenario.seed },
         partsOf: (machine, clock, random) => ({
-          connect: (source) => new PeerWays(network, machine, source, machineAt),
+          connect: (source) => new PeerWays(network, machine, source, machineAt, (message) => this.sent(message)),
           peerClient: peerClientOf(network, machine, machineAt),
           resolver: { resolve: (host) => Promise.reject(new CodedError('dns/not-found', `no such host: ${host}`)) },
           tokens: new SimpleTokens({ clock, random }, tokenTtlMs),
           passwords: new Passwords(plainHashing),
           walShape: { segmentBytes: scenario.walSegmentBytes[place] ?? 65_536, preallocation: 'zeros' },
+          compactEveryEntries: scenario.compactEveryEntries[place] ?? 1_000,
           sha1: edge.sha1,
           sha256: edge.sha256,
           onApplied: (entry, refusal) => {
@@ -112,6 +118,11 @@ export class World {
     );
   }
 
+  /** What bits that rotted have taken with them is nobody's fault. */
+  private sent(message: Message): void {
+    if (this.rotten.size === 0) this.elections.sent(message);
+  }
+
   /** How the machine comes back from the crash that is about to happen to it. */
   expectCrash(machine: Machine, mode: CrashMode, downMs: number): void {
     this.recoveries.set(machine, { mode, downMs });
@@ -133,7 +144,7 @@ export class World {
   private wentDown(machine: Machine, cause: DownCause): void {
     this.downs.set(cause.kind, (this.downs.get(cause.kind) ?? 0) + 1);
     const isRotten = this.rotten.has(machine);
-    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten) {
+    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !this.joining.has(machine)) {
       this.violations.push({ checker: 'fatal', text: `${machine.name} gave up: ${cause.text}` });
     }
     if (cause.kind === 'fatal' && isRotten) this.onRottenDown(machine);

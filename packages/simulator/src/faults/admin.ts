@@ -125,7 +125,10 @@ export class Admin {
       .map(({ name, peerUrls }) => `${name === '' ? machine.name : name}=${peerUrls[0]}`)
       .join(',');
     world.setFlags(machine, [`--initial-cluster=${cluster}`, '--initial-cluster-state=existing']);
+    world.joining.add(machine);
     world.employ(machine);
+    while (!machine.isServing) await this.pause();
+    world.joining.delete(machine);
     if (own?.isLearner === true) await this.promote(machine, own.id, others);
   }
 

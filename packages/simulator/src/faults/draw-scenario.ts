@@ -33,6 +33,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
       otherMs: pick(random, [0.02, 0.05, 0.5]),
     })),
     walSegmentBytes: Array.from({ length: members }, () => pick(random, [16_384, 65_536, 1_000_000])),
+    compactEveryEntries: Array.from({ length: members }, () => pick(random, [5, 20, 1_000])),
     clockRates: Array.from({ length: members }, () => (chance(random, 0.3) ? between(random, 0.98, 1.02) : 1)),
     flags: Array.from({ length: members }, () => [...shared, ...drawOwnFlags(random)]),
     faults: drawFaults(random, members, durationMs, hasUsers),

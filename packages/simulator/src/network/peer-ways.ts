@@ -26,15 +26,23 @@ export class PeerWays implements PeerNetwork {
   private readonly machine: Machine;
   private readonly source: PeerSource;
   private readonly machineAt: MachineAt;
+  private readonly onSent: (message: Message) => void;
   private readonly life: number;
   private readonly urls = new Map<bigint, readonly string[]>();
   private stopped = false;
 
-  constructor(network: Network, machine: Machine, source: PeerSource, machineAt: MachineAt) {
+  constructor(
+    network: Network,
+    machine: Machine,
+    source: PeerSource,
+    machineAt: MachineAt,
+    onSent: (message: Message) => void,
+  ) {
     this.network = network;
     this.machine = machine;
     this.source = source;
     this.machineAt = machineAt;
+    this.onSent = onSent;
     this.life = machine.currentLife;
   }
 
@@ -77,6 +85,7 @@ export class PeerWays implements PeerNetwork {
   send(messages: readonly Message[]): void {
     if (!this.isAlive) return;
     for (const message of messages) {
+      this.onSent(message);
       const peer = this.machineOf(message.to);
       if (peer === undefined) continue;
       if (message.type === MessageType.MsgSnap) this.sendSnapshot(message, peer);

@@ -73,14 +73,20 @@ function remotely<Result>(
     };
     const life = there.currentLife;
     look();
-    network.segment(here.name, there.name, () => {
+    /** What is lost on the way is the end of the connection, which is found out in a while. */
+    const over = (isSent: boolean) => {
+      if (!isSent) here.at(scheduler.nowMs + silenceMs, () => lost('the connection is broken'));
+    };
+    const back = (how: () => void) => over(network.segment(there.name, here.name, () => settle(how)));
+    const isSent = network.segment(here.name, there.name, () => {
       if (!there.isAlive) return lost('connection refused');
       there.at(scheduler.nowMs, () => {
         Promise.resolve()
           .then(action)
-          .then((result) => network.segment(there.name, here.name, () => settle(() => resolve(result))))
-          .catch((error: unknown) => network.segment(there.name, here.name, () => settle(() => reject(error))));
+          .then((result) => back(() => resolve(result)))
+          .catch((error: unknown) => back(() => reject(error)));
       });
     });
+    over(isSent);
   });
 }

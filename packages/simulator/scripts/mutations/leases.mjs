@@ -1,0 +1,88 @@
+// Leases: they end when they may, and once.
+import { edit } from './edit.mjs';
+
+/** @type {import('./edit.mjs').Mutation[]} */
+export const leases = [
+  {
+    name: 'lease is renewed after its revoke',
+    why: 'Its holder believes to hold what is gone.',
+    seeds: 60,
+    edits: [edit('lease/lessor.js', 'this.leases.delete(id);', '')],
+  },
+  {
+    name: 'expired lease is revived',
+    why: 'Its revoke is in the log already, and takes from the holder what the renewal has promised.',
+    seeds: 200,
+    edits: [
+      edit(
+        'lease/lease-expiry.js',
+        'if (lease.expiryMs <= now) {\n            return new Promise',
+        'if (false) {\n            return new Promise',
+      ),
+    ],
+  },
+  {
+    name: 'old leader revokes leases when it comes back',
+    why: 'It goes on counting what it knew when it last led, and the others pass its revokes on.',
+    seeds: 200,
+    edits: [edit('member/leadership.js', 'if (!role.isLeader)\n            this.deps.expiry.demote();', '')],
+  },
+  {
+    name: 'new leader counts leases from their grant',
+    why: 'Renewals are not in the log: a new leader that does not start anew ends leases that are held.',
+    seeds: 200,
+    edits: [
+      edit(
+        'lease/lease-expiry.js',
+        'granted(lease) {\n        if (!this.isPromoted)\n            return;\n        const now',
+        'granted(lease) {\n        const now',
+      ),
+      edit(
+        'lease/lease-expiry.js',
+        'lease.expiryMs = now + lease.ttlSeconds * 1000;\n        this.expiries',
+        'lease.expiryMs = now + lease.ttlSeconds * 1000;\n        if (!this.isPromoted)\n            return;\n        this.expiries',
+      ),
+      edit(
+        'lease/lease-expiry.js',
+        'of spreadExpiries(this.lessor.all(), now + extendMs)) {',
+        'of this.lessor.all()) {',
+      ),
+    ],
+  },
+  {
+    name: 'leader that was held renews without asking',
+    why: 'While it stood still another may have led, and let the lease end.',
+    seeds: 200,
+    edits: [
+      edit(
+        'replica/replica.js',
+        'return this.deps.clock.nowMs() - this.lastTickMs <= staleTicks * this.options.heartbeatMs;',
+        'return true;',
+      ),
+    ],
+  },
+  {
+    name: 'follower renews leases itself',
+    why: 'Only the leader knows when they end.',
+    seeds: 60,
+    edits: [
+      edit(
+        'lease/lease-expiry.js',
+        'renew(id) {\n        if (!this.isPromoted)\n            return renewal.notPrimary;',
+        'renew(id) {',
+      ),
+      edit('member/leader-leases.js', 'if (!expiry.isPrimary)\n            return this.renewElsewhere(id);', ''),
+      edit(
+        'lease/lease-expiry.js',
+        'if (lease.expiryMs <= now) {\n            return new Promise',
+        'if (this.isPromoted && lease.expiryMs <= now) {\n            return new Promise',
+      ),
+    ],
+  },
+  {
+    name: 'leases are restored after the keys',
+    why: 'Keys find no lease to hang on, and stay when it ends, on this member alone.',
+    seeds: 100,
+    edits: [edit('mvcc/store.js', 'if (lease === 0n || this.leases?.has(lease) !== true)', 'if (true)')],
+  },
+];

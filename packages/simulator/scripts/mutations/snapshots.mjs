@@ -1,0 +1,80 @@
+// Snapshots: of the member itself, and those that a leader sends.
+import { edit } from './edit.mjs';
+
+/** @type {import('./edit.mjs').Mutation[]} */
+export const snapshots = [
+  {
+    name: 'snapshot is recorded before the database has it',
+    why: 'The log before it is let go, and a crash leaves a database that needs it.',
+    seeds: 100,
+    edits: [edit('member/snapshotter.js', 'await backend().commit();', '')],
+  },
+  {
+    name: 'received database is not synced',
+    why: 'A power failure tears the database that a snapshot is made of.',
+    seeds: 200,
+    edits: [
+      edit(
+        'snap/snapshot-store.js',
+        'const syncMs = clock.nowMs();\n            await file.sync();',
+        'const syncMs = clock.nowMs();',
+      ),
+    ],
+  },
+  {
+    name: 'configuration of a snapshot is forgotten',
+    why: 'After a restart the member knows of no voters, and waits for ever.',
+    seeds: 60,
+    edits: [
+      edit(
+        'bootstrap/open-storage.js',
+        'storage.applySnapshot({ data: emptyBytes, metadata: { index, term, confState } });',
+        'storage.applySnapshot({ data: emptyBytes, metadata: { index, term, confState: emptyConfState } });',
+      ),
+    ],
+  },
+  {
+    name: 'entries are applied while a snapshot is put in place',
+    why: 'They go to the state that is about to be exchanged, and are missing in the new one.',
+    seeds: 200,
+    edits: [
+      edit(
+        'replica/snapshot-installer.js',
+        'if (this.current === undefined)\n            this.deps.applyEntries',
+        'if (true)\n            this.deps.applyEntries',
+      ),
+    ],
+  },
+  {
+    name: 'leases stay those before a snapshot',
+    why: 'The member knows leases that ended, and none that began, while it was away.',
+    seeds: 200,
+    edits: [edit('member/member-state.js', 'this.lessor.restore(backend);', '')],
+  },
+  {
+    name: 'database of a snapshot is named by another index',
+    why: 'Entries between the two are applied twice, or never.',
+    seeds: 200,
+    edits: [
+      edit(
+        'member/peer-door.js',
+        'const index = image.consistentIndex;',
+        'const index = Math.max(snapshotter.index, raftStorage.firstIndex());',
+      ),
+      edit('member/peer-door.js', 'if (consistentIndex !== index) {', 'if (false) {'),
+    ],
+  },
+  {
+    name: 'old compaction goes on in the database of a snapshot',
+    why: 'The store before the snapshot is not stopped: its compaction writes its marks when the next store has its own.',
+    seeds: 200,
+    edits: [
+      edit(
+        'member/member-state.js',
+        'store.setSink(undefined);\n        store.close();',
+        'store.setSink(undefined);\n        store.backend = next.backend;',
+      ),
+      edit('member/member-state.js', 'backend.abandon();', ''),
+    ],
+  },
+];
