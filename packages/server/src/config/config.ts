@@ -262,6 +262,13 @@ function readHttp(read: SettingReader): HttpSettings {
   };
 }
 
+function readCorruptionChecks(read: SettingReader): Pick<MemberConfig, 'corruptCheckMs' | 'compactHashCheckMs'> {
+  return {
+    corruptCheckMs: read.durationMs('corrupt-check-time'),
+    compactHashCheckMs: read.durationMs('compact-hash-check-time'),
+  };
+}
+
 /**
  * Makes a checked configuration of settings; what is to be warned of goes to the settings' warnings.
  * @throws UsageError with etcd's own text
@@ -309,8 +316,7 @@ export function makeConfig(settings: RawSettings, extra: ConfigExtra = {}): Memb
     concurrentStreamsMax: read.number('max-concurrent-streams'),
     ...readKeepalive(read),
     ...readCompaction(read),
-    corruptCheckMs: read.durationMs('corrupt-check-time'),
-    compactHashCheckMs: read.durationMs('compact-hash-check-time'),
+    ...readCorruptionChecks(read),
     autoDisarmNoSpace: read.bool('auto-disarm-nospace'),
     auditLog: read.text('audit-log'),
     tracing: readTracing(read),
