@@ -8,6 +8,7 @@ import { ExclusionClient } from './clients/exclusion-client.ts';
 import { GuestClient } from './clients/guest-client.ts';
 import { KeyValueClient } from './clients/key-value-client.ts';
 import { LeaseClient } from './clients/lease-client.ts';
+import { MirrorClient } from './clients/mirror-client.ts';
 import { guestLogin, rootLogin, Users, workerLogin } from './clients/users.ts';
 import { WatchClient } from './clients/watch-client.ts';
 import { World, type WorldEdge } from './cluster/world.ts';
@@ -17,6 +18,7 @@ import type {
   GuestOperation,
   History,
   LeaseRecord,
+  MirrorView,
   Operation,
   Violation,
   WatchRecord,
@@ -63,6 +65,7 @@ class Run {
   private readonly watches: WatchRecord[] = [];
   private readonly leases: LeaseRecord[] = [];
   private readonly guardedWrites: GuardedWrite[] = [];
+  private readonly views: MirrorView[] = [];
   private readonly guestOperations: GuestOperation[] = [];
   private readonly watchers: WatchClient[] = [];
   private ids = 0;
@@ -80,6 +83,7 @@ class Run {
       ...Array.from({ length: scenario.watchers }, (_, i) => `w${i}`),
       ...Array.from({ length: scenario.leaseholders }, (_, i) => `l${i}`),
       ...Array.from({ length: scenario.lockers }, (_, i) => `x${i}`),
+      ...Array.from({ length: scenario.mirrors }, (_, i) => `r${i}`),
     ];
     this.users = new Users(this.world);
     this.nemesis = new Nemesis(this.world, this.users, scenario, names);
@@ -146,6 +150,11 @@ class Run {
       const record = (lease: LeaseRecord) => void this.leases.push(lease);
       const port = new ClientPort(`l${i}`, network, this.workerLogin);
       this.startCompanion(new LeaseClient({ port, network, random: random(`l${i}`), machines, record }, i));
+    }
+    for (let i = 0; i < scenario.mirrors; i++) {
+      const record = (view: MirrorView) => void this.views.push(view);
+      const port = new ClientPort(`r${i}`, network, this.workerLogin);
+      this.startCompanion(new MirrorClient({ port, network, random: random(`r${i}`), machines, record }, i));
     }
     for (let i = 0; i < scenario.lockers; i++) {
       const record = (write: GuardedWrite) => void this.guardedWrites.push(write);
@@ -219,7 +228,7 @@ class Run {
     const { world, nemesis, operations, watches, leases } = this;
     const { scheduler, trace, agreement, elections } = world;
     const log = agreement.log();
-    const history: History = { operations, watches, log };
+    const history: History = { operations, watches, mirrors: this.views, log };
     const checked = checkHistory(history);
     const violations = [
       ...world.violations,

@@ -51,6 +51,8 @@ export interface Scenario {
   readonly clients: number;
   readonly watchers: number;
   readonly leaseholders: number;
+  /** Clients that keep a copy of all keys. */
+  readonly mirrors: number;
   /** Clients that take locks and stand for elections. */
   readonly lockers: number;
   /** Clients must say who they are, and one of them may not always do what it tries. */

@@ -43,6 +43,7 @@ export async function shrink(
     }
   }
   if (now().watchers > 0) await fails({ ...now(), watchers: 0 });
+  if (now().mirrors > 0) await fails({ ...now(), mirrors: 0 });
   if (now().lockers > 0) await fails({ ...now(), lockers: 0 });
   if (now().leaseholders > 0) await fails({ ...now(), leaseholders: 0 });
   return { ...(best as Shrunk), runs };

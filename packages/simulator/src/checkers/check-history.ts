@@ -2,6 +2,7 @@ import type { History, Violation } from '../history/history.ts';
 import { checkAnswers } from './answers.ts';
 import { checkHeaders } from './headers.ts';
 import { checkKeyValueOrder } from './key-value-order.ts';
+import { checkMirrors } from './mirrors.ts';
 import { checkRealTime } from './real-time.ts';
 import { replayLog } from './replay.ts';
 import { checkWatches } from './watch.ts';
@@ -32,6 +33,8 @@ export interface HistoryStatistics {
   readonly orderSteps: number;
 }
 
+/** What mirrors copy. */
+const mirroredPrefix = 'k/';
 const orderStepsMax = 300_000;
 
 /** Everything that a recorded history must fulfil. */
@@ -43,6 +46,7 @@ export function checkHistory(history: History, options: CheckOptions = {}): Hist
     ...checkRealTime(history, replay),
     ...checkHeaders(history),
     ...checkWatches(history, replay),
+    ...checkMirrors(history.mirrors ?? [], (revision) => replay.model.keysAt(revision), mirroredPrefix),
     ...order.violations,
   ];
   const count = (kind: string) => history.operations.filter(({ outcome }) => outcome.kind === kind).length;

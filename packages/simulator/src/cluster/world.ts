@@ -6,7 +6,7 @@ import { Agreement, type StandPoint } from '../checkers/agreement.ts';
 import { Elections } from '../checkers/elections.ts';
 import type { Violation } from '../history/history.ts';
 import { Network } from '../network/network.ts';
-import { PeerWays, peerClientOf } from '../network/peer-ways.ts';
+import { PeerWays, peerClientOf, type WaysOf } from '../network/peer-ways.ts';
 import type { Scenario } from '../scenario.ts';
 import { sourceOf } from '../world/random-sources.ts';
 import { type Pump, Scheduler } from '../world/scheduler.ts';
@@ -57,6 +57,7 @@ export class World {
   readonly joining = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
+  private readonly waysOf: WaysOf = new Map();
   private readonly retired = new Set<Machine>();
   private readonly scenario: Scenario;
   private readonly edge: WorldEdge;

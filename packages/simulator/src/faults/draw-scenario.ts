@@ -26,6 +26,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     hasUsers,
     watchers: 1 + nextBelow(random, 4),
     leaseholders: nextBelow(random, 3),
+    mirrors: nextBelow(random, 3),
     lockers: pick(random, [0, 0, 2, 4]),
     network: drawNetwork(random),
     disks: Array.from({ length: members }, () => ({
@@ -69,6 +70,10 @@ function drawOwnFlags(random: Random): string[] {
     `--backend-batch-limit=${pick(random, [1, 10, 10_000])}`,
     `--backend-batch-interval=${pick(random, ['1ms', '20ms', '100ms'])}`,
     `--compaction-batch-limit=${pick(random, [1, 10, 1_000])}`,
+    `--corrupt-check-time=${pick(random, ['0s', '500ms', '3s'])}`,
+    `--compact-hash-check-time=${pick(random, ['500ms', '60s'])}`,
+    `--feature-gates=InitialCorruptCheck=${chance(random, 0.5)},CompactHashCheck=${chance(random, 0.5)}`,
+    ...(chance(random, 0.2) ? ['--auto-compaction-mode=revision', '--auto-compaction-retention=30'] : []),
   ];
 }
 

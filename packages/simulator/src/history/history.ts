@@ -90,6 +90,13 @@ export interface GuestOperation {
   readonly returnedMs: number;
 }
 
+/** The copy that a client keeps of the keys under a prefix, at a revision: the last modification of each. */
+export interface MirrorView {
+  readonly client: number;
+  readonly revision: number;
+  readonly keys: ReadonlyMap<string, number>;
+}
+
 /** An entry of the replicated log as a member applied it. Data is the entry's: a raftpb entry's `data`, an InternalRaftRequest. */
 export interface AppliedEntry {
   readonly index: number;
@@ -106,6 +113,8 @@ export interface TimedEntry extends AppliedEntry {
 export interface History {
   readonly operations: readonly Operation[];
   readonly watches: readonly WatchRecord[];
+  /** Of the keys that clients of the key-value service write. */
+  readonly mirrors?: readonly MirrorView[];
   /** The log as applied, ascending by index without gaps from the first entry on; on which all members were found to agree. */
   readonly log: readonly AppliedEntry[];
 }

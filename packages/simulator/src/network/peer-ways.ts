@@ -17,6 +17,9 @@ import { sendSnapshot } from './snapshot-way.ts';
 /** Finds the machine of a URL. */
 export type MachineAt = (url: string) => Machine | undefined;
 
+/** The ways of the member that a machine runs now. */
+export type WaysOf = Map<Machine, PeerWays>;
+
 /** How long a machine takes to find out that the other is not there. */
 const lostAfterMs = 50;
 
@@ -117,6 +120,8 @@ export class PeerWays implements PeerNetwork {
     const door = peer.member?.door;
     if (door === undefined || door.memberId !== message.to) return;
     if (!door.isRemoved(from)) {
+      // By the URLs in the headers of whoever calls: a member with an empty log knows nobody else.
+      this.waysOf.get(peer)?.addRemote(from, [this.machine.url]);
       door.receive(message);
       return;
     }
