@@ -88,7 +88,8 @@ export class World {
       {
         ...{ scheduler: this.scheduler, trace: this.trace, seed: scenario.seed },
         partsOf: (machine, clock, random) => ({
-          connect: (source) => new PeerWays(network, machine, source, machineAt, (message) => this.sent(message)),
+          connect: (source) =>
+            new PeerWays(network, machine, source, machineAt, this.waysOf, (message) => this.sent(message)),
           peerClient: peerClientOf(network, machine, machineAt),
           resolver: { resolve: (host) => Promise.reject(new CodedError('dns/not-found', `no such host: ${host}`)) },
           tokens: new SimpleTokens({ clock, random }, tokenTtlMs),

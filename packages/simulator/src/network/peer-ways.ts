@@ -30,6 +30,7 @@ export class PeerWays implements PeerNetwork {
   private readonly source: PeerSource;
   private readonly machineAt: MachineAt;
   private readonly onSent: (message: Message) => void;
+  private readonly waysOf: WaysOf;
   private readonly life: number;
   private readonly urls = new Map<bigint, readonly string[]>();
   private stopped = false;
@@ -39,6 +40,7 @@ export class PeerWays implements PeerNetwork {
     machine: Machine,
     source: PeerSource,
     machineAt: MachineAt,
+    waysOf: WaysOf,
     onSent: (message: Message) => void,
   ) {
     this.network = network;
@@ -46,6 +48,8 @@ export class PeerWays implements PeerNetwork {
     this.source = source;
     this.machineAt = machineAt;
     this.onSent = onSent;
+    this.waysOf = waysOf;
+    waysOf.set(machine, this);
     this.life = machine.currentLife;
   }
 
