@@ -72,7 +72,7 @@ export const consensus = [
   {
     name: 'read does not wait until its index is applied',
     why: 'A follower that is behind knows that it is, and answers all the same.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'replica/pending-reads.js',
@@ -102,7 +102,7 @@ export const consensus = [
   {
     name: 'request ids are the same on all members',
     why: 'An entry of another member answers a request that is not applied yet.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit('member/member-parts.js', 'new RequestIds(storage.memberId, deps.clock.wallMs())', 'new RequestIds(0n, 0)'),
     ],

@@ -12,7 +12,7 @@ export const durability = [
   {
     name: 'log is never synced',
     why: 'Acknowledged writes are in the cache of the operating system only: a power failure takes them back.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('wal/segment-writer.js', 'if (!sync || this.options.unsafeNoSync)', 'if (true)')],
   },
   {
@@ -35,7 +35,7 @@ export const durability = [
   {
     name: 'failed fsync is tried again',
     why: 'After a failed fsync the kernel has dropped the pages: the second one succeeds, and the data is not there.',
-    seeds: 200,
+    seeds: 50,
     edits: [
       edit(
         'wal/segment-writer.js',
@@ -72,13 +72,13 @@ export const durability = [
   {
     name: 'data is stored without its index',
     why: 'A transaction ends in the midst of an entry: after a crash the entry is applied once more, on its own effects.',
-    seeds: 100,
+    seeds: 20,
     edits: [edit('backend/bbolt-backend.js', 'this.clock.defer(() => this.start());', 'this.start();')],
   },
   {
     name: 'entries that the database has are applied again',
     why: 'After a restart the log is read from the snapshot on, and what is in the database already is done twice.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'apply/applier.js',

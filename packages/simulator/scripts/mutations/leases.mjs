@@ -6,7 +6,7 @@ export const leases = [
   {
     name: 'lease is renewed after its revoke',
     why: 'Its holder believes to hold what is gone.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('lease/lessor.js', 'this.leases.delete(id);', '')],
   },
   {
@@ -24,13 +24,13 @@ export const leases = [
   {
     name: 'old leader revokes leases when it comes back',
     why: 'It goes on counting what it knew when it last led, and the others pass its revokes on.',
-    seeds: 200,
+    seeds: 50,
     edits: [edit('member/leadership.js', 'if (!role.isLeader)\n            this.deps.expiry.demote();', '')],
   },
   {
     name: 'new leader counts leases from their grant',
     why: 'Renewals are not in the log: a new leader that does not start anew ends leases that are held.',
-    seeds: 200,
+    seeds: 20,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -64,7 +64,7 @@ export const leases = [
   {
     name: 'follower renews leases itself',
     why: 'Only the leader knows when they end.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -82,7 +82,7 @@ export const leases = [
   {
     name: 'leases are restored after the keys',
     why: 'Keys find no lease to hang on, and stay when it ends, on this member alone.',
-    seeds: 100,
+    seeds: 20,
     edits: [edit('mvcc/store.js', 'if (lease === 0n || this.leases?.has(lease) !== true)', 'if (true)')],
   },
 ];

@@ -44,7 +44,7 @@ export const membership = [
   {
     name: 'added member is not dialled',
     why: 'Nobody sends anything to the new member.',
-    seeds: 100,
+    seeds: 50,
     edits: [
       edit(
         'member/known-members.js',

@@ -6,7 +6,7 @@ export const snapshots = [
   {
     name: 'snapshot is recorded before the database has it',
     why: 'The log before it is let go, and a crash leaves a database that needs it.',
-    seeds: 100,
+    seeds: 50,
     edits: [edit('member/snapshotter.js', 'await backend().commit();', '')],
   },
   {
@@ -24,7 +24,7 @@ export const snapshots = [
   {
     name: 'configuration of a snapshot is forgotten',
     why: 'After a restart the member knows of no voters, and waits for ever.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'bootstrap/open-storage.js',

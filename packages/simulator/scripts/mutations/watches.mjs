@@ -6,7 +6,7 @@ export const watches = [
   {
     name: 'progress notice overtakes events',
     why: 'A client that goes on from the notice never hears of events that were still to come.',
-    seeds: 100,
+    seeds: 20,
     edits: [
       edit(
         'watch/watch-stream.js',
@@ -18,7 +18,7 @@ export const watches = [
   {
     name: 'watch from the present loses its revision',
     why: 'A watch that begins at the newest revision is taken for one that waits for the next.',
-    seeds: 100,
+    seeds: 50,
     edits: [
       edit(
         'watch/watch-hub.js',
@@ -30,7 +30,7 @@ export const watches = [
   {
     name: 'watch of a future revision hears old events',
     why: 'It is among those that are up to date, and gets what comes, from before its start.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('watch/watch-hub.js', 'if (watcher.nextRevision > revision)\n                continue;', '')],
   },
   {
@@ -54,7 +54,7 @@ export const watches = [
   {
     name: 'slow watch loses an event',
     why: 'When its stream is full a watch falls behind, and goes on one revision too late.',
-    seeds: 100,
+    seeds: 20,
     edits: [
       edit(
         'watch/watch-hub.js',
@@ -74,7 +74,7 @@ export const watches = [
   {
     name: 'watch goes back after a snapshot',
     why: 'A watch that was up to date hears again what it has heard before the snapshot.',
-    seeds: 200,
+    seeds: 100,
     edits: [
       edit('watch/watch-hub.js', 'Math.max(watcher.nextRevision, told + 1);', 'Math.min(watcher.nextRevision, told);'),
     ],
@@ -82,7 +82,7 @@ export const watches = [
   {
     name: 'watch leaves out what a snapshot brought',
     why: 'A watch that was up to date goes on behind the snapshot, without the events that came with it.',
-    seeds: 200,
+    seeds: 100,
     edits: [
       edit(
         'watch/watch-hub.js',
