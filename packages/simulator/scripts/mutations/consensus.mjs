@@ -6,7 +6,7 @@ export const consensus = [
   {
     name: 'follower applies before commit',
     why: 'What a leader has sent to one member may be overwritten by the next leader.',
-    seeds: 60,
+    seeds: 100,
     edits: [edit('log/raft-log.js', 'this.commitTo(Math.min(committed, lastNew));', 'this.commitTo(lastNew);')],
   },
   {

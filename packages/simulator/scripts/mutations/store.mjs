@@ -93,7 +93,7 @@ export const store = [
   {
     name: 'compaction at a delete takes it away',
     why: 'A watch from the compacted revision on never hears that the key is gone.',
-    seeds: 200,
+    seeds: 300,
     edits: [
       edit('key-index/key-index.js', 'if (main < atMain && !isLive) {', 'if (main <= atMain && !isLive) {'),
       edit(

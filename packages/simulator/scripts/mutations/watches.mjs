@@ -36,7 +36,7 @@ export const watches = [
   {
     name: 'progress notice of a watch in the future',
     why: 'The notice is of a revision before the start of the watch.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('watch/watch-stream.js', 'if (watcher.startRevision > current)', 'if (false)')],
   },
   {
