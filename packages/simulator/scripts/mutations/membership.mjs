@@ -48,8 +48,8 @@ export const membership = [
     edits: [
       edit(
         'member/known-members.js',
-        'if (id !== memberId)\n            network().setPeer(id, peerUrls);\n    }\n    /** Something',
-        '}\n    /** Something',
+        "if (outcome.kind !== 'removed') {",
+        "if (outcome.kind !== 'removed' && false) {",
       ),
     ],
   },
