@@ -13,6 +13,7 @@ export const leases = [
     name: 'expired lease is revived',
     why: 'Its revoke is in the log already, and takes from the holder what the renewal has promised.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -24,7 +25,7 @@ export const leases = [
   {
     name: 'old leader revokes leases when it comes back',
     why: 'It goes on counting what it knew when it last led, and the others pass its revokes on.',
-    seeds: 50,
+    seeds: 20,
     edits: [edit('member/leadership.js', 'if (!role.isLeader)\n            this.deps.expiry.demote();', '')],
   },
   {
@@ -53,6 +54,7 @@ export const leases = [
     name: 'leader that was held renews without asking',
     why: 'While it stood still another may have led, and let the lease end.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'replica/replica.js',
