@@ -49,7 +49,8 @@ export const consensus = [
   {
     name: 'read index id is used again',
     why: 'A late answer to the question before is taken for one to the present question, whose index is higher.',
-    seeds: 150,
+    seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'replica/replica.js',
@@ -61,7 +62,8 @@ export const consensus = [
   {
     name: 'read is confirmed by an answer to an earlier question',
     why: 'Who led when the earlier question was asked need not lead any more.',
-    seeds: 150,
+    seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'core/read-only-queue.js',
