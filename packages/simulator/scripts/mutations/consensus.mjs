@@ -6,13 +6,13 @@ export const consensus = [
   {
     name: 'follower applies before commit',
     why: 'What a leader has sent to one member may be overwritten by the next leader.',
-    seeds: 60,
+    seeds: 100,
     edits: [edit('log/raft-log.js', 'this.commitTo(Math.min(committed, lastNew));', 'this.commitTo(lastNew);')],
   },
   {
     name: 'heartbeat commits what does not match',
     why: 'The end of the log of a member that was cut off may be another one than the leader has.',
-    seeds: 100,
+    seeds: 20,
     edits: [
       edit(
         'core/replication.js',
@@ -30,13 +30,14 @@ export const consensus = [
   {
     name: 'read index without a quorum',
     why: 'A leader that was replaced and does not know answers reads from the past.',
-    seeds: 100,
+    seeds: 250,
     edits: [edit('core/read-index.js', 'if (isAlone || hasLease) {', 'if (true) {')],
   },
   {
     name: 'read index before the first commit of a term',
     why: 'A new leader may not know yet what its predecessor has committed.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'core/read-index.js',
@@ -49,6 +50,7 @@ export const consensus = [
     name: 'read index id is used again',
     why: 'A late answer to the question before is taken for one to the present question, whose index is higher.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'replica/replica.js',
@@ -61,6 +63,7 @@ export const consensus = [
     name: 'read is confirmed by an answer to an earlier question',
     why: 'Who led when the earlier question was asked need not lead any more.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'core/read-only-queue.js',
@@ -72,7 +75,7 @@ export const consensus = [
   {
     name: 'read does not wait until its index is applied',
     why: 'A follower that is behind knows that it is, and answers all the same.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'replica/pending-reads.js',
@@ -91,6 +94,7 @@ export const consensus = [
     name: 'request ids start over with each life',
     why: 'An entry of the life before is applied after the restart, and answers another request of this one.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'member/member-parts.js',
@@ -102,7 +106,7 @@ export const consensus = [
   {
     name: 'request ids are the same on all members',
     why: 'An entry of another member answers a request that is not applied yet.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit('member/member-parts.js', 'new RequestIds(storage.memberId, deps.clock.wallMs())', 'new RequestIds(0n, 0)'),
     ],

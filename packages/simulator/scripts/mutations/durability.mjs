@@ -6,19 +6,20 @@ export const durability = [
   {
     name: 'follower acknowledges before fsync',
     why: 'A follower that loses power forgets entries that the leader counted as stored there.',
-    seeds: 100,
+    seeds: 50,
     edits: [edit('replica/replica.js', 'const sendsFirst = this.role.isLeader;', 'const sendsFirst = true;')],
   },
   {
     name: 'log is never synced',
     why: 'Acknowledged writes are in the cache of the operating system only: a power failure takes them back.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('wal/segment-writer.js', 'if (!sync || this.options.unsafeNoSync)', 'if (true)')],
   },
   {
     name: 'term and vote are not synced',
     why: 'After a power failure the member votes for another candidate of the same term: two leaders.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'raft/dist/raw-node.js',
@@ -35,7 +36,7 @@ export const durability = [
   {
     name: 'failed fsync is tried again',
     why: 'After a failed fsync the kernel has dropped the pages: the second one succeeds, and the data is not there.',
-    seeds: 200,
+    seeds: 50,
     edits: [
       edit(
         'wal/segment-writer.js',
@@ -48,6 +49,7 @@ export const durability = [
     name: 'entries are applied before they are durable',
     why: 'A crash leaves a database that is ahead of the log, and knows what the cluster may never commit.',
     seeds: 100,
+    isOpen: true,
     edits: [
       edit(
         'replica/replica.js',
@@ -60,6 +62,7 @@ export const durability = [
     name: 'index is stored without its data',
     why: 'The index of an entry is in one transaction, the rest of its writes in the next: a crash between loses them for good.',
     seeds: 100,
+    isOpen: true,
     edits: [
       edit(
         'apply/applier.js',
@@ -72,13 +75,13 @@ export const durability = [
   {
     name: 'data is stored without its index',
     why: 'A transaction ends in the midst of an entry: after a crash the entry is applied once more, on its own effects.',
-    seeds: 100,
+    seeds: 20,
     edits: [edit('backend/bbolt-backend.js', 'this.clock.defer(() => this.start());', 'this.start();')],
   },
   {
     name: 'entries that the database has are applied again',
     why: 'After a restart the log is read from the snapshot on, and what is in the database already is done twice.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'apply/applier.js',
@@ -90,7 +93,7 @@ export const durability = [
   {
     name: 'half-written last record is refused',
     why: 'A power failure in a write of the log is no damage; a member that takes it for some never comes back.',
-    seeds: 100,
+    seeds: 250,
     edits: [
       edit('wal/wal.js', "if (!hasCode(error, 'wal/unexpected-eof'))\n                throw error;", 'throw error;'),
     ],
@@ -99,6 +102,7 @@ export const durability = [
     name: 'half-written last record is left in the log',
     why: 'What is written over it does not cover it all, and the next start finds its rest behind good records.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit('wal/wal.js', 'await tail.truncate(end.position);', ''),
       edit('wal/read-wal.js', 'await file.truncate(position);\n        await file.sync();', ''),
@@ -113,25 +117,27 @@ export const durability = [
   {
     name: 'new segment of the log without its directory entry',
     why: 'A power failure takes the whole segment, with all that was acknowledged in it.',
-    seeds: 200,
+    seeds: 20,
     edits: [edit('wal/segment-writer.js', 'await this.disk.syncDirectory(directory);', '')],
   },
   {
     name: 'root of the database before its pages',
     why: 'One sync for both lets the disk write the root first: it then points to pages of another time.',
     seeds: 100,
+    isOpen: true,
     edits: [edit('dist/write-pages.js', 'await file.datasync();', '')],
   },
   {
     name: 'commit of the database without a sync',
     why: 'A snapshot says that the log before it is not needed, and the database forgets it.',
-    seeds: 100,
+    seeds: 50,
     edits: [edit('bbolt/dist/database.js', 'await file.datasync();\n        this.publish', 'this.publish')],
   },
   {
     name: 'defragmentation loses the batch under way',
     why: 'What is committed to the old file while it is copied is not in the new one.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'backend/bbolt-backend.js',
@@ -148,13 +154,14 @@ export const durability = [
   {
     name: 'writes go on during a defragmentation',
     why: 'Commits between the copy and the exchange go to the file that is thrown away.',
-    seeds: 200,
+    seeds: 50,
     edits: [edit('backend/bbolt-backend.js', 'this.pause = done.promise;', '')],
   },
   {
     name: 'defragmented file without its directory entry',
     why: 'A crash brings the old file back, which lacks what was committed since: entries are replayed from a log that is gone.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'backend/bbolt-backend.js',

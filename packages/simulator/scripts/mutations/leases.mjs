@@ -6,13 +6,14 @@ export const leases = [
   {
     name: 'lease is renewed after its revoke',
     why: 'Its holder believes to hold what is gone.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('lease/lessor.js', 'this.leases.delete(id);', '')],
   },
   {
     name: 'expired lease is revived',
     why: 'Its revoke is in the log already, and takes from the holder what the renewal has promised.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -24,13 +25,13 @@ export const leases = [
   {
     name: 'old leader revokes leases when it comes back',
     why: 'It goes on counting what it knew when it last led, and the others pass its revokes on.',
-    seeds: 200,
+    seeds: 20,
     edits: [edit('member/leadership.js', 'if (!role.isLeader)\n            this.deps.expiry.demote();', '')],
   },
   {
     name: 'new leader counts leases from their grant',
     why: 'Renewals are not in the log: a new leader that does not start anew ends leases that are held.',
-    seeds: 200,
+    seeds: 20,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -53,6 +54,7 @@ export const leases = [
     name: 'leader that was held renews without asking',
     why: 'While it stood still another may have led, and let the lease end.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'replica/replica.js',
@@ -64,7 +66,7 @@ export const leases = [
   {
     name: 'follower renews leases itself',
     why: 'Only the leader knows when they end.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -82,7 +84,7 @@ export const leases = [
   {
     name: 'leases are restored after the keys',
     why: 'Keys find no lease to hang on, and stay when it ends, on this member alone.',
-    seeds: 100,
+    seeds: 20,
     edits: [edit('mvcc/store.js', 'if (lease === 0n || this.leases?.has(lease) !== true)', 'if (true)')],
   },
 ];

@@ -6,13 +6,14 @@ export const snapshots = [
   {
     name: 'snapshot is recorded before the database has it',
     why: 'The log before it is let go, and a crash leaves a database that needs it.',
-    seeds: 100,
+    seeds: 20,
     edits: [edit('member/snapshotter.js', 'await backend().commit();', '')],
   },
   {
     name: 'received database is not synced',
     why: 'A power failure tears the database that a snapshot is made of.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'snap/snapshot-store.js',
@@ -24,7 +25,7 @@ export const snapshots = [
   {
     name: 'configuration of a snapshot is forgotten',
     why: 'After a restart the member knows of no voters, and waits for ever.',
-    seeds: 60,
+    seeds: 20,
     edits: [
       edit(
         'bootstrap/open-storage.js',
@@ -36,7 +37,7 @@ export const snapshots = [
   {
     name: 'entries are applied while a snapshot is put in place',
     why: 'They go to the state that is about to be exchanged, and are missing in the new one.',
-    seeds: 200,
+    seeds: 50,
     edits: [
       edit(
         'replica/snapshot-installer.js',
@@ -48,13 +49,13 @@ export const snapshots = [
   {
     name: 'leases stay those before a snapshot',
     why: 'The member knows leases that ended, and none that began, while it was away.',
-    seeds: 200,
+    seeds: 20,
     edits: [edit('member/member-state.js', 'this.lessor.restore(backend);', '')],
   },
   {
     name: 'database of a snapshot is named by another index',
     why: 'Entries between the two are applied twice, or never.',
-    seeds: 200,
+    seeds: 20,
     edits: [
       edit(
         'member/peer-door.js',
@@ -68,6 +69,7 @@ export const snapshots = [
     name: 'old compaction goes on in the database of a snapshot',
     why: 'The store before the snapshot is not stopped: its compaction writes its marks when the next store has its own.',
     seeds: 200,
+    isOpen: true,
     edits: [
       edit(
         'member/member-state.js',

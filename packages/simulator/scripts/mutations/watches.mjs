@@ -6,7 +6,7 @@ export const watches = [
   {
     name: 'progress notice overtakes events',
     why: 'A client that goes on from the notice never hears of events that were still to come.',
-    seeds: 100,
+    seeds: 20,
     edits: [
       edit(
         'watch/watch-stream.js',
@@ -18,7 +18,7 @@ export const watches = [
   {
     name: 'watch from the present loses its revision',
     why: 'A watch that begins at the newest revision is taken for one that waits for the next.',
-    seeds: 100,
+    seeds: 50,
     edits: [
       edit(
         'watch/watch-hub.js',
@@ -30,13 +30,13 @@ export const watches = [
   {
     name: 'watch of a future revision hears old events',
     why: 'It is among those that are up to date, and gets what comes, from before its start.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('watch/watch-hub.js', 'if (watcher.nextRevision > revision)\n                continue;', '')],
   },
   {
     name: 'progress notice of a watch in the future',
     why: 'The notice is of a revision before the start of the watch.',
-    seeds: 60,
+    seeds: 20,
     edits: [edit('watch/watch-stream.js', 'if (watcher.startRevision > current)', 'if (false)')],
   },
   {
@@ -54,7 +54,7 @@ export const watches = [
   {
     name: 'slow watch loses an event',
     why: 'When its stream is full a watch falls behind, and goes on one revision too late.',
-    seeds: 100,
+    seeds: 20,
     edits: [
       edit(
         'watch/watch-hub.js',
@@ -66,7 +66,7 @@ export const watches = [
   {
     name: 'compacted watch goes on',
     why: 'A watch that is behind a compaction hears what is left of the history as if it were all.',
-    seeds: 200,
+    seeds: 50,
     edits: [
       edit('watch/watch-hub.js', 'if (watcher.nextRevision < this.currentHistory.compactRevision)', 'if (false)'),
     ],
@@ -74,7 +74,7 @@ export const watches = [
   {
     name: 'watch goes back after a snapshot',
     why: 'A watch that was up to date hears again what it has heard before the snapshot.',
-    seeds: 200,
+    seeds: 50,
     edits: [
       edit('watch/watch-hub.js', 'Math.max(watcher.nextRevision, told + 1);', 'Math.min(watcher.nextRevision, told);'),
     ],
@@ -82,7 +82,7 @@ export const watches = [
   {
     name: 'watch leaves out what a snapshot brought',
     why: 'A watch that was up to date goes on behind the snapshot, without the events that came with it.',
-    seeds: 200,
+    seeds: 50,
     edits: [
       edit(
         'watch/watch-hub.js',
@@ -95,12 +95,13 @@ export const watches = [
     name: 'watch does not hear of a compaction in a snapshot',
     why: 'What it missed is compacted in the new history, of which it is told the rest.',
     seeds: 200,
+    isOpen: true,
     edits: [edit('watch/watch-hub.js', 'this.compacted(history.compactRevision);', '')],
   },
   {
     name: 'watches stay on the store before a snapshot',
     why: 'They read the history of a database that nothing is written to any more.',
-    seeds: 200,
+    seeds: 20,
     edits: [edit('member/member.js', 'hub.restore(next.store);', '')],
   },
 ];

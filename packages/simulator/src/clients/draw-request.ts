@@ -30,6 +30,11 @@ export function drawRequest(random: Random, known: Knowledge): KeyValueRequest {
   return { method: 'compact', message: drawCompaction(random, known) };
 }
 
+/** Of a client that only reads, and so goes on at a member that is cut off. */
+export function drawRead(random: Random, known: Knowledge): KeyValueRequest {
+  return { method: 'range', message: drawRange(random, known, true) };
+}
+
 function drawPut(random: Random, known: Knowledge): etcdserverpb.PutRequest {
   const value = known.uniqueValue();
   const padded = chance(random, 0.02) ? value.padEnd(bigValueBytes, '.') : value;

@@ -6,7 +6,7 @@ import type { KeyValueRequest, KeyValueResponse, Operation } from '../history/hi
 import { chance, exponential } from '../world/random-sources.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { CallOutcome, ClientPort } from './client-port.ts';
-import { drawRequest } from './draw-request.ts';
+import { drawRead, drawRequest } from './draw-request.ts';
 
 const methods: Readonly<Record<KeyValueRequest['method'], AnyMethod>> = {
   put: services.KV.methods.Put,
@@ -30,11 +30,15 @@ const retryMs = 100;
 /** What a client waits for an answer: longer than elections take, or now and then not. */
 const timeoutsMs = [300, 2_000, 8_000];
 
+/** How many clients only read. */
+const readerRate = 0.25;
+
 /** Makes one request after the other, of this member or that, and keeps what it learned. */
 export class KeyValueClient {
   private readonly deps: KeyValueClientDeps;
   private readonly number: number;
   private readonly modRevisions = new Map<string, number>();
+  private readonly isReader: boolean;
   private machine: Machine;
   private revision = 0;
   private values = 0;
@@ -42,6 +46,7 @@ export class KeyValueClient {
   constructor(deps: KeyValueClientDeps, number: number) {
     this.deps = deps;
     this.number = number;
+    this.isReader = chance(deps.random, readerRate);
     this.machine = this.otherMachine();
   }
 
@@ -64,7 +69,8 @@ export class KeyValueClient {
   /** @returns false when nobody took the request. */
   private async once(): Promise<boolean> {
     const { random, port, scheduler, nextId, record } = this.deps;
-    const request = drawRequest(random, {
+    const draw = this.isReader ? drawRead : drawRequest;
+    const request = draw(random, {
       revision: this.revision,
       modRevision: (key) => this.modRevisions.get(key),
       uniqueValue: () => `${this.number}-${this.values++}`,

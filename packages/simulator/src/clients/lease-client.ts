@@ -3,7 +3,7 @@ import { nextBelow, type Random, utf8ToBytes } from '@quorate/base';
 import type { Machine } from '../cluster/machine.ts';
 import type { LeaseRecord } from '../history/history.ts';
 import type { Network } from '../network/network.ts';
-import { chance, exponential, pick } from '../world/random-sources.ts';
+import { between, chance, exponential, pick } from '../world/random-sources.ts';
 import type { ClientPort } from './client-port.ts';
 import { ClientStream } from './client-stream.ts';
 
@@ -70,7 +70,8 @@ export class LeaseClient {
     await port.call(pick(random, machines), KV.methods.Put, put, { timeoutMs });
     const untilMs = scheduler.nowMs + exponential(random, heldMs);
     while (!isOver() && scheduler.nowMs < untilMs && losses.length === 0) {
-      await scheduler.delay((ttlSeconds * 1000) / 3);
+      // Now and then about when it ends.
+      await scheduler.delay(ttlSeconds * 1000 * (chance(random, 0.15) ? between(random, 0.9, 1.2) : 1 / 3));
       await this.renew(lease, renewals, losses);
     }
     if (chance(random, 0.5)) {

@@ -94,6 +94,7 @@ function drawFaults(random: Random, members: number, durationMs: number, hasUser
 const allKinds: readonly Fault['kind'][] = [
   'cut',
   'partition',
+  'isolate-leader',
   'clients-cut',
   'crash',
   'crash-at',
@@ -138,6 +139,8 @@ function drawFault(random: Random, kind: Fault['kind'], members: number, atMs: n
       const machines = Array.from({ length: size }, (_, i) => (machine + i) % members);
       return { atMs, kind, machines, how, forMs };
     }
+    case 'isolate-leader':
+      return { atMs, kind, how, forMs };
     case 'clients-cut':
       return { atMs, kind, machine, how, forMs };
     case 'crash-at':

@@ -77,6 +77,18 @@ export class Nemesis {
         this.cutBetween(inside, outside, fault.how, untilMs);
         return;
       }
+      case 'isolate-leader': {
+        const leader = world.leader();
+        const others = machines.filter((machine) => machine !== leader);
+        if (leader !== undefined)
+          this.cutBetween(
+            [leader.name],
+            others.map(({ name }) => name),
+            fault.how,
+            untilMs,
+          );
+        return;
+      }
       case 'clients-cut':
         this.cutBetween([this.machine(fault.machine).name], this.clients, fault.how, untilMs);
         return;
