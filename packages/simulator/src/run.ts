@@ -49,6 +49,7 @@ const workLimitMs = 600_000;
 /** A healed cluster has a leader, all members have caught up, and all watches have told all, by then. */
 const healLimitMs = 60_000;
 const callTimeoutMs = 10_000;
+const retryMs = 200;
 
 /** Plays a scenario to its end. The same scenario gives the same result, trace and all. */
 export function runScenario(scenario: Scenario, edge: WorldEdge): Promise<RunResult> {
@@ -211,14 +212,19 @@ class Run {
     const answers: Answer[] = [];
     let waiting = world.machines.length;
     for (const machine of world.machines) {
-      void ask(machine, new ClientPort('end', world.network, this.scenario.hasUsers ? rootLogin : undefined)).then(
-        (outcome) => {
-          waiting--;
-          if (outcome.response !== undefined) answers.push(outcome.response);
-          else
-            this.violate('liveness', `${machine.name} of a healed cluster does not answer: ${JSON.stringify(outcome)}`);
-        },
-      );
+      const port = new ClientPort('end', world.network, this.scenario.hasUsers ? rootLogin : undefined);
+      const insist = async () => {
+        for (;;) {
+          const outcome = await ask(machine, port);
+          if (outcome.response !== undefined) return outcome.response;
+          world.trace.note('end', `${machine.name} does not answer: ${outcome.kind}`);
+          await world.scheduler.delay(retryMs);
+        }
+      };
+      void insist().then((answer) => {
+        waiting--;
+        answers.push(answer);
+      });
     }
     await this.until(() => waiting === 0, healLimitMs, 'members do not answer');
     return answers;

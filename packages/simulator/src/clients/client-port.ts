@@ -26,6 +26,7 @@ export interface Login {
 }
 
 const loginMs = 2_000;
+const noToken = { kind: 'refused', code: GrpcStatus.unavailable, text: 'no token to be had' } as const;
 
 /** With these codes etcd says that a request was not done; with all others nobody can say. */
 const refusals = new Set<number>([
@@ -64,11 +65,15 @@ export class ClientPort {
     settings: CallSettings,
   ): Promise<CallOutcome<Response>> {
     const token = await this.tokenAt(machine);
-    if (token === undefined) return this.once(machine, method, request, settings, undefined);
+    if (token === undefined) {
+      if (this.login !== undefined) return noToken;
+      return this.once(machine, method, request, settings, undefined);
+    }
     const outcome = await this.once(machine, method, request, settings, token);
     if (outcome.kind !== 'refused' || !isOfToken(outcome.code, outcome.text)) return outcome;
     this.forgetToken(machine);
-    return this.once(machine, method, request, settings, await this.tokenAt(machine));
+    const another = await this.tokenAt(machine);
+    return another === undefined ? noToken : this.once(machine, method, request, settings, another);
   }
 
   /** What the client is known by there; undefined for one without login, or when none is to be had now. */
