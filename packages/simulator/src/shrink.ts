@@ -1,6 +1,4 @@
-import type { WorldEdge } from './cluster/world.ts';
 import type { Violation } from './history/history.ts';
-import { runScenario } from './run.ts';
 import type { Fault, Scenario } from './scenario.ts';
 
 export interface Shrunk {
@@ -13,21 +11,20 @@ export interface Shrunk {
 /** Runs that shrinking may take. */
 const runsMax = 60;
 
+/** Plays a scenario; what it violated. */
+export type Play = (scenario: Scenario) => Promise<readonly Violation[]>;
+
 /**
- * Makes a failing scenario smaller as long as the same checker complains: without faults that are not needed (halves first, then one
- * by one), with fewer operations, watchers and leaseholders.
+ * Makes a failing scenario smaller as long as the same checker complains: fewer operations, no faults that are not needed (halves first,
+ * then one by one), fewer kinds of clients. Undefined when it does not fail again: then not everything is determined by the seed.
  */
-export async function shrink(
-  failing: Scenario,
-  checker: string,
-  makeEdge: () => WorldEdge,
-): Promise<Shrunk | undefined> {
+export async function shrink(failing: Scenario, checker: string, play: Play): Promise<Shrunk | undefined> {
   let best: Shrunk | undefined;
   let runs = 0;
   const fails = async (scenario: Scenario): Promise<boolean> => {
     if (runs >= runsMax) return false;
     runs++;
-    const { violations } = await runScenario(scenario, makeEdge());
+    const violations = await play(scenario);
     if (!violations.some((violation) => violation.checker === checker)) return false;
     best = { scenario, violations, runs };
     return true;
@@ -42,10 +39,9 @@ export async function shrink(
       if (!(await fails({ ...now(), faults: without(now().faults, from, size) }))) from += size;
     }
   }
-  if (now().watchers > 0) await fails({ ...now(), watchers: 0 });
-  if (now().mirrors > 0) await fails({ ...now(), mirrors: 0 });
-  if (now().lockers > 0) await fails({ ...now(), lockers: 0 });
-  if (now().leaseholders > 0) await fails({ ...now(), leaseholders: 0 });
+  for (const kind of ['watchers', 'mirrors', 'lockers', 'leaseholders'] as const) {
+    if (now()[kind] > 0) await fails({ ...now(), [kind]: 0 });
+  }
   return { ...(best as Shrunk), runs };
 }
 

@@ -65,7 +65,7 @@ async function writeUp({ seed, violations }: FailedSeed): Promise<void> {
   report(violations);
   const checker = violations[0]?.checker;
   if (checker === undefined) return;
-  const shrunk = await shrink(scenario, checker, () => nodeEdge());
+  const shrunk = await shrink(scenario, checker, async (one) => (await runScenario(one, nodeEdge())).violations);
   if (shrunk === undefined) {
     console.log('  and does not fail again: something in it is not determined by the seed');
     return;
