@@ -55,10 +55,17 @@ function normalizeTxn(request: Message, response: Message): Message {
   return { ...response, responses };
 }
 
+/** The real etcd lists what is raised in the order of a Go map, which is none. */
+function normalizeAlarms(response: Message): Message {
+  const alarms = (response.alarms as Message[]).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  return { ...response, alarms };
+}
+
 /** The answer with what may come in any order put in order. */
 export function normalizeTies(method: string, request: Message, answer: Answer): Answer {
   if (!answer.ok) return answer;
   if (method === 'KV.Range') return { ok: true, message: normalizeRange(request, answer.message) };
+  if (method === 'Maintenance.Alarm') return { ok: true, message: normalizeAlarms(answer.message) };
   if (method === 'KV.Txn') return { ok: true, message: normalizeTxn(request, answer.message) };
   return answer;
 }
