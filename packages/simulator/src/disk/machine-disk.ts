@@ -19,7 +19,7 @@ export interface DiskSpeed {
 export interface MachineDiskDeps {
   readonly random: Random;
   readonly nowMs: () => number;
-  /** Who looks at the disk of a machine that is down does not wait. */
+  /** Who looks at the disk of a machine that is down does not wait, and nothing fails. */
   readonly isUp: () => boolean;
   /** Runs on the machine, in the life that it has now. */
   readonly after: (delayMs: number, callback: () => void) => void;
@@ -55,6 +55,7 @@ export class MachineDisk {
   }
 
   private begin(operation: DiskOperation, path: string): DiskFault | undefined {
+    if (!this.deps.isUp()) return undefined;
     const fault = this.due(operation) ?? (this.isFull && operation === 'write' ? 'no-space' : undefined);
     if (fault === 'crash') this.deps.onCrash(operation, path);
     else if (fault !== undefined) this.deps.onFault(fault, operation, path);
