@@ -3,7 +3,7 @@ import { type Clock, CodedError, type Counter, type Logger, type Timer } from '@
 import type { Identity, LeaseCheckpoint, LeaseExpiry } from '@quorate/machine';
 import type { RoleStatus } from '../replica/contract.ts';
 import type { OpenStreams } from '../rpc/member-context.ts';
-import { type Proposals, RequestField } from '../rpc/proposals.ts';
+import { type LeaderProposals, RequestField } from '../rpc/proposals.ts';
 import { leaseAttributes, type RequestSpans } from '../rpc/request-spans.ts';
 import { ElectionHeadStart, type ElectionHeadStartOptions } from './election-head-start.ts';
 import type { KnownMembers } from './known-members.ts';
@@ -122,13 +122,13 @@ export class Leadership {
 }
 
 /** Proposes how long leases have, for the next leader; resolves once that is applied. */
-export function checkpointLeases(proposals: Proposals, leases: readonly LeaseCheckpoint[]): Promise<void> {
+export function checkpointLeases(proposals: LeaderProposals, leases: readonly LeaseCheckpoint[]): Promise<void> {
   const checkpoints = leases.map((one) => etcdserverpb.LeaseCheckpoint.create(one));
   const request = etcdserverpb.LeaseCheckpointRequest.encode(
     etcdserverpb.LeaseCheckpointRequest.create({ checkpoints }),
   );
   return new Promise((resolve, reject) => {
-    proposals.propose(RequestField.leaseCheckpoint, request, {
+    proposals.proposeAsLeader(RequestField.leaseCheckpoint, request, {
       applied: () => resolve(),
       failed: (symbol) => reject(new CodedError('member/checkpoint', symbol)),
     });
@@ -136,7 +136,7 @@ export function checkpointLeases(proposals: Proposals, leases: readonly LeaseChe
 }
 
 interface RevokeDeps {
-  readonly proposals: Proposals;
+  readonly proposals: LeaderProposals;
   /** Counts the revokes that came about. */
   readonly expired: Counter;
   readonly spans: RequestSpans | undefined;
@@ -149,7 +149,7 @@ export function revokeLeases(deps: RevokeDeps, ids: readonly bigint[], identity:
   for (const id of ids) {
     const request = etcdserverpb.LeaseRevokeRequest.create({ id });
     const span = deps.spans?.begin(undefined, 'lease_revoke', id, leaseAttributes);
-    deps.proposals.propose(
+    deps.proposals.proposeAsLeader(
       RequestField.leaseRevoke,
       etcdserverpb.LeaseRevokeRequest.encode(request),
       {

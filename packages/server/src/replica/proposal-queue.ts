@@ -11,22 +11,34 @@ export interface GatheredChange {
   readonly change: ConfChange;
 }
 
+/** What this member proposes as the leader of a term, and nobody else may make of it. */
+export interface OwnProposal {
+  readonly sequence: number;
+  readonly entry: Uint8Array;
+  readonly term: number;
+}
+
 /** Proposals of this turn, and of earlier ones while there is no leader to take them or the disk lags behind. */
 export class ProposalQueue {
   private entries: Uint8Array[] = [];
   private sequences: number[] = [];
   private gatheredChanges: GatheredChange[] = [];
+  private own: OwnProposal[] = [];
   /** Of all entries. */
   bytes = 0;
 
   get isEmpty(): boolean {
-    return this.entries.length === 0 && this.gatheredChanges.length === 0;
+    return this.entries.length === 0 && this.gatheredChanges.length === 0 && this.own.length === 0;
   }
 
   add(sequence: number, entry: Uint8Array): void {
     this.entries.push(entry);
     this.sequences.push(sequence);
     this.bytes += entry.length;
+  }
+
+  addOwn(proposal: OwnProposal): void {
+    this.own.push(proposal);
   }
 
   addChange(sequence: number, change: ConfChange): void {
@@ -54,6 +66,12 @@ export class ProposalQueue {
     this.sequences = [];
     this.bytes = 0;
     return batch;
+  }
+
+  takeOwn(): readonly OwnProposal[] {
+    const { own } = this;
+    if (own.length > 0) this.own = [];
+    return own;
   }
 
   takeChanges(): readonly GatheredChange[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '@quorate/base';
-import type { ConfChange, RawNode } from '@quorate/raft';
+import { type ConfChange, type RawNode, StateType } from '@quorate/raft';
 import { Proposer } from './proposer.ts';
 import { RequestIds } from './request-ids.ts';
 
@@ -10,6 +10,11 @@ class TakingNode {
   isDropping = false;
   readonly entries: Uint8Array[] = [];
   readonly changes: ConfChange[] = [];
+  state: StateType = StateType.Leader;
+  term = 2;
+  basicStatus() {
+    return { softState: { state: this.state }, hardState: { term: this.term } };
+  }
   proposeBatch(entries: Uint8Array[]): Error | undefined {
     if (!this.isDropping) this.entries.push(...entries);
     return this.isDropping ? new Error('dropped') : undefined;
@@ -57,6 +62,33 @@ test('what raft refuses has failed', () => {
   proposer.handOver(node.asNode);
   assert.deepEqual(log, ['put: ProposalDropped', 'change: ProposalDropped']);
   assert.deepEqual([proposer.pending, proposer.isEmpty], [0, true]);
+});
+
+test('what a leader decides is proposed while it leads in the same term, and reaches no other leader', () => {
+  for (const [state, term, isProposed] of [
+    [StateType.Leader, 2, true],
+    [StateType.Leader, 3, false],
+    [StateType.Follower, 2, false],
+  ] as const) {
+    const { proposer, log, call, node } = make();
+    Object.assign(node, { state, term });
+    proposer.add(9, new Uint8Array(3), call('revoke'), 0, undefined, 2);
+    proposer.add(4, new Uint8Array(3), call('put'), 0);
+    assert.equal(proposer.isEmpty, false);
+    proposer.handOver(node.asNode);
+    assert.equal(node.entries.length, isProposed ? 2 : 1);
+    assert.deepEqual(log, isProposed ? [] : ['revoke: ProposalDropped']);
+    assert.deepEqual([proposer.pending, proposer.isEmpty], [isProposed ? 2 : 1, true]);
+  }
+});
+
+test('what a leader decided too long ago is not proposed', () => {
+  const { proposer, log, call, node } = make();
+  proposer.add(9, new Uint8Array(3), call('revoke'), 0, undefined, 2);
+  proposer.expire(100, timeout);
+  proposer.handOver(node.asNode);
+  assert.equal(node.entries.length, 0);
+  assert.equal(log.length, 1);
 });
 
 test('a change of the configuration outlives the time-out and is answered by its id; a forgotten one is not proposed', () => {

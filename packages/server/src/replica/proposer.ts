@@ -1,9 +1,9 @@
 import type { ErrorSymbol } from '@quorate/api';
 import type { Logger } from '@quorate/base';
 import type { Identity } from '@quorate/machine';
-import type { ConfChange, RawNode } from '@quorate/raft';
+import { type ConfChange, type RawNode, StateType } from '@quorate/raft';
 import { buildEntryOf, EntryBuilder } from './entry-builder.ts';
-import { ProposalQueue } from './proposal-queue.ts';
+import { type Batch, ProposalQueue } from './proposal-queue.ts';
 import type { RequestIds } from './request-ids.ts';
 import { type PendingCall, WaitingCalls } from './waiting-calls.ts';
 
@@ -61,8 +61,18 @@ export class Proposer<Result> {
     return this.waiting.has(this.deps.ids.sequenceOf(idHigh, idLow));
   }
 
-  /** Takes a request, whose bytes are copied, or fails the call; false when it failed. */
-  add(field: number, request: Uint8Array, call: PendingCall<Result>, nowMs: number, identity?: Identity): boolean {
+  /**
+   * Takes a request, whose bytes are copied, or fails the call; false when it failed. With `term` it is handed over only while this
+   * member leads in that term.
+   */
+  add(
+    field: number,
+    request: Uint8Array,
+    call: PendingCall<Result>,
+    nowMs: number,
+    identity?: Identity,
+    term?: number,
+  ): boolean {
     const { ids } = this.deps;
     const { requestBytesMax } = this.options;
     let refused: ErrorSymbol | undefined;
@@ -76,7 +86,8 @@ export class Proposer<Result> {
           : buildEntryOf(field, request, this.idOf(sequence), identity);
       if (entry.length <= requestBytesMax) {
         this.waiting.add(sequence, call, nowMs, field);
-        this.gathered.add(sequence, entry);
+        if (term === undefined) this.gathered.add(sequence, entry);
+        else this.gathered.addOwn({ sequence, entry, term });
         return true;
       }
       refused = 'ErrGRPCRequestTooLarge';
@@ -121,7 +132,9 @@ export class Proposer<Result> {
 
   /** Hands everything over that somebody still waits for. What raft refuses has failed. */
   handOver(node: RawNode): void {
-    const { entries, sequences } = this.gathered.take((sequence) => this.waiting.has(sequence));
+    const batch = this.gathered.take((sequence) => this.waiting.has(sequence));
+    this.takeOwn(node, batch);
+    const { entries, sequences } = batch;
     const refused = node.proposeBatch(entries);
     if (refused !== undefined) {
       this.deps.logger.debug('proposals dropped', { reason: refused.message });
@@ -132,6 +145,20 @@ export class Proposer<Result> {
       if (call === undefined || node.proposeConfChange(change) === undefined) continue;
       this.changes.delete(sequence);
       call.failed('ProposalDropped');
+    }
+  }
+
+  /** Adds what this member decided as the leader that it is; what it decided as one that it was fails, and reaches no other leader. */
+  private takeOwn(node: RawNode, { entries, sequences }: Batch): void {
+    const own = this.gathered.takeOwn();
+    if (own.length === 0) return;
+    const { softState, hardState } = node.basicStatus();
+    for (const { sequence, entry, term } of own) {
+      if (!this.waiting.has(sequence)) continue;
+      if (softState.state === StateType.Leader && hardState.term === term) {
+        entries.push(entry);
+        sequences.push(sequence);
+      } else this.waiting.fail(sequence, 'ProposalDropped');
     }
   }
 

@@ -155,14 +155,34 @@ export class Replica<Result> {
 
   /** Proposes a request, of whom it says, whose bytes are spliced into the entry; `request` is copied before this returns. */
   propose(field: number, request: Uint8Array, call: PendingCall<Result>, identity?: Identity): void {
-    const gaps = this.options.priorityFields?.has(field) === true ? 2 : 1;
-    if (this.takes(call, gaps) && this.proposer.add(field, request, call, this.turnTime.nowMs(), identity))
+    if (
+      this.takes(call, this.gapsOf(field)) &&
+      this.proposer.add(field, request, call, this.turnTime.nowMs(), identity)
+    )
+      this.schedule();
+  }
+
+  /**
+   * Proposes what this member decides as leader, from what only a leader knows. It fails when the member does not lead any more, or leads
+   * in another term, by the time raft takes it: a leader that its disk held up must not hand its old decisions to the next one.
+   */
+  proposeAsLeader(field: number, request: Uint8Array, call: PendingCall<Result>, identity?: Identity): void {
+    const { isLeader, term } = this.role;
+    if (!isLeader) call.failed('ProposalDropped');
+    else if (
+      this.takes(call, this.gapsOf(field)) &&
+      this.proposer.add(field, request, call, this.turnTime.nowMs(), identity, term)
+    )
       this.schedule();
   }
 
   /** Proposes an entry of another form than {@link propose} makes; `encode` makes its data around the request id. */
   proposeEntry(encode: (requestId: bigint) => Uint8Array, call: PendingCall<Result>): void {
     if (this.takes(call, 1) && this.proposer.addEntry(encode, call, this.turnTime.nowMs())) this.schedule();
+  }
+
+  private gapsOf(field: number): number {
+    return this.options.priorityFields?.has(field) === true ? 2 : 1;
   }
 
   /** Whether proposals are taken now; else the call fails. */

@@ -18,6 +18,12 @@ export interface Proposals {
   propose(field: number, request: Uint8Array, outcome: ProposalOutcome, identity?: Identity): void;
 }
 
+/** Proposals of what a leader decides by itself. */
+export interface LeaderProposals {
+  /** As `propose`; fails unless this member still leads, in the same term, when raft takes it. */
+  proposeAsLeader(field: number, request: Uint8Array, outcome: ProposalOutcome, identity?: Identity): void;
+}
+
 /** Proposals of entries that are no InternalRaftRequest, too. */
 export interface EntryProposals extends Proposals {
   /** `encode` makes the whole data of the entry around the request id that its answer is told by. */
