@@ -29,6 +29,8 @@ export type Fault = { readonly atMs: number } & (
     }
   | { readonly kind: 'disk-full'; readonly machine: number; readonly forMs: number }
   | { readonly kind: 'disk-stall'; readonly machine: number; readonly forMs: number }
+  /** Of whoever leads then. */
+  | { readonly kind: 'stall-leader'; readonly forMs: number }
   | { readonly kind: 'disk-slow'; readonly machine: number; readonly times: number; readonly forMs: number }
   | { readonly kind: 'hold'; readonly machine: number; readonly forMs: number }
   | { readonly kind: 'clock-jump'; readonly machine: number; readonly ms: number }

@@ -23,6 +23,18 @@ export const leases = [
     ],
   },
   {
+    name: 'old leader hands its revokes to the next one',
+    why: 'What it took for expired while its disk was stalled has been renewed there. (Ours until the simulator found it.)',
+    seeds: 500,
+    edits: [
+      edit(
+        'member/leadership.js',
+        'deps.proposals.proposeAsLeader(RequestField.leaseRevoke',
+        'deps.proposals.propose(RequestField.leaseRevoke',
+      ),
+    ],
+  },
+  {
     name: 'old leader revokes leases when it comes back',
     why: 'It goes on counting what it knew when it last led, and the others pass its revokes on.',
     seeds: 20,

@@ -17,7 +17,9 @@ const { Cluster, Maintenance } = services;
 export class Admin {
   private readonly world: World;
   private readonly port: ClientPort;
-  private isReplacing = false;
+  private turns = 0;
+  /** Whether a member is on its way out or in. */
+  isReplacing = false;
 
   constructor(world: World, login: Login | undefined) {
     this.world = world;
@@ -65,7 +67,9 @@ export class Admin {
 
   /** Takes a member out and puts a new one on its machine. One at a time: who asks meanwhile is not heard. */
   async replace(machine: Machine, asLearner: boolean, isStale: boolean): Promise<void> {
-    if (this.isReplacing || this.world.machines.length < 3) return;
+    const { rotten, machines } = this.world;
+    const isOtherRotten = rotten.size > 0 && !rotten.has(machine);
+    if (this.isReplacing || isOtherRotten || machines.length < 3) return;
     this.isReplacing = true;
     try {
       if (!(await this.remove(machine))) return;
@@ -145,20 +149,29 @@ export class Admin {
   /** A linearizable view. */
   private async members(): Promise<etcdserverpb.Member[]> {
     for (;;) {
-      const outcome = await this.anywhere(Cluster.methods.MemberList, { linearizable: true }, this.world.machines);
-      if (outcome.kind === 'ok') return outcome.response.members;
+      for (const machine of this.world.machines) {
+        const outcome = await this.port.call(
+          machine,
+          Cluster.methods.MemberList,
+          { linearizable: true },
+          { timeoutMs },
+        );
+        if (outcome.kind === 'ok') return outcome.response.members;
+      }
       await this.pause();
     }
   }
 
-  /** Of the first machine that takes it. */
+  /** Of the first machine that takes it; each time another is asked first, since one may not know a token that another does. */
   private async anywhere<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
     machines: readonly Machine[],
   ): Promise<CallOutcome<Response>> {
     let outcome: CallOutcome<Response> = { kind: 'refused', code: GrpcStatus.unavailable, text: 'nobody there' };
-    for (const machine of machines) {
+    this.turns++;
+    for (let i = 0; i < machines.length; i++) {
+      const machine = machines[(this.turns + i) % machines.length] as Machine;
       outcome = await this.port.call(machine, method, request, { timeoutMs });
       if (outcome.kind !== 'refused' || outcome.code !== GrpcStatus.unavailable) break;
     }

@@ -103,6 +103,7 @@ const allKinds: readonly Fault['kind'][] = [
   'disk-full',
   'disk-stall',
   'disk-slow',
+  'stall-leader',
   'hold',
   'clock-jump',
   'move-leader',
@@ -155,6 +156,8 @@ function drawFault(random: Random, kind: Fault['kind'], members: number, atMs: n
       return { atMs, kind, machine, forMs };
     case 'disk-slow':
       return { atMs, kind, machine, times: pick(random, [5, 50]), forMs };
+    case 'stall-leader':
+      return { atMs, kind, forMs: 200 + exponential(random, 1_500) };
     case 'clock-jump':
       return { atMs, kind, machine, ms: between(random, -10_000, 10_000) };
     case 'move-leader':

@@ -89,6 +89,11 @@ export class Nemesis {
           );
         return;
       }
+      case 'stall-leader': {
+        const leader = world.leader();
+        if (leader !== undefined) leader.disk.stalledUntilMs = Math.max(leader.disk.stalledUntilMs, untilMs);
+        return;
+      }
       case 'clients-cut':
         this.cutBetween([this.machine(fault.machine).name], this.clients, fault.how, untilMs);
         return;
@@ -142,7 +147,7 @@ export class Nemesis {
         this.doing(admin.replace(this.machine(fault.machine), fault.asLearner, fault.isStale));
         return;
       case 'rot':
-        this.doing(rot(world, this.machine(fault.machine), fault.bits));
+        if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits));
         return;
       default:
         this.happenToDisk(fault);
