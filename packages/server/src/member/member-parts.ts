@@ -195,7 +195,7 @@ export class MemberParts {
     const { deps, storage, config } = this;
     const { snapshotCount, walsMax, snapshotsMax } = config;
     return new Snapshotter(
-      { ...deps, ...storage, backend: () => this.state.backend },
+      { ...deps, ...storage, backend: () => this.state.backend, raftApplied: () => this.node.basicStatus().applied },
       {
         ...{ snapshotCount, walsMax, snapshotsMax },
         catchUpEntries: config.snapshotCatchUpEntries,

@@ -10,7 +10,7 @@ import { Snapshotter } from './snapshotter.ts';
 const mebibyte = 1024 * 1024;
 const options = { snapshotCount: 10_000, catchUpEntries: 5_000, walsMax: 5, snapshotsMax: 5 };
 
-async function makeSnapshotter(entries: number) {
+async function makeSnapshotter(entries: number, raftApplied = entries) {
   const disk = new MemoryDisk();
   const clock = new NodeClock();
   const deps = { disk, clock, logger: silentLogger, metrics: noMetrics, random: new SeededRandom(1) };
@@ -33,7 +33,7 @@ async function makeSnapshotter(entries: number) {
   const snapshots = new SnapshotStore(deps, '/snap');
   const cluster = new Cluster({ backend });
   const snapshotter = new Snapshotter(
-    { ...deps, backend: () => backend, wal, snapshots, raftStorage, cluster, onFatal },
+    { ...deps, backend: () => backend, wal, snapshots, raftStorage, cluster, onFatal, raftApplied: () => raftApplied },
     options,
     0,
   );
@@ -44,6 +44,14 @@ async function makeSnapshotter(entries: number) {
   };
   return { snapshotter, raftStorage, snapshots, backend, stop };
 }
+
+test('what raft does not know to be applied stays in the log', async () => {
+  const { snapshotter, raftStorage, stop } = await makeSnapshotter(8_000, 1_500);
+  const three = createConfState({ voters: [1n, 2n, 3n] });
+  snapshotter.applied(8_000, 1, three, 8_000);
+  assert.equal(raftStorage.firstIndex(), 1_501);
+  await stop();
+});
 
 test('the log in memory is cut by entries and by bytes, to little where nobody has to catch up', async () => {
   const { snapshotter, raftStorage, stop } = await makeSnapshotter(8_000);

@@ -12,6 +12,8 @@ export interface SnapshotterDeps {
   readonly snapshots: SnapshotStore;
   readonly raftStorage: MemoryStorage;
   readonly cluster: Cluster;
+  /** Up to where raft has been told that entries are applied: it may still look at those behind. */
+  readonly raftApplied: () => number;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -147,7 +149,9 @@ export class Snapshotter {
     if (this.sending > 0 || this.deps.clock.nowMs() < this.keptUntilMs) return;
     const { catchUpEntries } = this.options;
     const isAlone = confState.voters.length + confState.learners.length + confState.votersOutgoing.length === 1;
-    const keepFrom = index - (isAlone ? Math.min(catchUpEntries, catchUpEntriesAlone) : catchUpEntries);
+    const catchUp = isAlone ? Math.min(catchUpEntries, catchUpEntriesAlone) : catchUpEntries;
+    // Raft is told only when the batch is durable, and a tick may come before: who stands for election looks through all that follows.
+    const keepFrom = Math.min(index - catchUp, this.deps.raftApplied());
     if (keepFrom > raftStorage.firstIndex()) raftStorage.compact(keepFrom);
   }
 
