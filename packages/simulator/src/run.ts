@@ -136,7 +136,10 @@ class Run {
       const name = `c${i}`;
       const record = (operation: Operation) => void this.operations.push(operation);
       const port = new ClientPort(name, network, this.workerLogin);
-      const client = new KeyValueClient({ port, random: random(name), scheduler, machines, nextId, record }, i);
+      const client = new KeyValueClient(
+        { port, random: random(name), taste: scenario.taste, scheduler, machines, nextId, record },
+        i,
+      );
       this.working++;
       void client.run(share, scenario.thinkMs, () => this.isBroken).then(() => this.working--);
     }

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@quorate/base';
 import type { Cluster, MvccStore } from '@quorate/machine';
-import { type Snapshot, statusToJson } from '@quorate/raft';
+import { type ConfState, type Snapshot, statusToJson } from '@quorate/raft';
 import type { GrpcServer } from '@quorate/transport';
 import { type MemberStorage, openMemberStorage } from '../bootstrap/open-storage.ts';
 import { takeReceivedMembership } from '../bootstrap/start-point.ts';
@@ -182,7 +182,12 @@ export class Member implements MemberContext, HealthSource, VersionSource {
   }
 
   isLearner(): boolean {
-    return this.parts.replica.configuration.learners.includes(this.memberId);
+    return this.configuration().learners.includes(this.memberId);
+  }
+
+  /** Who votes and who learns now, as raft has it. */
+  configuration(): ConfState {
+    return this.parts.replica.configuration;
   }
 
   appliedTerm(): number {

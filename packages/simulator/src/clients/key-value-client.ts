@@ -3,6 +3,7 @@ import { nextBelow, type Random, utf8FromBytes } from '@quorate/base';
 import { GrpcStatus } from '@quorate/transport';
 import type { Machine } from '../cluster/machine.ts';
 import type { KeyValueRequest, KeyValueResponse, Operation } from '../history/history.ts';
+import type { WriteTaste } from '../scenario.ts';
 import { chance, exponential } from '../world/random-sources.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { CallOutcome, ClientPort } from './client-port.ts';
@@ -19,6 +20,7 @@ const methods: Readonly<Record<KeyValueRequest['method'], AnyMethod>> = {
 export interface KeyValueClientDeps {
   readonly port: ClientPort;
   readonly random: Random;
+  readonly taste: WriteTaste;
   readonly scheduler: Scheduler;
   readonly machines: readonly Machine[];
   readonly nextId: () => number;
@@ -72,6 +74,7 @@ export class KeyValueClient {
     const draw = this.isReader ? drawRead : drawRequest;
     const request = draw(random, {
       revision: this.revision,
+      taste: this.deps.taste,
       modRevision: (key) => this.modRevisions.get(key),
       uniqueValue: () => `${this.number}-${this.values++}`,
     });

@@ -1,4 +1,4 @@
-import { type etcdserverpb, type Method, services } from '@quorate/api';
+import { etcdserverpb, type Method, services } from '@quorate/api';
 import { GrpcStatus } from '@quorate/transport';
 import { type CallOutcome, ClientPort, type Login, textOf } from '../clients/client-port.ts';
 import type { Machine } from '../cluster/machine.ts';
@@ -37,6 +37,15 @@ export class Admin {
   async defragment(machine: Machine): Promise<void> {
     const outcome = await this.port.call(machine, Maintenance.methods.Defragment, {}, { timeoutMs });
     this.note(`defragment ${machine.name}: ${textOf(outcome)}`);
+  }
+
+  /** Compacts so many revisions before the newest that the machine's member knows. */
+  async compact(machine: Machine, revisionsBack: number): Promise<void> {
+    const revision = (machine.member?.revision() ?? 0) - revisionsBack;
+    if (revision <= 0) return;
+    const request = etcdserverpb.CompactionRequest.create({ revision });
+    const outcome = await this.port.call(machine, services.KV.methods.Compact, request, { timeoutMs });
+    this.note(`compact ${revision} at ${machine.name}: ${textOf(outcome)}`);
   }
 
   /** Asks all for the hash of a revision that one of them has. */

@@ -106,7 +106,8 @@ export class Nemesis {
       case 'crash-at': {
         const machine = this.machine(fault.machine);
         world.expectCrash(machine, fault.mode, fault.downMs);
-        machine.disk.planned.push({ operation: 'any', skip: fault.operations, fault: 'crash' });
+        const { operations: skip, after } = fault;
+        machine.disk.planned.push({ operation: 'any', skip, after, fault: 'crash' });
         return;
       }
       case 'disk-error':
@@ -114,6 +115,9 @@ export class Nemesis {
         return;
       case 'hold':
         this.machine(fault.machine).hold(untilMs);
+        return;
+      case 'hold-leader':
+        world.leader()?.hold(untilMs);
         return;
       case 'clock-jump':
         this.machine(fault.machine).skew.wallOffsetMs += fault.ms;
@@ -136,6 +140,9 @@ export class Nemesis {
         return;
       case 'defragment':
         this.doing(admin.defragment(this.machine(fault.machine)));
+        return;
+      case 'compact':
+        this.doing(admin.compact(this.machine(fault.machine), fault.revisionsBack));
         return;
       case 'permission':
         this.doing(this.users.change(fault.isAllowed));
