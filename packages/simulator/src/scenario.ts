@@ -7,8 +7,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'cut'; readonly from: number; readonly to: number; readonly how: CutKind; readonly forMs: number }
   /** Between these and all others, both ways. */
   | { readonly kind: 'partition'; readonly machines: readonly number[]; readonly how: CutKind; readonly forMs: number }
-  /** Of whoever leads, from all other machines; its clients still reach it. */
-  | { readonly kind: 'isolate-leader'; readonly how: CutKind; readonly forMs: number }
+  /** Of whoever leads, from all other machines; its clients still reach it. It may be deaf at first, and then mute as well. */
+  | { readonly kind: 'isolate-leader'; readonly how: CutKind; readonly forMs: number; readonly deafMs?: number }
   /** Between clients and a machine. */
   | { readonly kind: 'clients-cut'; readonly machine: number; readonly how: CutKind; readonly forMs: number }
   | { readonly kind: 'crash'; readonly machine: number; readonly mode: CrashMode; readonly downMs: number }

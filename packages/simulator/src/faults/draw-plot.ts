@@ -21,6 +21,8 @@ interface Plot {
 const plotRate = 0.6;
 /** How often a plot is played in one run. */
 const timesMax = 3;
+/** Work with seven clients lasts so long at least. */
+const staleMs = 3_000;
 
 /**
  * Faults by themselves seldom meet: a crash in the few steps after a defragmentation, say, or a snapshot for a member that was away while
@@ -162,8 +164,8 @@ function replaceAndRemember(stage: Stage): Plot {
     { atMs, kind: 'replace', machine, asLearner: chance(random, 0.3), isStale: chance(random, 0.2) },
   ];
   if (chance(random, 0.7)) {
-    const clog = { kind: 'cut', from: other, to: machine, how: 'clog' } as const;
-    faults.push({ ...clog, atMs: atMs - between(random, 0, 200), forMs: between(random, 200, 2_500) });
+    const forMs = between(random, 300, 2_000);
+    faults.push({ atMs: atMs - between(random, 0, 200), kind: 'partition', machines: [machine], how: 'delay', forMs });
   }
   if (chance(random, 0.7)) {
     const crash = {
@@ -178,23 +180,36 @@ function replaceAndRemember(stage: Stage): Plot {
   return { faults, flags: { 'snapshot-count': pick(random, [20, 100]), 'strict-reconfig-check': 'false' } };
 }
 
-/** A leader is cut off, or stands still, for about as long as it takes the others to elect another. */
+/**
+ * A leader is cut off, or stands still, for about as long as it takes the others to elect another, in a network with much on its way at any
+ * time and with a member that is slow.
+ */
 function staleLeader(stage: Stage): Plot {
-  const { random, electionMs } = stage;
+  const { random, electionMs, scenario } = stage;
   const draw = (): Fault => {
-    const atMs = stage.moment();
-    const forMs = electionMs * between(random, 0.8, 2.5);
+    const atMs = between(random, 0, staleMs);
+    const forMs = electionMs * between(random, 1.1, 2);
     if (chance(random, 0.2)) return { atMs, kind: 'hold-leader', forMs };
-    return { atMs, kind: 'isolate-leader', how: chance(random, 0.6) ? 'clog' : 'drop', forMs };
+    const deafMs = chance(random, 0.6) ? electionMs * between(random, 0, 0.3) : 0;
+    return { atMs, kind: 'isolate-leader', how: chance(random, 0.6) ? 'clog' : 'drop', forMs, deafMs };
   };
-  return { faults: [draw(), draw(), draw()] };
+  const slow = drawMachine(stage);
+  return {
+    faults: [draw(), draw(), draw()],
+    rest: {
+      clients: 7,
+      thinkMs: 20,
+      network: { ...scenario.network, latencyMs: pick(random, [1, 5, 15]) },
+      disks: scenario.disks.map((speed, place) => (place === slow ? { syncMs: 20, otherMs: 0.1 } : speed)),
+    },
+  };
 }
 
 /** A leader stands still until leases that it knows of have ended. */
 function heldLeader(stage: Stage): Plot {
   const { random } = stage;
-  const faults: Fault[] = [{ atMs: stage.moment(), kind: 'hold-leader', forMs: between(random, 1_500, 6_000) }];
-  return { faults, rest: { leaseholders: 3 } };
+  const faults: Fault[] = [{ atMs: stage.moment(), kind: 'hold-leader', forMs: between(random, 1_500, 4_000) }];
+  return { faults, rest: { leaseholders: 6 } };
 }
 
 const lonelyPlots = [defragmentAndCrash, crashInCommit, crashInLogTwice, compactAndCrash];

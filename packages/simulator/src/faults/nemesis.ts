@@ -78,15 +78,14 @@ export class Nemesis {
         return;
       }
       case 'isolate-leader': {
-        const leader = world.leader();
-        const others = machines.filter((machine) => machine !== leader);
-        if (leader !== undefined)
-          this.cutBetween(
-            [leader.name],
-            others.map(({ name }) => name),
-            fault.how,
-            untilMs,
-          );
+        const leader = world.leader()?.name;
+        if (leader === undefined) return;
+        const others = machines.map(({ name }) => name).filter((name) => name !== leader);
+        for (const other of others) network.cut(other, leader, fault.how, untilMs);
+        scheduler.after(fault.deafMs ?? 0, () => {
+          if (this.isHealed) return;
+          for (const other of others) network.cut(leader, other, fault.how, untilMs);
+        });
         return;
       }
       case 'stall-leader': {
