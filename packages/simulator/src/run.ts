@@ -137,7 +137,10 @@ class Run {
       const record = (operation: Operation) => void this.operations.push(operation);
       const port = new ClientPort(name, network, this.workerLogin);
       const client = new KeyValueClient(
-        { port, random: random(name), taste: scenario.taste, scheduler, machines, nextId, record },
+        {
+          ...{ port, random: random(name), taste: scenario.taste, isHasty: scenario.areHasty },
+          ...{ scheduler, machines, nextId, record },
+        },
         i,
       );
       this.working++;

@@ -60,6 +60,8 @@ export interface Scenario {
   /** Work and faults begin when the cluster has a leader, or else with the machines. */
   readonly beginsInPeace: boolean;
   readonly clients: number;
+  /** They do not wait long, and half of them only read. */
+  readonly areHasty: boolean;
   readonly watchers: number;
   readonly leaseholders: number;
   /** Clients that keep a copy of all keys. */

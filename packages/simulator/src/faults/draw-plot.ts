@@ -6,7 +6,6 @@ import { between, chance, pick } from '../world/random-sources.ts';
 interface Stage {
   readonly random: Random;
   readonly scenario: Scenario;
-  readonly electionMs: number;
   /** A moment while clients are at work. */
   readonly moment: () => number;
 }
@@ -21,18 +20,19 @@ interface Plot {
 const plotRate = 0.6;
 /** How often a plot is played in one run. */
 const timesMax = 3;
-/** Work with seven clients lasts so long at least. */
-const staleMs = 3_000;
+/** Work with seven clients lasts about so long. */
+const staleMs = 5_000;
 
 /**
  * Faults by themselves seldom meet: a crash in the few steps after a defragmentation, say, or a snapshot for a member that was away while
  * a permission changed. So most scenarios have a plot besides, faults in the order in which they do harm.
  */
-export function withPlot(random: Random, scenario: Scenario, durationMs: number, electionMs: number): Scenario {
+export function withPlot(random: Random, scenario: Scenario, durationMs: number): Scenario {
   if (!chance(random, plotRate)) return scenario;
   const draw = pick(random, scenario.members < 3 ? lonelyPlots : allPlots);
-  const stage = { random, scenario, electionMs, moment: () => between(random, 0, durationMs * 0.7) };
-  const plots = Array.from({ length: 1 + nextBelow(random, timesMax) }, () => draw(stage));
+  const stage = { random, scenario, moment: () => between(random, 0, durationMs * 0.7) };
+  const times = draw === staleLeader ? 1 : 1 + nextBelow(random, timesMax);
+  const plots = Array.from({ length: times }, () => draw(stage));
   const flags = Object.assign({}, ...plots.map((plot) => plot.flags ?? {})) as Record<string, string | number>;
   const faults = plots.flatMap((plot) => plot.faults.map((fault) => ({ ...fault, atMs: Math.max(0, fault.atMs) })));
   return {
@@ -181,25 +181,28 @@ function replaceAndRemember(stage: Stage): Plot {
 }
 
 /**
- * A leader is cut off, or stands still, for about as long as it takes the others to elect another, in a network with much on its way at any
- * time and with a member that is slow.
+ * A leader is cut off, or stands still, for about as long as it takes the others to elect another, and again; in a network with much on its
+ * way at any time, with a member that is slow, and with clients that ask for what is newest all the time.
  */
 function staleLeader(stage: Stage): Plot {
-  const { random, electionMs, scenario } = stage;
-  const draw = (): Fault => {
-    const atMs = between(random, 0, staleMs);
-    const forMs = electionMs * between(random, 1.1, 2);
-    if (chance(random, 0.2)) return { atMs, kind: 'hold-leader', forMs };
-    const deafMs = chance(random, 0.6) ? electionMs * between(random, 0, 0.3) : 0;
-    return { atMs, kind: 'isolate-leader', how: chance(random, 0.6) ? 'clog' : 'drop', forMs, deafMs };
+  const { random, scenario } = stage;
+  const electionMs = 500;
+  const draw = (atMs: number): Fault => {
+    const forMs = electionMs * between(random, 1.3, 1.9);
+    if (chance(random, 0.15)) return { atMs, kind: 'hold-leader', forMs };
+    const deafMs = chance(random, 0.7) ? electionMs * between(random, 0.05, 0.25) : 0;
+    return { atMs, kind: 'isolate-leader', how: chance(random, 0.7) ? 'clog' : 'drop', forMs, deafMs };
   };
   const slow = drawMachine(stage);
+  const faults: Fault[] = [];
+  for (let atMs = 200; atMs < staleMs; atMs += 3.5 * electionMs)
+    faults.push(draw(atMs + between(random, 0, electionMs)));
   return {
-    faults: [draw(), draw(), draw()],
+    faults,
+    flags: { 'heartbeat-interval': electionMs / 10, 'election-timeout': electionMs },
     rest: {
-      clients: 7,
-      thinkMs: 20,
-      network: { ...scenario.network, latencyMs: pick(random, [1, 5, 15]) },
+      ...{ clients: 7, areHasty: true, thinkMs: 20, operations: 2 * scenario.operations },
+      network: { ...scenario.network, latencyMs: pick(random, [1, 3]), reorders: chance(random, 0.1) },
       disks: scenario.disks.map((speed, place) => (place === slow ? { syncMs: 20, otherMs: 0.1 } : speed)),
     },
   };

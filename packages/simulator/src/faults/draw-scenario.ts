@@ -29,6 +29,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     beginsInPeace: hasUsers || chance(random, 0.8),
     hasUsers,
     taste: 'usual',
+    areHasty: false,
     watchers: 1 + nextBelow(random, 4),
     leaseholders: nextBelow(random, 3),
     mirrors: nextBelow(random, 3),
@@ -44,7 +45,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     flags: Array.from({ length: members }, () => [...shared, ...drawOwnFlags(random)]),
     faults: drawFaults(random, members, durationMs, hasUsers),
   };
-  return withPlot(sourceOf(seed, 'plot'), scenario, durationMs, heartbeatMs * electionHeartbeats);
+  return withPlot(sourceOf(seed, 'plot'), scenario, durationMs);
 }
 
 function drawNetwork(random: Random): Scenario['network'] {
