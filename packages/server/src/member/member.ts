@@ -262,6 +262,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
       'current-applied-index': applier.appliedIndex,
       'incoming-snapshot-index': index,
     });
+    await state.backend.retire();
     await storage.snapshots.installDatabase(index, storage.directory.layout.database);
     const next = await state.prepare(storage.directory.layout.database);
     state.adopt(next);
