@@ -87,7 +87,11 @@ class Run {
       ...Array.from({ length: scenario.mirrors }, (_, i) => `r${i}`),
     ];
     this.users = new Users(this.world);
-    this.nemesis = new Nemesis(this.world, this.users, scenario, names);
+    this.nemesis = new Nemesis(this.world, this.users, scenario, names, {
+      client: scenario.clients,
+      nextId: () => this.ids++,
+      record: (operation) => void this.operations.push(operation),
+    });
     this.workerLogin = scenario.hasUsers ? workerLogin : undefined;
   }
 

@@ -167,6 +167,19 @@ export const durability = [
     ],
   },
   {
+    name: 'two defragmentations at once',
+    why: 'Each rewrites the file, and what is committed in between goes to the one that is thrown away.',
+    seeds: 200,
+    isOpen: true,
+    edits: [
+      edit(
+        'backend/bbolt-backend.js',
+        'while (this.pause !== undefined) {\n            await this.pause;\n            await this.commit();\n        }',
+        '',
+      ),
+    ],
+  },
+  {
     name: 'writes go on during a defragmentation',
     why: 'Commits between the copy and the exchange go to the file that is thrown away.',
     seeds: 50,

@@ -120,16 +120,23 @@ function behindAndSnapshot(stage: Stage): Plot {
   const faults: Fault[] = [{ atMs, kind: 'partition', machines: [machine], how: 'drop', forMs }];
   const backMs = atMs + forMs;
   const during = () => between(random, atMs + 50, backMs);
-  if (chance(random, 0.5)) faults.push(crashAfter(stage, backMs, machine, '.snap.db', 80));
-  if (chance(random, 0.3)) faults.push({ atMs: backMs + between(random, -20, 300), kind: 'defragment', machine });
+  const soon = snapshotsSoon(scenario);
+  if (chance(random, 0.4)) {
+    const disks = scenario.disks.map((speed, place) => (place === machine ? { syncMs: 8, otherMs: 1 } : speed));
+    Object.assign(soon.rest, { disks });
+    // So many that one is at it when the snapshot comes.
+    for (let i = 0; i < 15; i++) faults.push({ atMs: backMs + 15 * i, kind: 'defragment', machine });
+  } else if (chance(random, 0.7)) {
+    faults.push(crashAfter(stage, backMs, machine, '.snap.db', 80));
+  }
   if (chance(random, 0.3))
     faults.push({ atMs: during(), kind: 'compact', machine: (machine + 1) % scenario.members, revisionsBack: 0 });
   if (chance(random, 0.3)) faults.push({ atMs: atMs - 20, kind: 'compact', machine, revisionsBack: 0 });
-  return { faults, ...snapshotsSoon(scenario) };
+  return { faults, ...soon };
 }
 
 /** Whoever is behind a little needs a snapshot. */
-function snapshotsSoon({ members }: Scenario): Pick<Plot, 'flags' | 'rest'> {
+function snapshotsSoon({ members }: Scenario) {
   return {
     flags: { 'snapshot-count': 5, 'snapshot-catchup-entries': 1 },
     rest: { compactEveryEntries: Array.from({ length: members }, () => 5) },
@@ -151,7 +158,7 @@ function permissionsBySnapshot(stage: Stage): Plot {
     isAllowed = !isAllowed;
   }
   const { flags, rest } = snapshotsSoon(scenario);
-  return { faults, ...(flags && { flags }), rest: { ...rest, hasUsers: true, beginsInPeace: true } };
+  return { faults, flags, rest: { ...rest, hasUsers: true, beginsInPeace: true } };
 }
 
 /** A machine becomes another member while messages to the one before are on their way, and others start again. */

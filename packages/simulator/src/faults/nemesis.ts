@@ -3,7 +3,7 @@ import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
-import { Admin } from './admin.ts';
+import { Admin, type Ledger } from './admin.ts';
 import { rot } from './rot.ts';
 
 /** Makes the faults of a scenario happen. */
@@ -19,13 +19,13 @@ export class Nemesis {
   /** What administrators are at. */
   private busy = 0;
 
-  constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[]) {
+  constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[], ledger: Ledger) {
     this.users = users;
     this.world = world;
     this.faults = scenario.faults;
     this.clients = clients;
     this.waiting = scenario.faults.length;
-    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined);
+    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined, ledger);
     world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
