@@ -19,6 +19,6 @@ export type {
   PeerPromotion,
   PeerVersion,
 } from './peer/peer-client.ts';
-export type { OutgoingSnapshot, PeerSource } from './peer/peer-source.ts';
+export { isMisdirected, type OutgoingSnapshot, type PeerSource } from './peer/peer-source.ts';
 export type { PeerNetwork } from './replica/peer-network.ts';
 export { etcdVersion } from './version.ts';

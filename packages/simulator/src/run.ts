@@ -87,7 +87,11 @@ class Run {
       ...Array.from({ length: scenario.mirrors }, (_, i) => `r${i}`),
     ];
     this.users = new Users(this.world);
-    this.nemesis = new Nemesis(this.world, this.users, scenario, names);
+    this.nemesis = new Nemesis(this.world, this.users, scenario, names, {
+      client: scenario.clients,
+      nextId: () => this.ids++,
+      record: (operation) => void this.operations.push(operation),
+    });
     this.workerLogin = scenario.hasUsers ? workerLogin : undefined;
   }
 
@@ -136,7 +140,13 @@ class Run {
       const name = `c${i}`;
       const record = (operation: Operation) => void this.operations.push(operation);
       const port = new ClientPort(name, network, this.workerLogin);
-      const client = new KeyValueClient({ port, random: random(name), scheduler, machines, nextId, record }, i);
+      const client = new KeyValueClient(
+        {
+          ...{ port, random: random(name), taste: scenario.taste, isHasty: scenario.areHasty },
+          ...{ scheduler, machines, nextId, record },
+        },
+        i,
+      );
       this.working++;
       void client.run(share, scenario.thinkMs, () => this.isBroken).then(() => this.working--);
     }

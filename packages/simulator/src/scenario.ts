@@ -7,16 +7,17 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'cut'; readonly from: number; readonly to: number; readonly how: CutKind; readonly forMs: number }
   /** Between these and all others, both ways. */
   | { readonly kind: 'partition'; readonly machines: readonly number[]; readonly how: CutKind; readonly forMs: number }
-  /** Of whoever leads, from all other machines; its clients still reach it. */
-  | { readonly kind: 'isolate-leader'; readonly how: CutKind; readonly forMs: number }
+  /** Of whoever leads, from all other machines; its clients still reach it. It may be deaf at first, and then mute as well. */
+  | { readonly kind: 'isolate-leader'; readonly how: CutKind; readonly forMs: number; readonly deafMs?: number }
   /** Between clients and a machine. */
   | { readonly kind: 'clients-cut'; readonly machine: number; readonly how: CutKind; readonly forMs: number }
   | { readonly kind: 'crash'; readonly machine: number; readonly mode: CrashMode; readonly downMs: number }
-  /** In the middle of that operation of its disk, counted from now. */
+  /** In the middle of that operation of its disk, counted from now, or from the first on a file whose path ends with `after`. */
   | {
       readonly kind: 'crash-at';
       readonly machine: number;
       readonly operations: number;
+      readonly after?: string;
       readonly mode: CrashMode;
       readonly downMs: number;
     }
@@ -33,9 +34,13 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'stall-leader'; readonly forMs: number }
   | { readonly kind: 'disk-slow'; readonly machine: number; readonly times: number; readonly forMs: number }
   | { readonly kind: 'hold'; readonly machine: number; readonly forMs: number }
+  /** Of whoever leads. */
+  | { readonly kind: 'hold-leader'; readonly forMs: number }
   | { readonly kind: 'clock-jump'; readonly machine: number; readonly ms: number }
   | { readonly kind: 'move-leader'; readonly to: number }
   | { readonly kind: 'defragment'; readonly machine: number }
+  /** So many revisions before the newest that a member knows. */
+  | { readonly kind: 'compact'; readonly machine: number; readonly revisionsBack: number }
   /** The guest may do more or less from then on. */
   | { readonly kind: 'permission'; readonly isAllowed: boolean }
   /** All members that have a revision must have the same hash of it. */
@@ -46,6 +51,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
 );
 
+export type WriteTaste = 'usual' | 'big' | 'wide';
+
 /** All that a run is, but the program: from the same scenario comes the same trace. */
 export interface Scenario {
   readonly seed: number;
@@ -53,6 +60,8 @@ export interface Scenario {
   /** Work and faults begin when the cluster has a leader, or else with the machines. */
   readonly beginsInPeace: boolean;
   readonly clients: number;
+  /** They do not wait long, and half of them only read. */
+  readonly areHasty: boolean;
   readonly watchers: number;
   readonly leaseholders: number;
   /** Clients that keep a copy of all keys. */
@@ -63,6 +72,8 @@ export interface Scenario {
   readonly hasUsers: boolean;
   /** Operations of all clients together. */
   readonly operations: number;
+  /** What clients like to write: values of several pages, say, or several keys at once. */
+  readonly taste: WriteTaste;
   /** Mean pause of a client between two operations. */
   readonly thinkMs: number;
   readonly network: NetworkQuality;

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@quorate/base';
 import type { Cluster, MvccStore } from '@quorate/machine';
-import { type Snapshot, statusToJson } from '@quorate/raft';
+import { type ConfState, type Snapshot, statusToJson } from '@quorate/raft';
 import type { GrpcServer } from '@quorate/transport';
 import { type MemberStorage, openMemberStorage } from '../bootstrap/open-storage.ts';
 import { takeReceivedMembership } from '../bootstrap/start-point.ts';
@@ -182,7 +182,12 @@ export class Member implements MemberContext, HealthSource, VersionSource {
   }
 
   isLearner(): boolean {
-    return this.parts.replica.configuration.learners.includes(this.memberId);
+    return this.configuration().learners.includes(this.memberId);
+  }
+
+  /** Who votes and who learns now, as raft has it. */
+  configuration(): ConfState {
+    return this.parts.replica.configuration;
   }
 
   appliedTerm(): number {
@@ -257,6 +262,7 @@ export class Member implements MemberContext, HealthSource, VersionSource {
       'current-applied-index': applier.appliedIndex,
       'incoming-snapshot-index': index,
     });
+    await state.backend.retire();
     await storage.snapshots.installDatabase(index, storage.directory.layout.database);
     const next = await state.prepare(storage.directory.layout.database);
     state.adopt(next);

@@ -15,6 +15,11 @@ export interface OutgoingSnapshot {
   close(): void;
 }
 
+/** Whether a message is for another member than this one: for the one that its machine was before, say. */
+export function isMisdirected(message: Message, memberId: bigint): boolean {
+  return message.to !== memberId;
+}
+
 /** What the transport of raft messages asks of whatever application is behind it: the receiver's side of peer protocol sections 1 and 4. */
 export interface RaftPeerSource {
   readonly memberId: bigint;

@@ -99,18 +99,15 @@ export const durability = [
     ],
   },
   {
-    name: 'half-written last record is left in the log',
-    why: 'What is written over it does not cover it all, and the next start finds its rest behind good records.',
+    name: 'half-written last record is taken',
+    why: 'A power failure leaves a part of a record and zeros for the rest: the member has an entry that nobody wrote.',
     seeds: 200,
     isOpen: true,
     edits: [
-      edit('wal/wal.js', 'await tail.truncate(end.position);', ''),
-      edit('wal/read-wal.js', 'await file.truncate(position);\n        await file.sync();', ''),
-      edit('wal/segment-writer.js', "if (options.preallocation === 'zeros') {", 'if (false) {'),
       edit(
-        'wal/wal.js',
-        'if (end.error !== undefined)',
-        "if (end.error !== undefined && end.error.code !== 'wal/unexpected-eof')",
+        'wal/record-reader.js',
+        "if (crc !== view.crc) {\n            if (this.isTorn(start, end))\n                return this.failure('wal/unexpected-eof', 'unexpected EOF');",
+        'if (crc !== view.crc && !this.isTorn(start, end)) {',
       ),
     ],
   },
@@ -134,6 +131,24 @@ export const durability = [
     edits: [edit('bbolt/dist/database.js', 'await file.datasync();\n        this.publish', 'this.publish')],
   },
   {
+    name: 'replay after a crash in a defragmentation',
+    why: 'What is committed before the file is copied has the index of the commit before: a crash then applies its entries again.',
+    seeds: 200,
+    isOpen: true,
+    edits: [
+      edit(
+        'backend/bbolt-backend.js',
+        'const startMs = this.clock.nowMs();\n        await this.commit();',
+        'const startMs = this.clock.nowMs();\n        this.isDefragmenting = true;\n        await this.commit();\n        this.isDefragmenting = false;',
+      ),
+      edit(
+        'backend/bbolt-backend.js',
+        'batch.consistentIndex = this.consistentIndex;',
+        'batch.consistentIndex = this.isDefragmenting === true ? this.committedIndex : this.consistentIndex;',
+      ),
+    ],
+  },
+  {
     name: 'defragmentation loses the batch under way',
     why: 'What is committed to the old file while it is copied is not in the new one.',
     seeds: 200,
@@ -148,6 +163,19 @@ export const durability = [
         'backend/bbolt-backend.js',
         'const startMs = this.clock.nowMs();\n        await this.commit();',
         'const startMs = this.clock.nowMs();',
+      ),
+    ],
+  },
+  {
+    name: 'two defragmentations at once',
+    why: 'Each rewrites the file, and what is committed in between goes to the one that is thrown away.',
+    seeds: 200,
+    isOpen: true,
+    edits: [
+      edit(
+        'backend/bbolt-backend.js',
+        'while (this.pause !== undefined) {\n            await this.pause;\n            await this.commit();\n        }',
+        '',
       ),
     ],
   },

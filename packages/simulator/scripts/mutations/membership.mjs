@@ -37,6 +37,13 @@ export const membership = [
     ],
   },
   {
+    name: 'message to a former member is taken',
+    why: 'A machine that has become another member hears what was sent to the one before, of a log that it does not have.',
+    seeds: 200,
+    isOpen: true,
+    edits: [edit('peer/peer-source.js', 'return message.to !== memberId;', 'return false;')],
+  },
+  {
     name: 'members of a snapshot are not dialled',
     why: 'Who was added while this member was away stays an unknown peer id, whom it never answers.',
     seeds: 200,

@@ -66,6 +66,13 @@ export const snapshots = [
     ],
   },
   {
+    name: 'snapshot is put in place during a defragmentation',
+    why: 'The defragmentation gives the name of the database back to what was there before the snapshot.',
+    seeds: 200,
+    isOpen: true,
+    edits: [edit('member/member.js', 'await state.backend.retire();', '')],
+  },
+  {
     name: 'old compaction goes on in the database of a snapshot',
     why: 'The store before the snapshot is not stopped: its compaction writes its marks when the next store has its own.',
     seeds: 200,

@@ -7,6 +7,8 @@ import type { TimedEntry, Violation } from '../history/history.ts';
 export interface StandPoint {
   readonly revision: number;
   readonly authRevision: number;
+  /** Who votes and who learns, as raft has it. */
+  readonly configuration: string;
 }
 
 /** What becomes of an entry. */
@@ -55,6 +57,9 @@ export class Agreement {
       this.violate(
         `${who} answers entry ${index} with ${now.refusal ?? 'success'}, another with ${known.refusal ?? 'success'}`,
       );
+    }
+    if (isFirstTime && known.configuration !== now.configuration) {
+      this.violate(`${who} has members ${now.configuration} after entry ${index}, another has ${known.configuration}`);
     }
     this.compare(who, index, 'revision', now.revision, known.revision, opened.revision);
     this.compare(who, index, 'auth revision', now.authRevision, known.authRevision, opened.authRevision);

@@ -8,14 +8,15 @@ import { checkExclusion } from './exclusion.ts';
 import { checkLeases } from './leases.ts';
 import { checkPermissions } from './permissions.ts';
 
-const opened = { revision: 1, authRevision: 1 };
+const configuration = '[1] and learners []';
+const opened = { revision: 1, authRevision: 1, configuration };
 
 function entryOf(index: number, term = 2, text = 'x') {
   return createEntry(term, index, EntryType.Normal, new TextEncoder().encode(text));
 }
 
 function outcome(revision: number, refusal?: Outcome['refusal']): Outcome {
-  return { revision, authRevision: 1, refusal };
+  return { revision, authRevision: 1, configuration, refusal };
 }
 
 describe('agreement', () => {
@@ -24,7 +25,7 @@ describe('agreement', () => {
     agreement.applied('a', 1, entryOf(1), outcome(2), opened);
     agreement.applied('a', 2, entryOf(2), outcome(3), opened);
     agreement.applied('b', 3, entryOf(1), outcome(2), opened);
-    agreement.applied('a', 4, entryOf(1), outcome(3), { revision: 3, authRevision: 1 });
+    agreement.applied('a', 4, entryOf(1), outcome(3), { ...opened, revision: 3 });
     assert.deepEqual(agreement.violations, []);
     assert.deepEqual(
       agreement.log().map(({ index, appliedMs }) => [index, appliedMs]),

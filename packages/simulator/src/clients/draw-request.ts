@@ -1,6 +1,7 @@
 import { etcdserverpb } from '@quorate/api';
 import { nextBelow, type Random, utf8ToBytes } from '@quorate/base';
 import type { KeyValueRequest } from '../history/history.ts';
+import type { WriteTaste } from '../scenario.ts';
 import { chance, pick } from '../world/random-sources.ts';
 import { allKeys, keyPrefix, keyPrefixEnd } from './key-space.ts';
 
@@ -10,18 +11,23 @@ export interface Knowledge {
   readonly revision: number;
   /** The newest modification of a key that it has seen, if any. */
   modRevision(key: string): number | undefined;
+  readonly taste: WriteTaste;
   /** A value that nobody wrote before. */
   uniqueValue(): string;
 }
 
 /** Of values: most are small, a few fill several pages. */
 const bigValueBytes = 6_000;
+const bigValueRate: Readonly<Record<WriteTaste, number>> = { usual: 0.02, big: 0.4, wide: 0.02 };
+/** Of requests, for clients that like to write several keys at once. */
+const wideRate = 0.3;
 
 const { CompareResult, CompareTarget, Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } =
   etcdserverpb;
 
 /** A request such as clients make: puts, reads of all kinds, deletes, transactions that compare and swap, now and then a compaction. */
 export function drawRequest(random: Random, known: Knowledge): KeyValueRequest {
+  if (known.taste === 'wide' && chance(random, wideRate)) return { method: 'txn', message: drawWide(random, known) };
   const dice = nextBelow(random, 100);
   if (dice < 32) return { method: 'put', message: drawPut(random, known) };
   if (dice < 60) return { method: 'range', message: drawRange(random, known, true) };
@@ -37,7 +43,7 @@ export function drawRead(random: Random, known: Knowledge): KeyValueRequest {
 
 function drawPut(random: Random, known: Knowledge): etcdserverpb.PutRequest {
   const value = known.uniqueValue();
-  const padded = chance(random, 0.02) ? value.padEnd(bigValueBytes, '.') : value;
+  const padded = chance(random, bigValueRate[known.taste]) ? value.padEnd(bigValueBytes, '.') : value;
   return PutRequest.create({
     key: utf8ToBytes(pick(random, allKeys)),
     value: utf8ToBytes(padded),
@@ -92,6 +98,17 @@ function drawTransaction(random: Random, known: Knowledge): etcdserverpb.TxnRequ
     success: [swap, ...(chance(random, 0.5) ? [RequestOp.create({ requestTxn: inner })] : [])],
     failure: [drawOperation(random, known, others), read],
   });
+}
+
+/** Puts of several keys. */
+function drawWide(random: Random, known: Knowledge): etcdserverpb.TxnRequest {
+  const first = nextBelow(random, allKeys.length - 1);
+  const keys = allKeys.slice(first, first + 2 + nextBelow(random, 3));
+  const put = (key: string) =>
+    RequestOp.create({
+      requestPut: PutRequest.create({ key: utf8ToBytes(key), value: utf8ToBytes(known.uniqueValue()) }),
+    });
+  return TxnRequest.create({ success: keys.map(put) });
 }
 
 function drawOperation(random: Random, known: Knowledge, keys: readonly string[]): etcdserverpb.RequestOp {

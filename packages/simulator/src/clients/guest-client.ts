@@ -17,7 +17,7 @@ export interface GuestClientDeps {
 }
 
 const timeoutMs = 2_000;
-const pauseMs = 100;
+const pauseMs = 40;
 
 /** Tries to write and to read what it may at some times only. */
 export class GuestClient {

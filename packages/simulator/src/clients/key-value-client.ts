@@ -3,7 +3,8 @@ import { nextBelow, type Random, utf8FromBytes } from '@quorate/base';
 import { GrpcStatus } from '@quorate/transport';
 import type { Machine } from '../cluster/machine.ts';
 import type { KeyValueRequest, KeyValueResponse, Operation } from '../history/history.ts';
-import { chance, exponential } from '../world/random-sources.ts';
+import type { WriteTaste } from '../scenario.ts';
+import { chance, exponential, pick } from '../world/random-sources.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { CallOutcome, ClientPort } from './client-port.ts';
 import { drawRead, drawRequest } from './draw-request.ts';
@@ -19,6 +20,9 @@ const methods: Readonly<Record<KeyValueRequest['method'], AnyMethod>> = {
 export interface KeyValueClientDeps {
   readonly port: ClientPort;
   readonly random: Random;
+  readonly taste: WriteTaste;
+  /** It does not wait long. */
+  readonly isHasty: boolean;
   readonly scheduler: Scheduler;
   readonly machines: readonly Machine[];
   readonly nextId: () => number;
@@ -29,6 +33,7 @@ export interface KeyValueClientDeps {
 const retryMs = 100;
 /** What a client waits for an answer: longer than elections take, or now and then not. */
 const timeoutsMs = [300, 2_000, 8_000];
+const hastyTimeoutsMs = [50, 100, 200];
 
 /** How many clients only read. */
 const readerRate = 0.25;
@@ -46,7 +51,7 @@ export class KeyValueClient {
   constructor(deps: KeyValueClientDeps, number: number) {
     this.deps = deps;
     this.number = number;
-    this.isReader = chance(deps.random, readerRate);
+    this.isReader = deps.isHasty ? number % 2 === 0 : chance(deps.random, readerRate);
     this.machine = this.otherMachine();
   }
 
@@ -72,13 +77,14 @@ export class KeyValueClient {
     const draw = this.isReader ? drawRead : drawRequest;
     const request = draw(random, {
       revision: this.revision,
+      taste: this.deps.taste,
       modRevision: (key) => this.modRevisions.get(key),
       uniqueValue: () => `${this.number}-${this.values++}`,
     });
     const id = nextId();
     const { machine } = this;
     const invokedMs = scheduler.nowMs;
-    const timeoutMs = timeoutsMs[nextBelow(random, timeoutsMs.length)] as number;
+    const timeoutMs = pick(random, this.deps.isHasty ? hastyTimeoutsMs : timeoutsMs);
     const method = methods[request.method] as Method<object, object>;
     const outcome = await port.call(machine, method, request.message, { timeoutMs });
     const isOk = outcome.kind === 'ok';

@@ -30,6 +30,8 @@ export interface DownCause {
   readonly text: string;
   /** Whether a fault was put into the disk in this life, so that a member that gives up does right. */
   readonly isExcused: boolean;
+  /** Whether its member was open. */
+  readonly isOpen: boolean;
 }
 
 export interface MachineSettings {
@@ -227,8 +229,9 @@ export class Machine implements Host {
     if (this.isUp) this.goDown({ kind: 'crash', text, isExcused: true });
   }
 
-  private goDown(cause: DownCause): void {
+  private goDown(cause: Omit<DownCause, 'isOpen'>): void {
     if (!this.isUp) return;
+    const isOpen = this.running !== undefined;
     this.isUp = false;
     this.isServing = false;
     this.running = undefined;
@@ -238,7 +241,7 @@ export class Machine implements Host {
     const listeners = [...this.downListeners];
     this.downListeners.clear();
     for (const listener of listeners) listener();
-    this.deps.onDown(this, cause);
+    this.deps.onDown(this, { ...cause, isOpen });
   }
 
   /** What was not durable is lost as `mode` says. Before the next {@link start}. */

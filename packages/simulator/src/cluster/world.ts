@@ -53,7 +53,7 @@ export class World {
   readonly downs = new Map<string, number>();
   /** Machines whose disk has aged: what their members give up for is right, and they are to be replaced. */
   readonly rotten = new Set<Machine>();
-  /** Machines whose member is about to join: it gives up when it cannot ask the others, and is started again. */
+  /** Machines whose member is about to join: before it is open it gives up when it cannot ask the others, and is started again. */
   readonly joining = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
@@ -146,7 +146,7 @@ export class World {
   private wentDown(machine: Machine, cause: DownCause): void {
     this.downs.set(cause.kind, (this.downs.get(cause.kind) ?? 0) + 1);
     const isRotten = this.rotten.has(machine);
-    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !this.joining.has(machine)) {
+    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !(this.joining.has(machine) && !cause.isOpen)) {
       this.violations.push({ checker: 'fatal', text: `${machine.name} gave up: ${cause.text}` });
     }
     if (cause.kind === 'fatal' && isRotten) this.onRottenDown(machine);
@@ -194,5 +194,18 @@ export class World {
 }
 
 function standPointOf({ member }: Machine): StandPoint | undefined {
-  return member === undefined ? undefined : { revision: member.revision(), authRevision: member.authRevision() };
+  if (member === undefined) return undefined;
+  const { voters, learners } = member.configuration();
+  return {
+    revision: member.revision(),
+    authRevision: member.authRevision(),
+    configuration: `${idsOf(voters)} and learners ${idsOf(learners)}`,
+  };
+}
+
+function idsOf(ids: readonly bigint[]): string {
+  return `[${ids
+    .map((id) => id.toString(16))
+    .sort()
+    .join(' ')}]`;
 }

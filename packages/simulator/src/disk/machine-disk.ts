@@ -6,6 +6,8 @@ export interface PlannedDiskFault {
   readonly operation: 'any' | DiskOperation;
   /** After so many more of these operations; 0 for the next. */
   skip: number;
+  /** Counting begins with an operation on a file whose path ends so. */
+  after?: string | undefined;
   readonly fault: DiskFault;
 }
 
@@ -56,16 +58,18 @@ export class MachineDisk {
 
   private begin(operation: DiskOperation, path: string): DiskFault | undefined {
     if (!this.deps.isUp()) return undefined;
-    const fault = this.due(operation) ?? (this.isFull && operation === 'write' ? 'no-space' : undefined);
+    const fault = this.due(operation, path) ?? (this.isFull && operation === 'write' ? 'no-space' : undefined);
     if (fault === 'crash') this.deps.onCrash(operation, path);
     else if (fault !== undefined) this.deps.onFault(fault, operation, path);
     return fault;
   }
 
-  private due(operation: DiskOperation): DiskFault | undefined {
+  private due(operation: DiskOperation, path: string): DiskFault | undefined {
     for (let i = 0; i < this.planned.length; i++) {
       const plan = this.planned[i] as PlannedDiskFault;
       if (plan.operation !== 'any' && plan.operation !== operation) continue;
+      if (plan.after !== undefined && !path.endsWith(plan.after)) continue;
+      plan.after = undefined;
       if (plan.skip-- > 0) continue;
       this.planned.splice(i, 1);
       return plan.fault;

@@ -1,8 +1,9 @@
-import { type etcdserverpb, type Method, services } from '@quorate/api';
+import { etcdserverpb, type Method, services } from '@quorate/api';
 import { GrpcStatus } from '@quorate/transport';
 import { type CallOutcome, ClientPort, type Login, textOf } from '../clients/client-port.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
+import type { Operation } from '../history/history.ts';
 
 const timeoutMs = 5_000;
 const retryMs = 200;
@@ -13,16 +14,26 @@ const staleMs = 2_000;
 
 const { Cluster, Maintenance } = services;
 
+/** Where an administrator writes down what it does to keys, as other clients do. */
+export interface Ledger {
+  /** Its number among the clients. */
+  readonly client: number;
+  readonly nextId: () => number;
+  readonly record: (operation: Operation) => void;
+}
+
 /** Does what people do who run a cluster. */
 export class Admin {
   private readonly world: World;
   private readonly port: ClientPort;
+  private readonly ledger: Ledger;
   private turns = 0;
   /** Whether a member is on its way out or in. */
   isReplacing = false;
 
-  constructor(world: World, login: Login | undefined) {
+  constructor(world: World, login: Login | undefined, ledger: Ledger) {
     this.world = world;
+    this.ledger = ledger;
     this.port = new ClientPort('admin', world.network, login);
   }
 
@@ -37,6 +48,26 @@ export class Admin {
   async defragment(machine: Machine): Promise<void> {
     const outcome = await this.port.call(machine, Maintenance.methods.Defragment, {}, { timeoutMs });
     this.note(`defragment ${machine.name}: ${textOf(outcome)}`);
+  }
+
+  /** Compacts so many revisions before the newest that the machine's member knows. */
+  async compact(machine: Machine, revisionsBack: number): Promise<void> {
+    const revision = (machine.member?.revision() ?? 0) - revisionsBack;
+    if (revision <= 0) return;
+    const { ledger, port, world } = this;
+    const { scheduler } = world;
+    const message = etcdserverpb.CompactionRequest.create({ revision });
+    const id = ledger.nextId();
+    const invokedMs = scheduler.nowMs;
+    const outcome = await port.call(machine, services.KV.methods.Compact, message, { timeoutMs });
+    ledger.record({
+      ...{ id, client: ledger.client, member: `${machine.name}.${machine.currentLife}`, invokedMs },
+      request: { method: 'compact', message },
+      returnedMs: outcome.kind === 'unknown' ? Number.POSITIVE_INFINITY : scheduler.nowMs,
+      outcome:
+        outcome.kind === 'ok' ? { kind: 'ok', response: { method: 'compact', message: outcome.response } } : outcome,
+    });
+    this.note(`compact ${revision} at ${machine.name}: ${textOf(outcome)}`);
   }
 
   /** Asks all for the hash of a revision that one of them has. */

@@ -2,11 +2,14 @@ import { type CrashMode, nextBelow, type Random } from '@quorate/base';
 import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { between, chance, exponential, pick, sourceOf } from '../world/random-sources.ts';
+import { withPlot } from './draw-plot.ts';
 
 export interface ScenarioLimits {
   readonly operations: number;
 }
 
+/** Of an election time-out. */
+const electionHeartbeats = 10;
 /** What a scenario is without {@link ScenarioLimits}. */
 const defaults: ScenarioLimits = { operations: 400 };
 
@@ -19,11 +22,14 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
   const thinkMs = pick(random, [5, 20, 60]);
   const durationMs = 2_000 + (operations / clients) * (thinkMs + 15);
   const hasUsers = chance(random, 0.25);
-  const shared = drawSharedFlags(random);
-  return {
+  const heartbeatMs = pick(random, [20, 50, 100]);
+  const shared = drawSharedFlags(random, heartbeatMs);
+  const scenario: Scenario = {
     ...{ seed, members, clients, operations, thinkMs },
     beginsInPeace: hasUsers || chance(random, 0.8),
     hasUsers,
+    taste: 'usual',
+    areHasty: false,
     watchers: 1 + nextBelow(random, 4),
     leaseholders: nextBelow(random, 3),
     mirrors: nextBelow(random, 3),
@@ -39,6 +45,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     flags: Array.from({ length: members }, () => [...shared, ...drawOwnFlags(random)]),
     faults: drawFaults(random, members, durationMs, hasUsers),
   };
+  return withPlot(sourceOf(seed, 'plot'), scenario, durationMs);
 }
 
 function drawNetwork(random: Random): Scenario['network'] {
@@ -53,11 +60,10 @@ function drawNetwork(random: Random): Scenario['network'] {
 }
 
 /** The same on all members. */
-function drawSharedFlags(random: Random): string[] {
-  const heartbeatMs = pick(random, [20, 50, 100]);
+function drawSharedFlags(random: Random, heartbeatMs: number): string[] {
   return [
     `--heartbeat-interval=${heartbeatMs}`,
-    `--election-timeout=${heartbeatMs * 10}`,
+    `--election-timeout=${heartbeatMs * electionHeartbeats}`,
     ...(chance(random, 0.2) ? ['--pre-vote=false'] : []),
   ];
 }

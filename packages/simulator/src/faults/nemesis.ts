@@ -3,7 +3,7 @@ import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
-import { Admin } from './admin.ts';
+import { Admin, type Ledger } from './admin.ts';
 import { rot } from './rot.ts';
 
 /** Makes the faults of a scenario happen. */
@@ -19,13 +19,13 @@ export class Nemesis {
   /** What administrators are at. */
   private busy = 0;
 
-  constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[]) {
+  constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[], ledger: Ledger) {
     this.users = users;
     this.world = world;
     this.faults = scenario.faults;
     this.clients = clients;
     this.waiting = scenario.faults.length;
-    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined);
+    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined, ledger);
     world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
@@ -78,15 +78,14 @@ export class Nemesis {
         return;
       }
       case 'isolate-leader': {
-        const leader = world.leader();
-        const others = machines.filter((machine) => machine !== leader);
-        if (leader !== undefined)
-          this.cutBetween(
-            [leader.name],
-            others.map(({ name }) => name),
-            fault.how,
-            untilMs,
-          );
+        const leader = world.leader()?.name;
+        if (leader === undefined) return;
+        const others = machines.map(({ name }) => name).filter((name) => name !== leader);
+        for (const other of others) network.cut(other, leader, fault.how, untilMs);
+        scheduler.after(fault.deafMs ?? 0, () => {
+          if (this.isHealed) return;
+          for (const other of others) network.cut(leader, other, fault.how, untilMs);
+        });
         return;
       }
       case 'stall-leader': {
@@ -106,7 +105,8 @@ export class Nemesis {
       case 'crash-at': {
         const machine = this.machine(fault.machine);
         world.expectCrash(machine, fault.mode, fault.downMs);
-        machine.disk.planned.push({ operation: 'any', skip: fault.operations, fault: 'crash' });
+        const { operations: skip, after } = fault;
+        machine.disk.planned.push({ operation: 'any', skip, after, fault: 'crash' });
         return;
       }
       case 'disk-error':
@@ -114,6 +114,9 @@ export class Nemesis {
         return;
       case 'hold':
         this.machine(fault.machine).hold(untilMs);
+        return;
+      case 'hold-leader':
+        world.leader()?.hold(untilMs);
         return;
       case 'clock-jump':
         this.machine(fault.machine).skew.wallOffsetMs += fault.ms;
@@ -136,6 +139,9 @@ export class Nemesis {
         return;
       case 'defragment':
         this.doing(admin.defragment(this.machine(fault.machine)));
+        return;
+      case 'compact':
+        this.doing(admin.compact(this.machine(fault.machine), fault.revisionsBack));
         return;
       case 'permission':
         this.doing(this.users.change(fault.isAllowed));

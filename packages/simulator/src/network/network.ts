@@ -20,7 +20,9 @@ export type CutKind =
   /** Packets are lost. */
   | 'drop'
   /** Packets come once the cut is over. */
-  | 'clog';
+  | 'clog'
+  /** Messages of raft come once the cut is over; other connections have nothing of it. */
+  | 'delay';
 
 /** The ways between machines and clients, by name. A way has a direction. */
 export class Network {
@@ -46,7 +48,7 @@ export class Network {
     const way = `${from}>${to}`;
     const known = this.cuts.get(way);
     this.cuts.set(way, { kind, until: Math.max(untilMs, known?.until ?? 0) });
-    this.healedMs.set(way, Math.max(untilMs, this.healedMs.get(way) ?? 0));
+    if (kind !== 'delay') this.healedMs.set(way, Math.max(untilMs, this.healedMs.get(way) ?? 0));
   }
 
   /** Ends all cuts. */
@@ -56,7 +58,8 @@ export class Network {
   }
 
   isCut(from: string, to: string): boolean {
-    return this.cutOf(`${from}>${to}`) !== undefined;
+    const cut = this.cutOf(`${from}>${to}`);
+    return cut !== undefined && cut.kind !== 'delay';
   }
 
   /** Since when packets pass both ways; undefined while they do not. */
@@ -75,31 +78,28 @@ export class Network {
 
   /** A packet, which may be lost, come twice, or late. `arrive` runs with nobody's life: whoever it reaches must look whether it is up. */
   packet(from: string, to: string, mayDouble: boolean, arrive: () => void): boolean {
-    const isSent = this.transfer(from, to, this.quality.loss, arrive);
+    const isSent = this.transfer(from, to, this.quality.loss, arrive, 'packet');
     if (mayDouble && isSent && chance(this.random, this.quality.duplication)) {
       this.counts.doubled++;
-      this.transfer(from, to, 0, arrive);
+      this.transfer(from, to, 0, arrive, 'packet');
     }
     return isSent;
   }
 
   /** Part of a connection: comes once and in order, or the connection is at an end; false when a cut swallows it. */
   segment(from: string, to: string, arrive: () => void): boolean {
-    return this.transfer(from, to, 0, arrive, true);
+    return this.transfer(from, to, 0, arrive, 'segment');
   }
 
-  private transfer(
-    from: string,
-    to: string,
-    loss: number,
-    arrive: () => void,
-    inOrder = !this.quality.reorders,
-  ): boolean {
+  private transfer(from: string, to: string, loss: number, arrive: () => void, what: 'packet' | 'segment'): boolean {
     const way = `${from}>${to}`;
+    const known = this.cutOf(way);
+    const cut = known?.kind === 'delay' && what === 'segment' ? undefined : known;
+    // What is delayed does not hold back what is not.
+    const order = cut?.kind === 'delay' ? `${way} delayed` : way;
     this.counts.sent++;
     const { nowMs } = this.scheduler;
     let atMs = nowMs + this.quality.latencyMs + exponential(this.random, this.quality.jitterMs);
-    const cut = this.cutOf(way);
     if (cut?.kind === 'drop' || chance(this.random, loss)) {
       this.counts.lost++;
       return false;
@@ -108,9 +108,9 @@ export class Network {
       this.counts.clogged++;
       atMs += cut.until - nowMs;
     }
-    if (inOrder) {
-      atMs = Math.max(atMs, this.lastArrival.get(way) ?? 0);
-      this.lastArrival.set(way, atMs);
+    if (what === 'segment' || !this.quality.reorders) {
+      atMs = Math.max(atMs, this.lastArrival.get(order) ?? 0);
+      this.lastArrival.set(order, atMs);
     }
     this.scheduler.at(atMs, arrive);
     return true;

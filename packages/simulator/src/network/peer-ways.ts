@@ -4,6 +4,7 @@ import {
   decodeMessage,
   encodeMessage,
   etcdVersion,
+  isMisdirected,
   type Member,
   type PeerClient,
   type PeerLeaseAnswer,
@@ -122,7 +123,7 @@ export class PeerWays implements PeerNetwork {
   /** On the machine of the receiver, as its peer port does it. */
   private arrive(peer: Machine, message: Message, from: bigint): void {
     const door = peer.member?.door;
-    if (door === undefined || door.memberId !== message.to) return;
+    if (door === undefined || isMisdirected(message, door.memberId)) return;
     if (!door.isRemoved(from)) {
       // By the URLs in the headers of whoever calls: a member with an empty log knows nobody else.
       this.waysOf.get(peer)?.addRemote(from, [this.machine.url]);

@@ -329,3 +329,49 @@ test('what is abandoned does not become durable, by nobody who waits and not by 
   assert.equal(again.consistentIndex, 5);
   await again.close();
 });
+
+test('two defragmentations at once lose nothing that is committed meanwhile', async () => {
+  const disk = new MemoryDisk({ settle: () => nextTurn(clock) });
+  const backend = await open(disk, { batchLimit: 1 });
+  const both = [backend.defragment(), backend.defragment()];
+  let isOver = false;
+  void Promise.all(both).then(() => {
+    isOver = true;
+  });
+  const written: string[] = [];
+  for (let main = 2; !isOver; main++) {
+    backend.putRevision(main, 0, false, bytes(`value ${main}`));
+    backend.setConsistentIndex(main, 1);
+    written.push(`${main}/0=${Buffer.from(`value ${main}`).toString('hex')}`);
+    await nextTurn(clock);
+  }
+  await Promise.all(both);
+  assert.deepEqual(everything(backend), written);
+  await backend.close();
+  const again = await open(disk);
+  assert.deepEqual(everything(again), written);
+  await again.close();
+});
+
+test('a database that is replaced keeps its name from no other', async () => {
+  const disk = new MemoryDisk({ settle: () => nextTurn(clock) });
+  const backend = await open(disk);
+  const other = await openBackend({ disk, clock }, '/other', { onFatal: () => {} });
+  other.putRevision(7, 0, false, bytes('new'));
+  await other.close();
+  let isOver = false;
+  const first = backend.defragment().then(() => {
+    isOver = true;
+  });
+  while (!(await disk.exists('/db.tmp.defragment'))) await nextTurn(clock);
+  await backend.retire();
+  await first;
+  assert.ok(isOver);
+  await disk.rename('/other', path);
+  await assert.rejects(backend.defragment(), (error) => hasCode(error, 'backend/closed'));
+  backend.abandon();
+  await backend.close();
+  const again = await open(disk);
+  assert.deepEqual(everything(again), ['7/0=6e6577']);
+  await again.close();
+});

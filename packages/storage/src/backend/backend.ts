@@ -103,6 +103,12 @@ export interface Backend extends BackendReader {
   defragment(): Promise<void>;
 
   /**
+   * Before another database gets the name of the file. A defragmentation would take the name back: the one under way is over when this
+   * resolves, and others are refused.
+   */
+  retire(): Promise<void>;
+
+  /**
    * Commits nothing any more, for a member that has to stop in the middle of an entry: what is half applied must not become durable. Writes
    * throw from here on; {@link close} then only closes.
    */

@@ -97,6 +97,8 @@ class BboltBackend implements Backend {
   private isRunning = false;
   /** While the file is being defragmented. */
   private pause: Promise<void> | undefined;
+  /** Another database is about to have the name of the file. */
+  private isRetired = false;
   private belowWaiter: Deferred | undefined;
   private state: 'open' | 'failed' | 'closed' = 'open';
   private failure: unknown;
@@ -311,6 +313,11 @@ class BboltBackend implements Backend {
     before.close();
   }
 
+  async retire(): Promise<void> {
+    this.isRetired = true;
+    while (this.pause !== undefined) await this.pause;
+  }
+
   abandon(): void {
     if (this.state !== 'open') return;
     this.failure = new Error('the member has stopped');
@@ -378,10 +385,15 @@ class BboltBackend implements Backend {
   }
 
   async defragment(): Promise<void> {
-    while (this.pause !== undefined) await this.pause;
     const done = new Deferred();
     const startMs = this.clock.nowMs();
     await this.commit();
+    // Another may have begun during the commit: two at once would each throw away what is committed to the file of the other.
+    while (this.pause !== undefined) {
+      await this.pause;
+      await this.commit();
+    }
+    if (this.isRetired) throw new CodedError<BackendErrorCode>('backend/closed', `${this.path} is being replaced`);
     this.pause = done.promise;
     this.metrics.defragmentInflight.set(1);
     try {

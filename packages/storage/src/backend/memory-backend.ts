@@ -134,6 +134,8 @@ class MemoryBackend implements Backend {
     this.open().revisions.squeeze();
   }
 
+  async retire(): Promise<void> {}
+
   abandon(): void {}
 
   async close(): Promise<void> {

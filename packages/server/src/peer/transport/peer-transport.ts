@@ -3,7 +3,7 @@ import { checkPeerUrls } from '@quorate/machine';
 import { type Message, MessageType, messageTypeName } from '@quorate/raft';
 import type { PeerDialer, PeerHandler, PeerSink, PeerSinkEvents } from '../peer-edge.ts';
 import { defaultPeerLimits, type PeerLimits } from '../peer-limits.ts';
-import type { MemberPeerSource, PeerTransport, RaftPeerSource } from '../peer-source.ts';
+import { isMisdirected, type MemberPeerSource, type PeerTransport, type RaftPeerSource } from '../peer-source.ts';
 import { makePeerRoutes } from '../routes/peer-routes.ts';
 import { Peer, Remote } from './peer.ts';
 import type { PeerContext } from './peer-context.ts';
@@ -181,7 +181,7 @@ class RaftHttp implements ListeningPeerTransport, StreamHost {
   refusal(message: Message): string | undefined {
     const { local, source } = this.context;
     if (source.isRemoved(message.from)) return 'cannot process message from removed member';
-    return message.to === local.memberId ? undefined : 'cannot process message to mismatch member';
+    return isMisdirected(message, local.memberId) ? 'cannot process message to mismatch member' : undefined;
   }
 
   /** A snapshot does not fit into a post: raft is told, else it would wait for the outcome. */
