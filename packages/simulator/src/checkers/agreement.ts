@@ -58,7 +58,8 @@ export class Agreement {
         `${who} answers entry ${index} with ${now.refusal ?? 'success'}, another with ${known.refusal ?? 'success'}`,
       );
     }
-    if (isFirstTime && known.configuration !== now.configuration) {
+    // Of a change itself it is not known yet what came of it.
+    if (isFirstTime && !known.isMembership && known.configuration !== now.configuration) {
       this.violate(`${who} has members ${now.configuration} after entry ${index}, another has ${known.configuration}`);
     }
     this.compare(who, index, 'revision', now.revision, known.revision, opened.revision);

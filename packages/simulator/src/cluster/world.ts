@@ -55,6 +55,8 @@ export class World {
   readonly rotten = new Set<Machine>();
   /** Machines whose member is about to join: before it is open it gives up when it cannot ask the others, and is started again. */
   readonly joining = new Set<Machine>();
+  /** Machines whose member is being removed, which it may hear of at any time. */
+  readonly leaving = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
   private readonly waysOf: WaysOf = new Map();
@@ -146,7 +148,8 @@ export class World {
   private wentDown(machine: Machine, cause: DownCause): void {
     this.downs.set(cause.kind, (this.downs.get(cause.kind) ?? 0) + 1);
     const isRotten = this.rotten.has(machine);
-    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !(this.joining.has(machine) && !cause.isOpen)) {
+    const isMoving = this.leaving.has(machine) || (this.joining.has(machine) && !cause.isOpen);
+    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !isMoving) {
       this.violations.push({ checker: 'fatal', text: `${machine.name} gave up: ${cause.text}` });
     }
     if (cause.kind === 'fatal' && isRotten) this.onRottenDown(machine);

@@ -103,12 +103,15 @@ export class Admin {
     if (this.isReplacing || isOtherRotten || machines.length < 3) return;
     this.isReplacing = true;
     try {
+      this.world.leaving.add(machine);
       if (!(await this.remove(machine))) return;
       if (isStale && !this.world.rotten.has(machine)) await this.runStale(machine);
       machine.wipe();
       this.world.rotten.delete(machine);
+      this.world.leaving.delete(machine);
       await this.add(machine, asLearner);
     } finally {
+      this.world.leaving.delete(machine);
       this.isReplacing = false;
     }
   }
@@ -119,8 +122,6 @@ export class Admin {
     if (known === undefined) return false;
     const others = this.world.machines.filter((other) => other !== machine);
     for (let tries = 0; ; tries++) {
-      // It may hear of it before we do.
-      machine.excuse();
       const outcome = await this.anywhere(Cluster.methods.MemberRemove, { id: known.id }, others);
       this.note(`remove ${machine.name}: ${textOf(outcome)}`);
       if (outcome.kind === 'ok' || (outcome.kind === 'refused' && outcome.code === GrpcStatus.notFound)) break;
