@@ -11,6 +11,8 @@ register('./mutation-hooks.mjs', import.meta.url, { data: { edits: mutation?.edi
 
 const { drawScenario, runScenario } = await import('../dist/index.js');
 const { nodeEdge } = await import('../dist/node/edge.js');
+const { ignoreRejectionsOfTheDead } = await import('../dist/node/rejections.js');
+ignoreRejectionsOfTheDead();
 
 /** @type {{ seed: number, checker: string, text: string } | null} */
 let found = null;

@@ -4,6 +4,7 @@ import type { Violation } from '../history/history.ts';
 import { runScenario } from '../run.ts';
 import { addRun, noTotals, type Totals } from '../totals.ts';
 import { nodeEdge } from './edge.ts';
+import { ignoreRejectionsOfTheDead } from './rejections.ts';
 
 /** What a thread answers to a seed. */
 export interface WorkerReport {
@@ -14,6 +15,8 @@ export interface WorkerReport {
 
 /** One with violations. */
 export type FailedSeed = WorkerReport;
+
+ignoreRejectionsOfTheDead();
 
 const { operations } = workerData as { readonly operations: number };
 
