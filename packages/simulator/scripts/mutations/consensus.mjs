@@ -36,7 +36,7 @@ export const consensus = [
   {
     name: 'read index before the first commit of a term',
     why: 'A new leader may not know yet what its predecessor has committed.',
-    seeds: 400,
+    seeds: 100,
     edits: [
       edit(
         'core/read-index.js',
@@ -48,7 +48,7 @@ export const consensus = [
   {
     name: 'read index id is used again',
     why: 'A late answer to the question before is taken for one to the present question, whose index is higher.',
-    seeds: 400,
+    seeds: 150,
     edits: [
       edit(
         'replica/replica.js',
@@ -60,7 +60,7 @@ export const consensus = [
   {
     name: 'read is confirmed by an answer to an earlier question',
     why: 'Who led when the earlier question was asked need not lead any more.',
-    seeds: 400,
+    seeds: 100,
     edits: [
       edit(
         'core/read-only-queue.js',

@@ -12,7 +12,7 @@ export const snapshots = [
   {
     name: 'received database is not synced',
     why: 'A power failure tears the database that a snapshot is made of.',
-    seeds: 400,
+    seeds: 450,
     edits: [
       edit(
         'snap/snapshot-store.js',
@@ -67,13 +67,13 @@ export const snapshots = [
   {
     name: 'snapshot is put in place during a defragmentation',
     why: 'The defragmentation gives the name of the database back to what was there before the snapshot.',
-    seeds: 400,
+    seeds: 100,
     edits: [edit('member/member.js', 'await state.backend.retire();', '')],
   },
   {
     name: 'compaction that was interrupted is hashed',
     why: 'A snapshot or a crash in its midst: what it has deleted already is missing in its hash, and a sound member counts as corrupt.',
-    seeds: 400,
+    seeds: 250,
     edits: [
       edit('mvcc/store.js', 'this.compactor.schedule(scheduled);', 'this.compactor.schedule(scheduled, compacted);'),
     ],
