@@ -60,10 +60,12 @@ describe('agreement', () => {
     });
   }
 
-  test('founders may be known at once or one by one', () => {
-    const agreement = new Agreement(2);
-    for (const index of [1, 2, 3]) agreement.applied('a', index, entryOf(index), outcome(1), opened);
-    agreement.applied('b', 4, entryOf(1), { ...outcome(1), configuration: '[] and learners []' }, opened);
+  test('a change of members does not tell yet who they are', () => {
+    const change = (index: number) => createEntry(2, index, EntryType.ConfChange, new Uint8Array(1));
+    const agreement = new Agreement();
+    for (const index of [1, 2]) agreement.applied('a', index, change(index), outcome(1), opened);
+    agreement.applied('a', 3, entryOf(3), outcome(1), opened);
+    agreement.applied('b', 4, change(1), { ...outcome(1), configuration: '[] and learners []' }, opened);
     assert.deepEqual(agreement.violations, []);
     agreement.applied('b', 5, entryOf(3), { ...outcome(1), configuration: '[] and learners []' }, opened);
     assert.equal(agreement.violations.length, 1);
