@@ -36,8 +36,7 @@ export const consensus = [
   {
     name: 'read index before the first commit of a term',
     why: 'A new leader may not know yet what its predecessor has committed.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 100,
     edits: [
       edit(
         'core/read-index.js',
@@ -49,8 +48,7 @@ export const consensus = [
   {
     name: 'read index id is used again',
     why: 'A late answer to the question before is taken for one to the present question, whose index is higher.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 150,
     edits: [
       edit(
         'replica/replica.js',
@@ -62,8 +60,7 @@ export const consensus = [
   {
     name: 'read is confirmed by an answer to an earlier question',
     why: 'Who led when the earlier question was asked need not lead any more.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 100,
     edits: [
       edit(
         'core/read-only-queue.js',

@@ -62,7 +62,6 @@ export const durability = [
     name: 'index is stored without its data',
     why: 'The index of an entry is in one transaction, the rest of its writes in the next: a crash between loses them for good.',
     seeds: 100,
-    isOpen: true,
     edits: [
       edit(
         'apply/applier.js',
@@ -101,8 +100,7 @@ export const durability = [
   {
     name: 'half-written last record is taken',
     why: 'A power failure leaves a part of a record and zeros for the rest: the member has an entry that nobody wrote.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 250,
     edits: [
       edit(
         'wal/record-reader.js',
@@ -120,8 +118,7 @@ export const durability = [
   {
     name: 'root of the database before its pages',
     why: 'One sync for both lets the disk write the root first: it then points to pages of another time.',
-    seeds: 100,
-    isOpen: true,
+    seeds: 150,
     edits: [edit('dist/write-pages.js', 'await file.datasync();', '')],
   },
   {
@@ -133,8 +130,7 @@ export const durability = [
   {
     name: 'replay after a crash in a defragmentation',
     why: 'What is committed before the file is copied has the index of the commit before: a crash then applies its entries again.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 50,
     edits: [
       edit(
         'backend/bbolt-backend.js',
@@ -151,8 +147,7 @@ export const durability = [
   {
     name: 'defragmentation loses the batch under way',
     why: 'What is committed to the old file while it is copied is not in the new one.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 50,
     edits: [
       edit(
         'backend/bbolt-backend.js',
@@ -169,8 +164,7 @@ export const durability = [
   {
     name: 'two defragmentations at once',
     why: 'Each rewrites the file, and what is committed in between goes to the one that is thrown away.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 20,
     edits: [
       edit(
         'backend/bbolt-backend.js',

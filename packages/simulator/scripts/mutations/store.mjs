@@ -68,8 +68,7 @@ export const store = [
   {
     name: 'compaction is forgotten by a crash',
     why: 'A member that comes back answers at revisions of which it has only a part.',
-    seeds: 100,
-    isOpen: true,
+    seeds: 50,
     edits: [
       edit(
         'mvcc/store.js',

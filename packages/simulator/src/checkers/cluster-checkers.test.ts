@@ -45,6 +45,11 @@ describe('agreement', () => {
       (one) => one.applied('b', 2, entryOf(1), outcome(2, 'ErrGRPCPermissionDenied'), opened),
       /answers entry 1 with ErrGRPCPermissionDenied, another with success/,
     ],
+    [
+      'another configuration',
+      (one) => one.applied('b', 2, entryOf(1), { ...outcome(2), configuration: '[1 2] and learners []' }, opened),
+      /b has members \[1 2\] and learners \[\] after entry 1, another has \[1\]/,
+    ],
   ];
   for (const [name, apply, expected] of cases) {
     test(`is broken by ${name}`, () => {
@@ -54,6 +59,17 @@ describe('agreement', () => {
       assert.match(agreement.violations[0]?.text ?? '', expected);
     });
   }
+
+  test('a change of members does not tell yet who they are', () => {
+    const change = (index: number) => createEntry(2, index, EntryType.ConfChange, new Uint8Array(1));
+    const agreement = new Agreement();
+    for (const index of [1, 2]) agreement.applied('a', index, change(index), outcome(1), opened);
+    agreement.applied('a', 3, entryOf(3), outcome(1), opened);
+    agreement.applied('b', 4, change(1), { ...outcome(1), configuration: '[] and learners []' }, opened);
+    assert.deepEqual(agreement.violations, []);
+    agreement.applied('b', 5, entryOf(3), { ...outcome(1), configuration: '[] and learners []' }, opened);
+    assert.equal(agreement.violations.length, 1);
+  });
 
   test('a gap in what anybody applied is told', () => {
     const agreement = new Agreement();
@@ -86,13 +102,15 @@ describe('leases', () => {
   test('one that ends in its time, or because its holder asked, is right', () => {
     assert.equal(texts(lease(), revoked(3_000)), '');
     assert.equal(texts(lease({ revokedMs: 1_100 }), revoked(1_200)), '');
-    // Sent before the end and answered after it: nobody can say which was first.
-    const late = [{ sentMs: 2_900, answeredMs: 3_100, ttlSeconds: 2 }];
-    assert.equal(texts(lease({ renewals: late }), revoked(3_000)), '');
+    const slow = [{ sentMs: 1_000, answeredMs: 3_100, ttlSeconds: 2 }];
+    assert.equal(texts(lease({ renewals: slow }), revoked(3_000)), '');
   });
 
   test('an early end, a renewal after the end, and a loss that never was are found', () => {
     assert.match(texts(lease(), revoked(2_500)), /ended at 2500/);
+    // Sent before the end and answered after it: if it was done before, the end was early, and else it must not have been.
+    const late = [{ sentMs: 2_900, answeredMs: 3_100, ttlSeconds: 2 }];
+    assert.match(texts(lease({ renewals: late }), revoked(3_000)), /ended at 3000/);
     const after = [{ sentMs: 3_100, answeredMs: 3_200, ttlSeconds: 2 }];
     assert.match(texts(lease({ renewals: after }), revoked(3_000)), /was renewed at 3100/);
     const losses = [{ sentMs: 1_500, answeredMs: 1_600 }];

@@ -215,11 +215,19 @@ function staleLeader(stage: Stage): Plot {
   };
 }
 
-/** A leader stands still until leases that it knows of have ended. */
+/** A leader stands still until leases that it knows of have ended; or it cannot end them when it should, since it hears nothing for a while. */
 function heldLeader(stage: Stage): Plot {
   const { random } = stage;
-  const faults: Fault[] = [{ atMs: stage.moment(), kind: 'hold-leader', forMs: between(random, 1_500, 4_000) }];
-  return { faults, rest: { leaseholders: 6 } };
+  const rest = { leaseholders: 6 };
+  if (chance(random, 0.5)) {
+    return { faults: [{ atMs: stage.moment(), kind: 'hold-leader', forMs: between(random, 1_500, 4_000) }], rest };
+  }
+  const faults: Fault[] = [];
+  for (let i = 0, atMs = stage.moment(); i < 8; i++, atMs += 600) {
+    const forMs = between(random, 100, 400);
+    faults.push({ atMs, kind: 'isolate-leader', how: 'clog', forMs, deafMs: forMs });
+  }
+  return { faults, rest };
 }
 
 const lonelyPlots = [defragmentAndCrash, crashInCommit, crashInLogTwice, compactAndCrash];
