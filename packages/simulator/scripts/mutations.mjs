@@ -61,6 +61,8 @@ function find(name, seeds) {
       const died = (text) => resolve({ found: { seed, checker: 'process', text }, runs: done.length });
       if (isHung) died('hangs');
       else if (errors.includes('stale mutation')) reject(new Error(/stale mutation.*/.exec(errors)?.[0]));
+      // Nothing was run, so nothing was caught.
+      else if (errors.includes('ERR_MODULE_NOT_FOUND')) reject(new Error('a module is missing: is all built?'));
       else if (code !== 0) died(`crashes: ${errors.trim().split('\n')[0]}`);
       else resolve(JSON.parse(done.at(-1) ?? 'null'));
     });
