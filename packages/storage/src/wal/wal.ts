@@ -158,6 +158,7 @@ export class Wal {
       const size = Math.max(tail.size(), resolveOptions(options).segmentBytes);
       await tail.truncate(end.position);
       await tail.truncate(size);
+      if (!options.unsafeNoSync) await makeDurable(deps, options.directory, files);
       const held = names.map((name, i) => ({ ...name, file: files[i] as DiskFile }));
       const last = Math.max(content.lastIndex, snapshot.index);
       const state = { hardState: content.hardState, lastIndex: last };
@@ -356,4 +357,14 @@ function resolveOptions(options: WalOptions): SegmentWriterOptions {
     preallocation: options.preallocation ?? 'zeros',
     unsafeNoSync: options.unsafeNoSync ?? false,
   };
+}
+
+/**
+ * A process that was killed may have left what is read, and the names of its files, in the system's memory alone, and raft takes all that
+ * it starts from for durable: a loss of power after that must not take it away.
+ */
+async function makeDurable({ disk }: WalDeps, directory: string, files: readonly DiskFile[]): Promise<void> {
+  for (const file of files) await file.datasync();
+  await disk.syncDirectory(directory);
+  await disk.syncDirectory(parentOf(directory));
 }
