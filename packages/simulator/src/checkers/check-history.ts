@@ -1,3 +1,5 @@
+import { latin1FromBytes } from '@quorate/base';
+import { keyPrefix } from '../clients/key-space.ts';
 import type { History, Violation } from '../history/history.ts';
 import { checkAnswers } from './answers.ts';
 import { checkHeaders } from './headers.ts';
@@ -33,8 +35,6 @@ export interface HistoryStatistics {
   readonly orderSteps: number;
 }
 
-/** What mirrors copy. */
-const mirroredPrefix = 'k/';
 const orderStepsMax = 300_000;
 
 /** Everything that a recorded history must fulfil. */
@@ -46,7 +46,7 @@ export function checkHistory(history: History, options: CheckOptions = {}): Hist
     ...checkRealTime(history, replay),
     ...checkHeaders(history),
     ...checkWatches(history, replay),
-    ...checkMirrors(history.mirrors ?? [], (revision) => replay.model.keysAt(revision), mirroredPrefix),
+    ...checkMirrors(history.mirrors ?? [], (revision) => replay.model.keysAt(revision), latin1FromBytes(keyPrefix)),
     ...checkAlarms(replay),
     ...order.violations,
   ];
