@@ -10,10 +10,7 @@ import type { Scenario } from '../scenario.ts';
 import { shrink } from '../shrink.ts';
 import { addTotals, describeTotals, noTotals } from '../totals.ts';
 import { nodeEdge } from './edge.ts';
-import { ignoreRejectionsOfTheDead } from './rejections.ts';
 import type { FailedSeed, WorkerReport } from './worker.ts';
-
-ignoreRejectionsOfTheDead();
 
 const usage = `npm run sim -- [options]
   --seeds N      runs so many seeds (100)

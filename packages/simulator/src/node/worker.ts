@@ -4,7 +4,6 @@ import type { Violation } from '../history/history.ts';
 import { runScenario } from '../run.ts';
 import { addRun, noTotals, type Totals } from '../totals.ts';
 import { nodeEdge } from './edge.ts';
-import { ignoreRejectionsOfTheDead } from './rejections.ts';
 
 /** What a thread answers to a seed. */
 export interface WorkerReport {
@@ -15,8 +14,6 @@ export interface WorkerReport {
 
 /** One with violations. */
 export type FailedSeed = WorkerReport;
-
-ignoreRejectionsOfTheDead();
 
 const { operations } = workerData as { readonly operations: number };
 
