@@ -40,6 +40,13 @@ export interface RunResult {
   readonly downs: ReadonlyMap<string, number>;
   readonly acknowledged: number;
   readonly unknown: number;
+  /** By machine, until all was healed: where it might have crashed. */
+  readonly steps: readonly Steps[];
+}
+
+export interface Steps {
+  readonly diskOperations: number;
+  readonly messages: number;
 }
 
 /** A new cluster has a leader by then. */
@@ -75,6 +82,7 @@ class Run {
   /** Clients that are at work for as long as others are. */
   private companions = 0;
   private isWorkOver = false;
+  private steps: readonly Steps[] = [];
 
   constructor(scenario: Scenario, edge: WorldEdge) {
     this.scenario = scenario;
@@ -116,6 +124,10 @@ class Run {
     nemesis.start();
     await this.until(() => this.working === 0 && nemesis.isOver, workLimitMs, 'work was not over');
     this.isWorkOver = true;
+    this.steps = world.machines.map(({ name, disk }) => ({
+      diskOperations: disk.operations,
+      messages: world.network.messagesOf(name),
+    }));
     trace.note('world', 'heals');
     nemesis.heal();
     await this.until(() => world.isSettled() && this.companions === 0, healLimitMs, 'no settled cluster');
@@ -269,6 +281,7 @@ class Run {
       durationMs: scheduler.nowMs,
       events: scheduler.events,
       faults: nemesis.counts,
+      steps: this.steps,
       downs: world.downs,
       acknowledged: operations.filter(({ outcome }) => outcome.kind === 'ok').length,
       unknown: operations.filter(({ outcome }) => outcome.kind === 'unknown').length,

@@ -21,6 +21,14 @@ export type Fault = { readonly atMs: number } & (
       readonly mode: CrashMode;
       readonly downMs: number;
     }
+  /** When so many more messages have left it, to other machines or to clients. */
+  | {
+      readonly kind: 'crash-at-send';
+      readonly machine: number;
+      readonly messages: number;
+      readonly mode: CrashMode;
+      readonly downMs: number;
+    }
   | { readonly kind: 'crash-all'; readonly mode: CrashMode; readonly downMs: number }
   /** The next sync, write or read fails. */
   | {

@@ -44,6 +44,8 @@ export class MachineDisk {
   slowness = 1;
   /** Nothing more can be written. */
   isFull = false;
+  /** Operations of a running machine so far. */
+  operations = 0;
   private readonly deps: MachineDiskDeps;
   private readonly speed: DiskSpeed;
 
@@ -58,6 +60,7 @@ export class MachineDisk {
 
   private begin(operation: DiskOperation, path: string): DiskFault | undefined {
     if (!this.deps.isUp()) return undefined;
+    this.operations++;
     const fault = this.due(operation, path) ?? (this.isFull && operation === 'write' ? 'no-space' : undefined);
     if (fault === 'crash') this.deps.onCrash(operation, path);
     else if (fault !== undefined) this.deps.onFault(fault, operation, path);

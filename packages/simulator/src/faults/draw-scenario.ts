@@ -10,6 +10,8 @@ export interface ScenarioLimits {
 
 /** Of an election time-out. */
 const electionHeartbeats = 10;
+/** Of all scenarios. */
+const sendsRate = 0.15;
 /** What a scenario is without {@link ScenarioLimits}. */
 const defaults: ScenarioLimits = { operations: 400 };
 
@@ -45,7 +47,20 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     flags: Array.from({ length: members }, () => [...shared, ...drawOwnFlags(random)]),
     faults: drawFaults(random, members, durationMs, hasUsers),
   };
-  return withPlot(sourceOf(seed, 'plot'), scenario, durationMs);
+  const sends = drawSends(sourceOf(seed, 'sends'), members, durationMs);
+  const withSends = { ...scenario, faults: [...scenario.faults, ...sends].sort((a, b) => a.atMs - b.atMs) };
+  return withPlot(sourceOf(seed, 'plot'), withSends, durationMs);
+}
+
+/** Crashes in the midst of what a member says. */
+function drawSends(random: Random, members: number, durationMs: number): Fault[] {
+  if (!chance(random, sendsRate)) return [];
+  return Array.from({ length: 1 + nextBelow(random, 4) }, () => ({
+    ...{ atMs: between(random, 0, durationMs), kind: 'crash-at-send' as const, machine: nextBelow(random, members) },
+    messages: nextBelow(random, 200),
+    mode: pick(random, crashModes),
+    downMs: 20 + exponential(random, 500),
+  }));
 }
 
 function drawNetwork(random: Random): Scenario['network'] {

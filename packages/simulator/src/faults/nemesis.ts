@@ -109,6 +109,11 @@ export class Nemesis {
         machine.disk.planned.push({ operation: 'any', skip, after, fault: 'crash' });
         return;
       }
+      case 'crash-at-send': {
+        const machine = this.machine(fault.machine);
+        network.afterSends(machine.name, fault.messages, () => this.crash(machine, fault));
+        return;
+      }
       case 'disk-error':
         this.machine(fault.machine).disk.planned.push({ operation: fault.operation, skip: 0, fault: 'fail' });
         return;

@@ -33,6 +33,8 @@ export class Network {
   private readonly cuts = new Map<string, { readonly kind: CutKind; until: number }>();
   private readonly lastArrival = new Map<string, number>();
   private readonly healedMs = new Map<string, number>();
+  private readonly sentBy = new Map<string, number>();
+  private readonly planned = new Map<string, { left: number; readonly action: () => void }[]>();
   /** Packets sent, lost and doubled. */
   readonly counts = { sent: 0, lost: 0, doubled: 0, clogged: 0 };
 
@@ -51,10 +53,22 @@ export class Network {
     if (kind !== 'delay') this.healedMs.set(way, Math.max(untilMs, this.healedMs.get(way) ?? 0));
   }
 
-  /** Ends all cuts. */
+  /** Does something right after so many more messages have left `from`, whether they arrive or not; 0 for the next. */
+  afterSends(from: string, messages: number, action: () => void): void {
+    const known = this.planned.get(from) ?? [];
+    this.planned.set(from, [...known, { left: messages, action }]);
+  }
+
+  /** Messages that have left it. */
+  messagesOf(from: string): number {
+    return this.sentBy.get(from) ?? 0;
+  }
+
+  /** Ends all cuts, and forgets what was planned. */
   heal(): void {
     for (const way of this.cuts.keys()) this.healedMs.set(way, this.scheduler.nowMs);
     this.cuts.clear();
+    this.planned.clear();
   }
 
   isCut(from: string, to: string): boolean {
@@ -92,6 +106,25 @@ export class Network {
   }
 
   private transfer(from: string, to: string, loss: number, arrive: () => void, what: 'packet' | 'segment'): boolean {
+    const isOnItsWay = this.depart(from, to, loss, arrive, what);
+    this.sentBy.set(from, this.messagesOf(from) + 1);
+    this.doPlanned(from);
+    return isOnItsWay;
+  }
+
+  private doPlanned(from: string): void {
+    const planned = this.planned.get(from);
+    if (planned === undefined) return;
+    const due = planned.filter((plan) => plan.left-- === 0);
+    if (due.length > 0)
+      this.planned.set(
+        from,
+        planned.filter((plan) => !due.includes(plan)),
+      );
+    for (const { action } of due) action();
+  }
+
+  private depart(from: string, to: string, loss: number, arrive: () => void, what: 'packet' | 'segment'): boolean {
     const way = `${from}>${to}`;
     const known = this.cutOf(way);
     const cut = known?.kind === 'delay' && what === 'segment' ? undefined : known;
