@@ -177,7 +177,7 @@ export const durability = [
   {
     name: 'two defragmentations at once',
     why: 'Each rewrites the file, and what is committed in between goes to the one that is thrown away.',
-    seeds: 20,
+    seeds: 50,
     edits: [
       edit(
         'backend/bbolt-backend.js',
