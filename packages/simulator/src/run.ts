@@ -3,6 +3,7 @@ import { checkHistory, type HistoryStatistics } from './checkers/check-history.t
 import { checkExclusion } from './checkers/exclusion.ts';
 import { checkLeases } from './checkers/leases.ts';
 import { checkPermissions } from './checkers/permissions.ts';
+import type { ClientDeps } from './clients/client-deps.ts';
 import { ClientPort, type Login } from './clients/client-port.ts';
 import { ExclusionClient } from './clients/exclusion-client.ts';
 import { GuestClient } from './clients/guest-client.ts';
@@ -142,58 +143,44 @@ class Run {
     if (!isOver) this.violate('liveness', `${otherwise} after ${limitMs} ms: ${this.world.describe()}`);
   }
 
+  /** What a client of that name works with, and where it keeps what it did. */
+  private clientDeps<Kept>(name: string, kept: Kept[], login = this.workerLogin): ClientDeps<Kept> {
+    const { network, machines } = this.world;
+    const random = sourceOf(this.scenario.seed, `client ${name}`);
+    return {
+      ...{ network, machines, random },
+      port: new ClientPort(name, network, login),
+      record: (one) => void kept.push(one),
+    };
+  }
+
   private startClients(): void {
-    const { scenario, world } = this;
-    const { network, scheduler, machines } = world;
-    const random = (name: string) => sourceOf(scenario.seed, `client ${name}`);
+    const { scenario } = this;
     const nextId = () => this.ids++;
     const share = Math.ceil(scenario.operations / Math.max(1, scenario.clients));
     for (let i = 0; i < scenario.clients; i++) {
-      const name = `c${i}`;
-      const record = (operation: Operation) => void this.operations.push(operation);
-      const port = new ClientPort(name, network, this.workerLogin);
-      const client = new KeyValueClient(
-        {
-          ...{ port, random: random(name), taste: scenario.taste, isHasty: scenario.areHasty },
-          ...{ scheduler, machines, nextId, record },
-        },
-        i,
-      );
+      const deps = this.clientDeps(`c${i}`, this.operations);
+      const client = new KeyValueClient({ ...deps, taste: scenario.taste, isHasty: scenario.areHasty, nextId }, i);
       this.working++;
       void client.run(share, scenario.thinkMs, () => this.isBroken).then(() => this.working--);
     }
     for (let i = 0; i < scenario.watchers; i++) {
-      const record = (watch: WatchRecord) => void this.watches.push(watch);
-      const port = new ClientPort(`w${i}`, network, this.workerLogin);
-      const watcher = new WatchClient({ port, network, random: random(`w${i}`), machines, nextId, record }, i);
+      const watcher = new WatchClient({ ...this.clientDeps(`w${i}`, this.watches), nextId }, i);
       this.watchers.push(watcher);
       watcher.start();
     }
-    for (let i = 0; i < scenario.leaseholders; i++) {
-      const record = (lease: LeaseRecord) => void this.leases.push(lease);
-      const port = new ClientPort(`l${i}`, network, this.workerLogin);
-      this.startCompanion(new LeaseClient({ port, network, random: random(`l${i}`), machines, record }, i));
-    }
-    for (let i = 0; i < scenario.mirrors; i++) {
-      const record = (view: MirrorView) => void this.views.push(view);
-      const port = new ClientPort(`r${i}`, network, this.workerLogin);
-      this.startCompanion(new MirrorClient({ port, network, random: random(`r${i}`), machines, record }, i));
-    }
-    for (let i = 0; i < scenario.lockers; i++) {
-      const record = (write: GuardedWrite) => void this.guardedWrites.push(write);
-      const port = new ClientPort(`x${i}`, network, this.workerLogin);
-      this.startCompanion(new ExclusionClient({ port, network, random: random(`x${i}`), machines, record }, i));
-    }
+    for (let i = 0; i < scenario.leaseholders; i++)
+      this.startCompanion(new LeaseClient(this.clientDeps(`l${i}`, this.leases), i));
+    for (let i = 0; i < scenario.mirrors; i++)
+      this.startCompanion(new MirrorClient(this.clientDeps(`r${i}`, this.views), i));
+    for (let i = 0; i < scenario.lockers; i++)
+      this.startCompanion(new ExclusionClient(this.clientDeps(`x${i}`, this.guardedWrites), i));
   }
 
   private startGuest(): void {
     if (!this.scenario.hasUsers) return;
-    const { network, machines } = this.world;
-    const record = (operation: GuestOperation) => void this.guestOperations.push(operation);
-    const port = new ClientPort('guest', network, guestLogin);
-    this.startCompanion(
-      new GuestClient({ port, network, random: sourceOf(this.scenario.seed, 'guest'), machines, record }),
-    );
+    const deps = this.clientDeps('guest', this.guestOperations, guestLogin);
+    this.startCompanion(new GuestClient({ ...deps, random: sourceOf(this.scenario.seed, 'guest') }));
   }
 
   private async setUpUsers(): Promise<void> {

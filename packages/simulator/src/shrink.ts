@@ -4,6 +4,8 @@ import type { Fault, Scenario } from './scenario.ts';
 export interface Shrunk {
   readonly scenario: Scenario;
   readonly violations: readonly Violation[];
+  /** The one of them that was to stay. */
+  readonly violation: Violation;
   /** Runs that it took. */
   readonly runs: number;
 }
@@ -25,8 +27,9 @@ export async function shrink(failing: Scenario, checker: string, play: Play): Pr
     if (runs >= runsMax) return false;
     runs++;
     const violations = await play(scenario);
-    if (!violations.some((violation) => violation.checker === checker)) return false;
-    best = { scenario, violations, runs };
+    const violation = violations.find((one) => one.checker === checker);
+    if (violation === undefined) return false;
+    best = { scenario, violations, violation, runs };
     return true;
   };
   if (!(await fails(failing))) return undefined;

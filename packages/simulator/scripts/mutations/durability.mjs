@@ -116,6 +116,19 @@ export const durability = [
     edits: [edit('wal/segment-writer.js', 'await this.disk.syncDirectory(directory);', '')],
   },
   {
+    name: 'log that is opened is taken for durable',
+    why: 'A killed process leaves entries in the memory of the system alone, and a power failure takes them. (Ours until the simulator found it.)',
+    seeds: 1000,
+    isOpen: true,
+    edits: [
+      edit(
+        'wal/wal.js',
+        'if (!options.unsafeNoSync)\n                await makeDurable(deps, options.directory, files);',
+        '',
+      ),
+    ],
+  },
+  {
     name: 'root of the database before its pages',
     why: 'One sync for both lets the disk write the root first: it then points to pages of another time.',
     seeds: 150,
@@ -164,7 +177,7 @@ export const durability = [
   {
     name: 'two defragmentations at once',
     why: 'Each rewrites the file, and what is committed in between goes to the one that is thrown away.',
-    seeds: 20,
+    seeds: 50,
     edits: [
       edit(
         'backend/bbolt-backend.js',

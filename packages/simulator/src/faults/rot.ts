@@ -34,5 +34,6 @@ export async function rot(world: World, machine: Machine, bits: number): Promise
     trace.note(machine.name, `rot in ${path} at ${position}`);
   }
   await scheduler.delay(downMs);
-  world.employ(machine);
+  // Unless an administrator has put a new member on it meanwhile, whom the cluster does not know yet.
+  if (rotten.has(machine)) world.employ(machine);
 }
