@@ -10,6 +10,7 @@ import { rot } from './rot.ts';
 export class Nemesis {
   readonly counts = new Map<string, number>();
   private readonly world: World;
+  private readonly seed: number;
   private readonly faults: Scenario['faults'];
   private readonly clients: readonly string[];
   private waiting: number;
@@ -22,6 +23,7 @@ export class Nemesis {
   constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[], ledger: Ledger) {
     this.users = users;
     this.world = world;
+    this.seed = scenario.seed;
     this.faults = scenario.faults;
     this.clients = clients;
     this.waiting = scenario.faults.length;
@@ -153,7 +155,7 @@ export class Nemesis {
         this.doing(admin.replace(this.machine(fault.machine), fault.asLearner, fault.isStale));
         return;
       case 'rot':
-        if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits));
+        if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits, this.seed));
         return;
       default:
         this.happenToDisk(fault);

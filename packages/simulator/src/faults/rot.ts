@@ -10,13 +10,13 @@ const downMs = 50;
  * Bits of a log segment or a snapshot file of a machine invert while it is down. Only where that can be made good: one machine at a
  * time, of three or more that are all there, since what one has lost the others must still have.
  */
-export async function rot(world: World, machine: Machine, bits: number): Promise<void> {
+export async function rot(world: World, machine: Machine, bits: number, seed: number): Promise<void> {
   const { machines, rotten, scheduler, trace } = world;
   if (machines.length < 3 || rotten.size > 0 || !machines.every(({ isServing }) => isServing)) return;
   rotten.add(machine);
   world.retire(machine);
   machine.recover('process');
-  const random = sourceOf(machine.currentLife, `rot ${machine.name}`);
+  const random = sourceOf(seed, `rot ${machine.name} ${machine.currentLife}`);
   const { disk } = machine.disk;
   const files: string[] = [];
   for (const [folder, ending] of [
