@@ -251,7 +251,8 @@ class Run {
     const { world, nemesis, operations, watches, leases } = this;
     const { scheduler, trace, agreement, elections } = world;
     const log = agreement.log();
-    const history: History = { operations, watches, mirrors: this.views, log };
+    const alarmCauses = { damaged: world.doubts.memberIds, hasQuota: false };
+    const history: History = { operations, watches, mirrors: this.views, alarmCauses, log };
     const checked = checkHistory(history);
     const violations = [
       ...world.violations,

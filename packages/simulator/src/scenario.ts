@@ -49,6 +49,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'replace'; readonly machine: number; readonly asLearner: boolean; readonly isStale: boolean }
   /** A crash, and then bits of a file of its log or of a snapshot are others: it must notice, or it does not matter. */
   | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
+  /** The same of its database, where it may not notice: it is found by others, or replaced after a while. */
+  | { readonly kind: 'rot-database'; readonly machine: number; readonly bits: number; readonly forMs: number }
 );
 
 export type WriteTaste = 'usual' | 'big' | 'wide';

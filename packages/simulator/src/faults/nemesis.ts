@@ -4,7 +4,9 @@ import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { Admin, type Ledger } from './admin.ts';
-import { rot } from './rot.ts';
+import { AlarmDuty } from './alarm-duty.ts';
+import { mayDecay, rot, rotDatabase } from './rot.ts';
+import { watchOver } from './watch-over.ts';
 
 /** Makes the faults of a scenario happen. */
 export class Nemesis {
@@ -16,6 +18,7 @@ export class Nemesis {
   private waiting: number;
   private isHealed = false;
   private readonly admin: Admin;
+  private readonly duty: AlarmDuty;
   private readonly users: Users;
   /** What administrators are at. */
   private busy = 0;
@@ -27,7 +30,9 @@ export class Nemesis {
     this.faults = scenario.faults;
     this.clients = clients;
     this.waiting = scenario.faults.length;
-    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined, ledger);
+    const login = scenario.hasUsers ? rootLogin : undefined;
+    this.admin = new Admin(world, login, ledger);
+    this.duty = new AlarmDuty(world, login);
     world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
@@ -157,6 +162,13 @@ export class Nemesis {
       case 'rot':
         if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits, this.seed));
         return;
+      case 'rot-database': {
+        if (admin.isReplacing || !mayDecay(world)) return;
+        const machine = this.machine(fault.machine);
+        this.doing(rotDatabase(world, machine, fault.bits, this.seed));
+        this.doing(watchOver(world, admin, this.duty, machine, fault.forMs));
+        return;
+      }
       default:
         this.happenToDisk(fault);
     }
