@@ -51,6 +51,22 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
   /** The same of its database, where it may not notice: it is found by others, or replaced after a while. */
   | { readonly kind: 'rot-database'; readonly machine: number; readonly bits: number; readonly forMs: number }
+  /**
+   * After so many more, from the next on a file of that ending on, a write goes so far beside its place, or into another file (`log`: the
+   * first of its log), and soon the machine crashes. It may not notice either.
+   */
+  | {
+      readonly kind: 'misdirect';
+      readonly machine: number;
+      readonly after: string;
+      readonly skip: number;
+      readonly byBytes: number;
+      readonly into?: 'database' | 'log';
+      readonly crashMs: number;
+      readonly mode: CrashMode;
+      readonly downMs: number;
+      readonly forMs: number;
+    }
 );
 
 export type WriteTaste = 'usual' | 'big' | 'wide';

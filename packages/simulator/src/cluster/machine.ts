@@ -94,7 +94,9 @@ export class Machine implements Host {
           this.goDown({ kind: 'crash', text: `at ${operation} of ${path}`, isExcused: true }),
         onFault: (fault, operation, path) => {
           this.isExcused = true;
-          trace.note(this.name, `disk: ${fault} at ${operation} of ${path}`);
+          const what =
+            typeof fault === 'string' ? fault : `misdirect by ${fault.byBytes} into ${fault.into ?? 'itself'}`;
+          trace.note(this.name, `disk: ${what} at ${operation} of ${path}`);
         },
       },
       this.speed,

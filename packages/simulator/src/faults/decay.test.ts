@@ -64,3 +64,21 @@ test('a machine whose database rotted is found by a check, apart from clients un
   assert.ok(found.refused > 0, 'none refused to start');
   assert.ok(found.alarms > 0, 'no alarm was raised');
 });
+
+test('a write that went elsewhere is noticed when the file is read again, or does not matter', async () => {
+  const noticed = { log: 0, database: 0 };
+  for (let seed = 1; seed <= 6; seed++) {
+    const after = seed % 2 === 0 ? '.wal' : '/db';
+    const misdirected: Fault = {
+      ...{ atMs: 600, kind: 'misdirect', machine: 1, after, skip: 0, byBytes: seed % 2 === 0 ? -512 : 4096 },
+      ...{ crashMs: 10, mode: 'process', downMs: 50, forMs: 3_000 },
+    };
+    const lines = await traceOf(quiet(seed, [misdirected], ['--backend-batch-interval=1ms']));
+    assert.equal(count(lines, /m1 disk: misdirect/), 1);
+    noticed.log += count(lines, /m1 down, fatal: CodedError: wal/);
+    noticed.database += count(lines, /m1 down, fatal: CodedError: (page|checksum|invalid|a bucket)/);
+    assert.equal(count(lines, /m1 wipe/), 1, `seed ${seed}: it is replaced`);
+  }
+  assert.ok(noticed.log > 0, 'no log was refused');
+  assert.ok(noticed.database > 0, 'no database was refused');
+});

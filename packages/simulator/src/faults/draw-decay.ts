@@ -12,7 +12,7 @@ export function withDecay(random: Random, scenario: Scenario, durationMs: number
   const faults: Fault[] = [];
   for (let left = 1 + nextBelow(random, timesMax); left > 0; left--) {
     const atMs = between(random, durationMs * 0.1, durationMs * 0.8);
-    faults.push(drawRotDatabase(random, scenario, atMs));
+    faults.push((chance(random, 0.5) ? drawRotDatabase : drawMisdirection)(random, scenario, atMs));
   }
   return { ...scenario, faults: [...scenario.faults, ...faults].sort((a, b) => a.atMs - b.atMs) };
 }
@@ -25,5 +25,21 @@ function drawRotDatabase(random: Random, { members }: Scenario, atMs: number): F
     machine: nextBelow(random, members),
     bits: pick(random, [1, 5, 50, 500]),
     forMs,
+  };
+}
+
+const sectorBytes = 512;
+
+function drawMisdirection(random: Random, { members }: Scenario, atMs: number): Fault {
+  const sectors = pick(random, [1, 8, 8, 16, 64]) * (chance(random, 0.5) ? 1 : -1);
+  return {
+    ...{ atMs, kind: 'misdirect', machine: nextBelow(random, members), byBytes: sectors * sectorBytes },
+    after: pick(random, ['.wal', '.wal', '/db', '/db', '.snap']),
+    skip: pick(random, [0, 0, 1, 5]),
+    ...(chance(random, 0.3) ? { into: pick(random, ['database', 'log'] as const) } : {}),
+    crashMs: chance(random, 0.5) ? 0 : between(random, 0, 100),
+    mode: pick(random, ['process', 'process', 'synced', 'torn'] as const),
+    downMs: between(random, 20, 300),
+    forMs: between(random, 500, 8_000),
   };
 }

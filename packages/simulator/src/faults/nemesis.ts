@@ -5,6 +5,7 @@ import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { Admin, type Ledger } from './admin.ts';
 import { AlarmDuty } from './alarm-duty.ts';
+import { misdirect } from './misdirect.ts';
 import { mayDecay, rot, rotDatabase } from './rot.ts';
 import { watchOver } from './watch-over.ts';
 
@@ -162,16 +163,26 @@ export class Nemesis {
       case 'rot':
         if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits, this.seed));
         return;
+      case 'misdirect': {
+        const machine = this.machine(fault.machine);
+        const mayBegin = () => !admin.isReplacing && mayDecay(world);
+        misdirect(world, machine, fault, mayBegin, () => this.watchOver(machine, fault.forMs));
+        return;
+      }
       case 'rot-database': {
         if (admin.isReplacing || !mayDecay(world)) return;
         const machine = this.machine(fault.machine);
         this.doing(rotDatabase(world, machine, fault.bits, this.seed));
-        this.doing(watchOver(world, admin, this.duty, machine, fault.forMs));
+        this.watchOver(machine, fault.forMs);
         return;
       }
       default:
         this.happenToDisk(fault);
     }
+  }
+
+  private watchOver(machine: Machine, forMs: number): void {
+    this.doing(watchOver(this.world, this.admin, this.duty, machine, forMs));
   }
 
   private happenToDisk(fault: Fault): void {
