@@ -1,23 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { etcdserverpb } from '@quorate/api';
-import type { AppliedEntry } from '../history/history.ts';
-import { checkAlarms, noAlarmCauses } from './alarms.ts';
-import { replayLog } from './replay.ts';
+import type { TimedEntry } from '../history/history.ts';
+import { type AlarmCauses, checkAlarms } from './alarms.ts';
 
 const { AlarmAction, AlarmType } = etcdserverpb;
 
-function logOf(...alarms: { action: number; memberId: bigint; alarm: number }[]): AppliedEntry[] {
+function logOf(...alarms: { action: number; memberId: bigint; alarm: number }[]): TimedEntry[] {
   return alarms.map((alarm, i) => {
     const request = etcdserverpb.InternalRaftRequest.create({
       alarm: etcdserverpb.AlarmRequest.create(alarm as never),
     });
-    return { index: i + 1, term: 1, data: etcdserverpb.InternalRaftRequest.encode(request) };
+    return { index: i + 1, term: 1, data: etcdserverpb.InternalRaftRequest.encode(request), appliedMs: 100 * i };
   });
 }
 
-function check(log: AppliedEntry[], causes = noAlarmCauses): string[] {
-  return checkAlarms({ operations: [], watches: [], log }, replayLog(log), causes).map(({ text }) => text);
+function check(log: TimedEntry[], causes: AlarmCauses = { damaged: new Set(), hasQuota: false }): string[] {
+  return checkAlarms([], log, causes).map(({ text }) => text);
 }
 
 test('an alarm for corruption names a member that was damaged, or nobody when one was', () => {
@@ -34,6 +33,6 @@ test('an alarm for want of space needs a quota, and is lowered in the end', () =
   const down = { ...up, action: AlarmAction.DEACTIVATE };
   const causes = { damaged: new Set<bigint>(), hasQuota: true };
   assert.deepEqual(check(logOf(up, down), causes), []);
-  assert.deepEqual(check(logOf(up), causes), ['alarm 1:5 is raised at the end']);
+  assert.deepEqual(check(logOf(up), causes), ['alarm 1 of member 5 is raised at the end']);
   assert.deepEqual(check(logOf(up, down)), ['alarm 1 of member 5 is raised by entry 1 without a cause']);
 });

@@ -1,7 +1,6 @@
 import { errors, etcdserverpb } from '@quorate/api';
-import type { History, Violation } from '../history/history.ts';
-import { nameOf } from './operations.ts';
-import type { Replay } from './replay.ts';
+import type { Operation, TimedEntry, Violation } from '../history/history.ts';
+import { contentOf, nameOf } from './operations.ts';
 
 const checker = 'alarms';
 const { AlarmAction, AlarmType } = etcdserverpb;
@@ -14,37 +13,42 @@ export interface AlarmCauses {
   readonly hasQuota: boolean;
 }
 
-export const noAlarmCauses: AlarmCauses = { damaged: new Set(), hasQuota: false };
-
 /**
  * An alarm has a cause: corruption is that of a damaged member (or of nobody knows whom, when there is one), and space runs out only where
- * there is a quota. Nobody is refused for want of space before the alarm is raised, and in the end none is raised but of a damaged member,
- * which was replaced while the check that found it went on.
+ * there is a quota. Before that alarm is raised nobody hears that there is no space but whose write is done; how long afterwards depends on
+ * when each member hears that it is lowered. In the end none is raised but of a damaged member, which was replaced while a check went on.
  */
-export function checkAlarms({ log, operations }: History, replay: Replay, causes: AlarmCauses): Violation[] {
+export function checkAlarms(
+  operations: readonly Operation[],
+  log: readonly TimedEntry[],
+  { damaged, hasQuota }: AlarmCauses,
+): Violation[] {
   const violations: Violation[] = [];
   const violate = (text: string) => violations.push({ checker, text });
-  const mayBeRaised = (type: number, id: bigint) =>
-    type === AlarmType.CORRUPT
-      ? causes.damaged.size > 0 && (id === 0n || causes.damaged.has(id))
-      : type === AlarmType.NOSPACE && causes.hasQuota;
-  for (const { index, data } of log) {
+  const raised = new Map<string, number>();
+  const done = new Set<string>();
+  let fullSinceMs = Number.POSITIVE_INFINITY;
+  for (const { index, data, appliedMs } of log) {
     if (data.length === 0) continue;
-    const { alarm } = etcdserverpb.InternalRaftRequest.decode(data);
-    if (alarm === undefined || alarm.action !== AlarmAction.ACTIVATE || mayBeRaised(alarm.alarm, alarm.memberId))
-      continue;
-    violate(
-      `alarm ${alarm.alarm} of member ${alarm.memberId.toString(16)} is raised by entry ${index} without a cause`,
-    );
+    const { alarm, put, txn } = etcdserverpb.InternalRaftRequest.decode(data);
+    if (put !== undefined) done.add(contentOf({ method: 'put', message: put }));
+    if (txn !== undefined) done.add(contentOf({ method: 'txn', message: txn }));
+    if (alarm === undefined) continue;
+    const name = `alarm ${alarm.alarm} of member ${alarm.memberId.toString(16)}`;
+    if (alarm.action === AlarmAction.DEACTIVATE) raised.delete(name);
+    if (alarm.action !== AlarmAction.ACTIVATE) continue;
+    raised.set(name, alarm.alarm);
+    const isNoSpace = alarm.alarm === AlarmType.NOSPACE;
+    if (isNoSpace) fullSinceMs = Math.min(fullSinceMs, appliedMs);
+    const hasCause = isNoSpace ? hasQuota : damaged.size > 0 && (alarm.memberId === 0n || damaged.has(alarm.memberId));
+    if (!hasCause) violate(`${name} is raised by entry ${index} without a cause`);
   }
   for (const operation of operations) {
-    const { outcome } = operation;
-    if (outcome.kind !== 'refused' || outcome.text !== errors.ErrGRPCNoSpace.message || causes.hasQuota) continue;
-    violate(`${nameOf(operation)} was refused for want of space, without a quota`);
+    const { outcome, request, returnedMs } = operation;
+    if (outcome.kind !== 'refused' || outcome.text !== errors.ErrGRPCNoSpace.message) continue;
+    const mayBeTold = returnedMs >= fullSinceMs || (hasQuota && done.has(contentOf(request)));
+    if (!mayBeTold) violate(`${nameOf(operation)} was refused for want of space before that was said`);
   }
-  replay.model.state.alarms.scan('', undefined, (_, name) => {
-    if (!name.startsWith(`${AlarmType.CORRUPT}:`)) violate(`alarm ${name} is raised at the end`);
-    return true;
-  });
+  for (const [name, type] of raised) if (type !== AlarmType.CORRUPT) violate(`${name} is raised at the end`);
   return violations;
 }

@@ -1,7 +1,6 @@
 import { latin1FromBytes } from '@quorate/base';
 import { keyPrefix } from '../clients/key-space.ts';
 import type { History, Violation } from '../history/history.ts';
-import { checkAlarms, noAlarmCauses } from './alarms.ts';
 import { checkAnswers } from './answers.ts';
 import { checkHeaders } from './headers.ts';
 import { checkKeyValueOrder } from './key-value-order.ts';
@@ -48,7 +47,6 @@ export function checkHistory(history: History, options: CheckOptions = {}): Hist
     ...checkHeaders(history),
     ...checkWatches(history, replay),
     ...checkMirrors(history.mirrors ?? [], (revision) => replay.model.keysAt(revision), latin1FromBytes(keyPrefix)),
-    ...checkAlarms(history, replay, history.alarmCauses ?? noAlarmCauses),
     ...order.violations,
   ];
   const count = (kind: string) => history.operations.filter(({ outcome }) => outcome.kind === kind).length;

@@ -4,6 +4,7 @@ import type { Fault, Scenario } from '../scenario.ts';
 import { between, chance, exponential, pick, sourceOf } from '../world/random-sources.ts';
 import { withDecay } from './draw-decay.ts';
 import { withPlot } from './draw-plot.ts';
+import { withQuota } from './quota.ts';
 
 export interface ScenarioLimits {
   readonly operations: number;
@@ -47,7 +48,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     faults: drawFaults(random, members, durationMs, hasUsers),
   };
   const plotted = withPlot(sourceOf(seed, 'plot'), scenario, durationMs);
-  return withDecay(sourceOf(seed, 'decay'), plotted, durationMs);
+  return withQuota(sourceOf(seed, 'quota'), withDecay(sourceOf(seed, 'decay'), plotted, durationMs));
 }
 
 function drawNetwork(random: Random): Scenario['network'] {

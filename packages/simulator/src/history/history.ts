@@ -1,5 +1,4 @@
 import type { etcdserverpb } from '@quorate/api';
-import type { AlarmCauses } from '../checkers/alarms.ts';
 
 /** A request of the key-value service, decoded. */
 export type KeyValueRequest =
@@ -116,8 +115,6 @@ export interface History {
   readonly watches: readonly WatchRecord[];
   /** Of the keys that clients of the key-value service write. */
   readonly mirrors?: readonly MirrorView[];
-  /** None when it is not said. */
-  readonly alarmCauses?: AlarmCauses;
   /** The log as applied, ascending by index without gaps from the first entry on; on which all members were found to agree. */
   readonly log: readonly AppliedEntry[];
 }
