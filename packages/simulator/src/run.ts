@@ -1,4 +1,5 @@
 import { type etcdserverpb, services } from '@quorate/api';
+import { checkAlarms } from './checkers/alarms.ts';
 import { checkHistory, type HistoryStatistics } from './checkers/check-history.ts';
 import { checkExclusion } from './checkers/exclusion.ts';
 import { checkLeases } from './checkers/leases.ts';
@@ -13,7 +14,10 @@ import { MirrorClient } from './clients/mirror-client.ts';
 import { guestLogin, rootLogin, Users, workerLogin } from './clients/users.ts';
 import { WatchClient } from './clients/watch-client.ts';
 import { World, type WorldEdge } from './cluster/world.ts';
+import { Admin } from './faults/admin.ts';
+import { AlarmDuty } from './faults/alarm-duty.ts';
 import { Nemesis } from './faults/nemesis.ts';
+import { hasQuota, keepRoom } from './faults/quota.ts';
 import type {
   GuardedWrite,
   GuestOperation,
@@ -122,6 +126,7 @@ class Run {
     trace.note('world', 'work begins');
     this.startClients();
     this.startGuest();
+    this.startKeeper();
     nemesis.start();
     await this.until(() => this.working === 0 && nemesis.isOver, workLimitMs, 'work was not over');
     this.isWorkOver = true;
@@ -181,6 +186,22 @@ class Run {
     if (!this.scenario.hasUsers) return;
     const deps = this.clientDeps('guest', this.guestOperations, guestLogin);
     this.startCompanion(new GuestClient({ ...deps, random: sourceOf(this.scenario.seed, 'guest') }));
+  }
+
+  private startKeeper(): void {
+    const { scenario, world } = this;
+    if (!hasQuota(scenario)) return;
+    const login = scenario.hasUsers ? rootLogin : undefined;
+    const admin = new Admin(world, login, {
+      client: scenario.clients + 1,
+      nextId: () => this.ids++,
+      record: (operation) => void this.operations.push(operation),
+    });
+    const duty = new AlarmDuty(world, login);
+    // Others write to their end.
+    const isAlone = () => (this.isWorkOver && this.companions === 1) || this.isBroken;
+    this.companions++;
+    void keepRoom(world, { admin, duty, login }, isAlone).then(() => this.companions--);
   }
 
   private async setUpUsers(): Promise<void> {
@@ -250,6 +271,7 @@ class Run {
     const { world, nemesis, operations, watches, leases } = this;
     const { scheduler, trace, agreement, elections } = world;
     const log = agreement.log();
+    const causes = { damaged: world.doubts.memberIds, hasQuota: hasQuota(this.scenario) };
     const history: History = { operations, watches, mirrors: this.views, log };
     const checked = checkHistory(history);
     const violations = [
@@ -257,6 +279,7 @@ class Run {
       ...agreement.violations,
       ...elections.violations,
       ...checkLeases(leases, log),
+      ...checkAlarms(operations, log, causes),
       ...checkExclusion(this.guardedWrites),
       ...checkPermissions(this.guestOperations, this.users.changes),
       ...checked.violations,

@@ -57,6 +57,24 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'replace'; readonly machine: number; readonly asLearner: boolean; readonly isStale: boolean }
   /** A crash, and then bits of a file of its log or of a snapshot are others: it must notice, or it does not matter. */
   | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
+  /** The same of its database, where it may not notice: it is found by others, or replaced after a while. */
+  | { readonly kind: 'rot-database'; readonly machine: number; readonly bits: number; readonly forMs: number }
+  /**
+   * After so many more, from the next on a file of that ending on, a write goes so far beside its place, or into another file (`log`: the
+   * first of its log), and soon the machine crashes. It may not notice either.
+   */
+  | {
+      readonly kind: 'misdirect';
+      readonly machine: number;
+      readonly after: string;
+      readonly skip: number;
+      readonly byBytes: number;
+      readonly into?: 'database' | 'log';
+      readonly crashMs: number;
+      readonly mode: CrashMode;
+      readonly downMs: number;
+      readonly forMs: number;
+    }
 );
 
 export type WriteTaste = 'usual' | 'big' | 'wide';

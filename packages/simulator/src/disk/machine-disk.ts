@@ -9,6 +9,8 @@ export interface PlannedDiskFault {
   /** Counting begins with an operation on a file whose path ends so. */
   after?: string | undefined;
   readonly fault: DiskFault;
+  /** Told when it is about to happen; what answers false keeps it from happening, for ever. */
+  readonly begins?: ((path: string) => boolean) | undefined;
 }
 
 export interface DiskSpeed {
@@ -75,7 +77,7 @@ export class MachineDisk {
       plan.after = undefined;
       if (plan.skip-- > 0) continue;
       this.planned.splice(i, 1);
-      return plan.fault;
+      return plan.begins?.(path) === false ? undefined : plan.fault;
     }
     return undefined;
   }

@@ -107,7 +107,7 @@ export class Admin {
       if (!(await this.remove(machine))) return;
       if (isStale && !this.world.rotten.has(machine)) await this.runStale(machine);
       machine.wipe();
-      this.world.rotten.delete(machine);
+      this.world.renewed(machine);
       this.world.leaving.delete(machine);
       await this.add(machine, asLearner);
     } finally {

@@ -4,17 +4,22 @@ import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { Admin, type Ledger } from './admin.ts';
-import { rot } from './rot.ts';
+import { AlarmDuty } from './alarm-duty.ts';
+import { misdirect } from './misdirect.ts';
+import { mayDecay, rot, rotDatabase } from './rot.ts';
+import { watchOver } from './watch-over.ts';
 
 /** Makes the faults of a scenario happen. */
 export class Nemesis {
   readonly counts = new Map<string, number>();
   private readonly world: World;
+  private readonly seed: number;
   private readonly faults: Scenario['faults'];
   private readonly clients: readonly string[];
   private waiting: number;
   private isHealed = false;
   private readonly admin: Admin;
+  private readonly duty: AlarmDuty;
   private readonly users: Users;
   /** What administrators are at. */
   private busy = 0;
@@ -22,10 +27,13 @@ export class Nemesis {
   constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[], ledger: Ledger) {
     this.users = users;
     this.world = world;
+    this.seed = scenario.seed;
     this.faults = scenario.faults;
     this.clients = clients;
     this.waiting = scenario.faults.length;
-    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined, ledger);
+    const login = scenario.hasUsers ? rootLogin : undefined;
+    this.admin = new Admin(world, login, ledger);
+    this.duty = new AlarmDuty(world, login);
     world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
@@ -158,11 +166,28 @@ export class Nemesis {
         this.doing(admin.replace(this.machine(fault.machine), fault.asLearner, fault.isStale));
         return;
       case 'rot':
-        if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits));
+        if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits, this.seed));
         return;
+      case 'misdirect': {
+        const machine = this.machine(fault.machine);
+        const mayBegin = () => !admin.isReplacing && mayDecay(world);
+        misdirect(world, machine, fault, mayBegin, () => this.watchOver(machine, fault.forMs));
+        return;
+      }
+      case 'rot-database': {
+        if (admin.isReplacing || !mayDecay(world)) return;
+        const machine = this.machine(fault.machine);
+        this.doing(rotDatabase(world, machine, fault.bits, this.seed));
+        this.watchOver(machine, fault.forMs);
+        return;
+      }
       default:
         this.happenToDisk(fault);
     }
+  }
+
+  private watchOver(machine: Machine, forMs: number): void {
+    this.doing(watchOver(this.world, this.admin, this.duty, machine, forMs));
   }
 
   private happenToDisk(fault: Fault): void {

@@ -35,6 +35,8 @@ export class Network {
   private readonly healedMs = new Map<string, number>();
   private readonly sentBy = new Map<string, number>();
   private readonly planned = new Map<string, { left: number; readonly action: () => void }[]>();
+  /** Whether nothing passes from one to another, however long. */
+  separates: (from: string, to: string) => boolean = () => false;
   /** Packets sent, lost and doubled. */
   readonly counts = { sent: 0, lost: 0, doubled: 0, clogged: 0 };
 
@@ -133,7 +135,7 @@ export class Network {
     this.counts.sent++;
     const { nowMs } = this.scheduler;
     let atMs = nowMs + this.quality.latencyMs + exponential(this.random, this.quality.jitterMs);
-    if (cut?.kind === 'drop' || chance(this.random, loss)) {
+    if (cut?.kind === 'drop' || chance(this.random, loss) || this.separates(from, to)) {
       this.counts.lost++;
       return false;
     }
