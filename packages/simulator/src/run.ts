@@ -23,6 +23,7 @@ import type {
   Violation,
   WatchRecord,
 } from './history/history.ts';
+import { checkSnapshots } from './restore/check-snapshot.ts';
 import type { Scenario } from './scenario.ts';
 import { sourceOf } from './world/random-sources.ts';
 
@@ -260,6 +261,7 @@ class Run {
       ...checkLeases(leases, log),
       ...checkExclusion(this.guardedWrites),
       ...checkPermissions(this.guestOperations, this.users.changes),
+      ...checkSnapshots(nemesis.archive.snapshots, log),
       ...checked.violations,
     ];
     return {

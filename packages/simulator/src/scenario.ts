@@ -43,6 +43,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'compact'; readonly machine: number; readonly revisionsBack: number }
   /** The guest may do more or less from then on. */
   | { readonly kind: 'permission'; readonly isAllowed: boolean }
+  /** By the stream of a member, whose reader takes such a rest. */
+  | { readonly kind: 'save-snapshot'; readonly machine: number; readonly restMs: number }
   /** All members that have a revision must have the same hash of it. */
   | { readonly kind: 'compare-hashes' }
   /** Removed from the cluster, wiped, and added again; in between it may come back once with what it had. */

@@ -78,4 +78,22 @@ export const snapshots = [
       edit('mvcc/store.js', 'this.compactor.schedule(scheduled);', 'this.compactor.schedule(scheduled, compacted);'),
     ],
   },
+  {
+    name: 'saved snapshot is of the last commit',
+    why: 'What was acknowledged before an administrator asked for a backup is not in it.',
+    seeds: 60,
+    edits: [edit('backend/bbolt-backend.js', 'async snapshot() {\n        await this.commit();', 'async snapshot() {')],
+  },
+  {
+    name: 'pages of a saved snapshot are used again',
+    why: 'Its reader takes its time, and the database goes on: what comes late is of another time.',
+    seeds: 200,
+    edits: [
+      edit(
+        'backend/bbolt-backend.js',
+        'new CommittedReader(image.transaction);\n        let isClosed',
+        'new CommittedReader(image.transaction);\n        image.transaction.close();\n        let isClosed',
+      ),
+    ],
+  },
 ];

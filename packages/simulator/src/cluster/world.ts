@@ -62,7 +62,7 @@ export class World {
   private readonly waysOf: WaysOf = new Map();
   private readonly retired = new Set<Machine>();
   private readonly scenario: Scenario;
-  private readonly edge: WorldEdge;
+  readonly edge: WorldEdge;
   private readonly recoveries = new Map<Machine, Recovery>();
   private readonly standPoints = new Map<Machine, StandPoint>();
 

@@ -2,6 +2,7 @@ import { rootLogin, type Users } from '../clients/users.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
+import { Archive } from '../restore/archive.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { Admin, type Ledger } from './admin.ts';
 import { rot } from './rot.ts';
@@ -9,6 +10,7 @@ import { rot } from './rot.ts';
 /** Makes the faults of a scenario happen. */
 export class Nemesis {
   readonly counts = new Map<string, number>();
+  readonly archive: Archive;
   private readonly world: World;
   private readonly faults: Scenario['faults'];
   private readonly clients: readonly string[];
@@ -25,7 +27,9 @@ export class Nemesis {
     this.faults = scenario.faults;
     this.clients = clients;
     this.waiting = scenario.faults.length;
-    this.admin = new Admin(world, scenario.hasUsers ? rootLogin : undefined, ledger);
+    const login = scenario.hasUsers ? rootLogin : undefined;
+    this.admin = new Admin(world, login, ledger);
+    this.archive = new Archive(world, login);
     world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
@@ -145,6 +149,9 @@ export class Nemesis {
         return;
       case 'permission':
         this.doing(this.users.change(fault.isAllowed));
+        return;
+      case 'save-snapshot':
+        this.doing(this.archive.save(this.machine(fault.machine), fault.restMs));
         return;
       case 'compare-hashes':
         this.doing(admin.compareHashes());

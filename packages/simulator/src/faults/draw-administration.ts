@@ -1,0 +1,44 @@
+import { nextBelow, type Random } from '@quorate/base';
+import type { Fault, Scenario } from '../scenario.ts';
+import { between, chance, pick, sourceOf } from '../world/random-sources.ts';
+
+/** Of runs in which snapshots are saved. */
+const savingRate = 0.08;
+/** How often something is done to the member meanwhile. */
+const disturbedRate = 0.5;
+
+/** Adds what administrators do in some runs, drawn from sources of its own: all other runs stay as they are. */
+export function withAdministration(scenario: Scenario, durationMs: number): Scenario {
+  const random = sourceOf(scenario.seed, 'administration');
+  if (!chance(random, savingRate)) return scenario;
+  return withFaults(scenario, drawSaves(random, scenario, durationMs));
+}
+
+function withFaults(scenario: Scenario, faults: readonly Fault[]): Scenario {
+  return { ...scenario, faults: [...scenario.faults, ...faults].sort((a, b) => a.atMs - b.atMs) };
+}
+
+/** Snapshots at any time, and what gets into their way: the member is gone, rewrites its database, or deletes old revisions. */
+function drawSaves(random: Random, { members }: Scenario, durationMs: number): Fault[] {
+  const faults: Fault[] = [];
+  for (let left = 1 + nextBelow(random, 4); left > 0; left--) {
+    const atMs = between(random, 0, durationMs);
+    const machine = nextBelow(random, members);
+    faults.push({ atMs, kind: 'save-snapshot', machine, restMs: pick(random, [0, 0, 50, 500]) });
+    if (chance(random, disturbedRate)) faults.push(drawDisturbance(random, machine, atMs + between(random, 0, 30)));
+  }
+  return faults;
+}
+
+function drawDisturbance(random: Random, machine: number, atMs: number): Fault {
+  switch (nextBelow(random, 4)) {
+    case 0:
+      return { atMs, kind: 'defragment', machine };
+    case 1:
+      return { atMs, kind: 'compact', machine, revisionsBack: nextBelow(random, 5) };
+    case 2:
+      return { atMs, kind: 'disk-slow', machine, times: 50, forMs: 500 };
+    default:
+      return { atMs, kind: 'crash', machine, mode: pick(random, ['process', 'torn'] as const), downMs: 100 };
+  }
+}
