@@ -24,6 +24,7 @@ import type {
   WatchRecord,
 } from './history/history.ts';
 import { checkSnapshots } from './restore/check-snapshot.ts';
+import { RestoredCluster } from './restore/restored-cluster.ts';
 import type { Scenario } from './scenario.ts';
 import { sourceOf } from './world/random-sources.ts';
 
@@ -121,6 +122,7 @@ class Run {
     nemesis.heal();
     await this.until(() => world.isSettled() && this.companions === 0, healLimitMs, 'no settled cluster');
     await this.lookAtEnd();
+    await this.restore();
     return this.result();
   }
 
@@ -214,6 +216,27 @@ class Run {
     const haveTold = () => this.watchers.every((watcher) => watcher.hasTold(revision));
     await this.until(haveTold, healLimitMs, `watches have not told of revision ${revision}`);
     for (const watcher of this.watchers) watcher.stop(!this.isBroken);
+  }
+
+  /** A new cluster from the first snapshot that was saved, or else from one of now; the old one is gone then. */
+  private async restore(): Promise<void> {
+    const { scenario, world, nemesis } = this;
+    const { restore } = scenario;
+    if (this.isBroken || restore === undefined) return;
+    const { snapshots } = nemesis.archive;
+    let found: readonly Violation[] | undefined;
+    const play = async () => {
+      if (snapshots.length === 0) await nemesis.archive.save(world.machines[0] as World['machines'][number], 0);
+      for (const machine of world.machines) world.retire(machine);
+      const [snapshot] = snapshots;
+      if (snapshot === undefined) return [{ checker: 'restore', text: 'no snapshot is to be had' }];
+      return new RestoredCluster(world, scenario, restore, snapshot).play();
+    };
+    void play().then((violations) => {
+      found = violations;
+    });
+    await this.until(() => found !== undefined, workLimitMs, 'a restored cluster hangs');
+    world.violations.push(...(found ?? []));
   }
 
   private askHashes(revision: number): Promise<etcdserverpb.HashKVResponse[]> {

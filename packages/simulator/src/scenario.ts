@@ -53,6 +53,15 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
 );
 
+/** A new cluster is made of a snapshot of the old one, when all is over. */
+export interface RestorePlan {
+  readonly members: number;
+  /** Revisions are moved on by so many, and the past is marked as compacted; 0 for neither. */
+  readonly bumpRevision: number;
+  /** In the first life of a member, in the middle of that operation of its disk. */
+  readonly crash?: { readonly machine: number; readonly operations: number; readonly mode: CrashMode };
+}
+
 export type WriteTaste = 'usual' | 'big' | 'wide';
 
 /** All that a run is, but the program: from the same scenario comes the same trace. */
@@ -91,4 +100,5 @@ export interface Scenario {
   readonly flags: readonly (readonly string[])[];
   /** In the order of their times. */
   readonly faults: readonly Fault[];
+  readonly restore?: RestorePlan;
 }

@@ -96,4 +96,33 @@ export const snapshots = [
       ),
     ],
   },
+  {
+    name: 'restored member votes as the backup says',
+    why: 'A database that was restored has the members of the old cluster in its configuration; raft waits for them for ever.',
+    seeds: 40,
+    edits: [
+      edit(
+        'bootstrap/start-point.js',
+        'return start.index > 0 && !isChanged ? start.confState : stored',
+        'return stored',
+      ),
+      edit(
+        'bootstrap/start-point.js',
+        'if (ids.length === members.length && ids.every',
+        'if (ids.length > 0 || ids.every',
+      ),
+    ],
+  },
+  {
+    name: 'compaction that a restored database asks for is passed over',
+    why: 'Who watched the cluster before is told of revisions that the restored one never had, instead of being told to start over.',
+    seeds: 40,
+    edits: [
+      edit(
+        'mvcc/restore.js',
+        'readMark(store, MetaKey.scheduledCompactRevision) ?? 0;',
+        'Math.min(compacted, readMark(store, MetaKey.scheduledCompactRevision) ?? 0);',
+      ),
+    ],
+  },
 ];

@@ -1,17 +1,32 @@
 import { nextBelow, type Random } from '@quorate/base';
-import type { Fault, Scenario } from '../scenario.ts';
+import type { Fault, RestorePlan, Scenario } from '../scenario.ts';
 import { between, chance, pick, sourceOf } from '../world/random-sources.ts';
 
 /** Of runs in which snapshots are saved. */
 const savingRate = 0.08;
+/** Of those, and of all others, in which a cluster is restored at the end. */
+const restoringRate = 0.6;
+const restoringAloneRate = 0.05;
 /** How often something is done to the member meanwhile. */
 const disturbedRate = 0.5;
 
 /** Adds what administrators do in some runs, drawn from sources of its own: all other runs stay as they are. */
 export function withAdministration(scenario: Scenario, durationMs: number): Scenario {
   const random = sourceOf(scenario.seed, 'administration');
-  if (!chance(random, savingRate)) return scenario;
-  return withFaults(scenario, drawSaves(random, scenario, durationMs));
+  const isSaving = chance(random, savingRate);
+  const saves = isSaving ? drawSaves(random, scenario, durationMs) : [];
+  const isRestoring = chance(random, isSaving ? restoringRate : restoringAloneRate);
+  return {
+    ...(saves.length > 0 ? withFaults(scenario, saves) : scenario),
+    ...(isRestoring ? { restore: drawRestore(random) } : {}),
+  };
+}
+
+function drawRestore(random: Random): RestorePlan {
+  const plan = { members: pick(random, [1, 3, 3]), bumpRevision: pick(random, [0, 0, 1, 1_000_000]) };
+  if (!chance(random, disturbedRate)) return plan;
+  const mode = pick(random, ['process', 'synced', 'torn', 'torn'] as const);
+  return { ...plan, crash: { machine: nextBelow(random, plan.members), operations: nextBelow(random, 80), mode } };
 }
 
 function withFaults(scenario: Scenario, faults: readonly Fault[]): Scenario {
