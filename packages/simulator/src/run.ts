@@ -26,6 +26,8 @@ import type {
 import { checkSnapshots } from './restore/check-snapshot.ts';
 import { RestoredCluster } from './restore/restored-cluster.ts';
 import type { Scenario } from './scenario.ts';
+import { checkVigil, type VigilLease } from './vigil/check-vigil.ts';
+import { Vigil } from './vigil/vigil.ts';
 import { sourceOf } from './world/random-sources.ts';
 
 /** What came of a run. */
@@ -50,6 +52,8 @@ const peaceLimitMs = 30_000;
 const workLimitMs = 600_000;
 /** A healed cluster has a leader, all members have caught up, and all watches have told all, by then. */
 const healLimitMs = 60_000;
+/** Leases that last for long have ended by then. */
+const vigilLimitMs = 10_000_000;
 const callTimeoutMs = 10_000;
 const retryMs = 200;
 
@@ -70,6 +74,7 @@ class Run {
   private readonly guardedWrites: GuardedWrite[] = [];
   private readonly views: MirrorView[] = [];
   private readonly guestOperations: GuestOperation[] = [];
+  private readonly vigilLeases: VigilLease[] = [];
   private readonly watchers: WatchClient[] = [];
   private ids = 0;
   /** Clients that are at work. */
@@ -122,6 +127,7 @@ class Run {
     nemesis.heal();
     await this.until(() => world.isSettled() && this.companions === 0, healLimitMs, 'no settled cluster');
     await this.lookAtEnd();
+    await this.keepVigil();
     await this.restore();
     return this.result();
   }
@@ -218,6 +224,19 @@ class Run {
     for (const watcher of this.watchers) watcher.stop(!this.isBroken);
   }
 
+  private async keepVigil(): Promise<void> {
+    const { scenario, world } = this;
+    if (this.isBroken || scenario.vigil === undefined) return;
+    const vigil = new Vigil(world, scenario.vigil, scenario.hasUsers ? rootLogin : undefined);
+    let isOver = false;
+    void vigil.keep().then(() => {
+      isOver = true;
+    });
+    await this.until(() => isOver, vigilLimitMs, 'leases were not at their end');
+    this.vigilLeases.push(...vigil.leases);
+    await this.until(() => world.isSettled(), healLimitMs, 'no settled cluster');
+  }
+
   /** A new cluster from the first snapshot that was saved, or else from one of now; the old one is gone then. */
   private async restore(): Promise<void> {
     const { scenario, world, nemesis } = this;
@@ -272,7 +291,7 @@ class Run {
   }
 
   private result(): RunResult {
-    const { world, nemesis, operations, watches, leases } = this;
+    const { world, nemesis, operations, watches, leases, scenario } = this;
     const { scheduler, trace, agreement, elections } = world;
     const log = agreement.log();
     const history: History = { operations, watches, mirrors: this.views, log };
@@ -281,7 +300,8 @@ class Run {
       ...world.violations,
       ...agreement.violations,
       ...elections.violations,
-      ...checkLeases(leases, log),
+      ...checkLeases([...leases, ...this.vigilLeases], log),
+      ...checkVigil(this.vigilLeases, log, scenario.vigil?.hasCheckpoints === true),
       ...checkExclusion(this.guardedWrites),
       ...checkPermissions(this.guestOperations, this.users.changes),
       ...checkSnapshots(nemesis.archive.snapshots, log),

@@ -62,6 +62,21 @@ export interface RestorePlan {
   readonly crash?: { readonly machine: number; readonly operations: number; readonly mode: CrashMode };
 }
 
+export interface LeaderChange {
+  /** After the leases were granted. */
+  readonly atMs: number;
+  readonly how: 'move' | 'hold' | 'crash-all';
+}
+
+/** Leases that outlast leaders, when all work is over. */
+export interface VigilPlan {
+  /** Whether leaders note down how long leases have. */
+  readonly hasCheckpoints: boolean;
+  /** Renewed so long after the grant. */
+  readonly leases: readonly { readonly ttlSeconds: number; readonly renewedMs: readonly number[] }[];
+  readonly changes: readonly LeaderChange[];
+}
+
 export type WriteTaste = 'usual' | 'big' | 'wide';
 
 /** All that a run is, but the program: from the same scenario comes the same trace. */
@@ -100,5 +115,6 @@ export interface Scenario {
   readonly flags: readonly (readonly string[])[];
   /** In the order of their times. */
   readonly faults: readonly Fault[];
+  readonly vigil?: VigilPlan;
   readonly restore?: RestorePlan;
 }

@@ -1,9 +1,11 @@
 import { nextBelow, type Random } from '@quorate/base';
-import type { Fault, RestorePlan, Scenario } from '../scenario.ts';
+import type { Fault, LeaderChange, RestorePlan, Scenario } from '../scenario.ts';
 import { between, chance, pick, sourceOf } from '../world/random-sources.ts';
 
 /** Of runs in which snapshots are saved. */
 const savingRate = 0.08;
+/** With leases that last for long. */
+const vigilRate = 0.04;
 /** Of those, and of all others, in which a cluster is restored at the end. */
 const restoringRate = 0.6;
 const restoringAloneRate = 0.05;
@@ -16,10 +18,43 @@ export function withAdministration(scenario: Scenario, durationMs: number): Scen
   const isSaving = chance(random, savingRate);
   const saves = isSaving ? drawSaves(random, scenario, durationMs) : [];
   const isRestoring = chance(random, isSaving ? restoringRate : restoringAloneRate);
-  return {
+  return withVigil({
     ...(saves.length > 0 ? withFaults(scenario, saves) : scenario),
     ...(isRestoring ? { restore: drawRestore(random) } : {}),
-  };
+  });
+}
+
+/** Little else happens for half an hour, so that what is done again and again is done less often than in other runs. */
+const vigilFlags: Readonly<Record<string, string>> = {
+  'heartbeat-interval': '100',
+  'election-timeout': '1000',
+  'corrupt-check-time': '0s',
+  'compact-hash-check-time': '60s',
+};
+
+function withVigil(scenario: Scenario): Scenario {
+  const random = sourceOf(scenario.seed, 'vigil');
+  if (!chance(random, vigilRate)) return scenario;
+  const hasCheckpoints = chance(random, 0.75);
+  const gates = hasCheckpoints ? ',LeaseCheckpoint=true,LeaseCheckpointPersist=true' : '';
+  const flags = scenario.flags.map((own) => [
+    ...own
+      .filter((flag) => !Object.keys(vigilFlags).some((name) => flag.startsWith(`--${name}=`)))
+      .map((flag) => (flag.startsWith('--feature-gates=') ? `${flag}${gates}` : flag)),
+    ...Object.entries(vigilFlags).map(([name, value]) => `--${name}=${value}`),
+  ]);
+  const ttlSeconds = pick(random, [1_000, 1_500]);
+  const changes: LeaderChange[] = [
+    between(random, 320, 700),
+    between(random, ttlSeconds * 0.85, ttlSeconds * 0.98),
+  ].map((atSeconds) => ({ atMs: atSeconds * 1_000, how: pick(random, ['move', 'hold', 'crash-all'] as const) }));
+  // Just behind a checkpoint, so that the next leader knows of it and not of the renewal.
+  const renewedMs = [between(random, 305_000, 400_000)];
+  const leases = [
+    { ttlSeconds, renewedMs: [] },
+    { ttlSeconds, renewedMs },
+  ];
+  return { ...scenario, flags, vigil: { hasCheckpoints, leases, changes } };
 }
 
 function drawRestore(random: Random): RestorePlan {

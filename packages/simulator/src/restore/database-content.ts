@@ -21,7 +21,7 @@ export interface DatabaseContent {
   readonly finishedCompactRevision: number;
   /** Ascending by revision. */
   readonly records: readonly KeyRecord[];
-  /** Time to live as granted, in seconds, by id. */
+  /** What each lease has at least when a leader begins: as granted, or what a checkpoint left it. In seconds, by id. */
   readonly leases: ReadonlyMap<bigint, number>;
   readonly users: readonly string[];
   readonly areUsersAsked: boolean;
@@ -61,8 +61,8 @@ function contentOf(backend: BackendReader): Omit<DatabaseContent, 'index' | 'pro
   });
   const leases = new Map<bigint, number>();
   for (const value of valuesOf(backend, BucketId.lease)) {
-    const { id, ttl } = leasepb.Lease.decode(value);
-    leases.set(id, ttl);
+    const { id, ttl, remainingTtl } = leasepb.Lease.decode(value);
+    leases.set(id, remainingTtl > 0 ? remainingTtl : ttl);
   }
   const users: string[] = [];
   backend.range(BucketId.authUsers, nothing, undefined, Number.MAX_SAFE_INTEGER, (key) => {
