@@ -26,8 +26,8 @@ export function withAdministration(scenario: Scenario, durationMs: number): Scen
 
 /** Little else happens for half an hour, so that what is done again and again is done less often than in other runs. */
 const vigilFlags: Readonly<Record<string, string>> = {
-  'heartbeat-interval': '100',
-  'election-timeout': '1000',
+  'heartbeat-interval': '250',
+  'election-timeout': '2500',
   'corrupt-check-time': '0s',
   'compact-hash-check-time': '60s',
 };

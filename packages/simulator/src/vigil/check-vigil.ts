@@ -12,7 +12,7 @@ const driftMax = 0.03;
 /** Leaders note down what leases have left so often. */
 const checkpointMs = 300_000;
 /** Of an end, and of each change of the leader: an election, its time-out that is added, whole seconds, a revoke that is asked for again. */
-const slackMs = 20_000;
+const slackMs = 30_000;
 
 /**
  * Nobody renews a lease, and it ends: after its time to live, and for each leader that comes meanwhile after what that one could not know has

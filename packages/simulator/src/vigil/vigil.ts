@@ -8,11 +8,11 @@ import type { VigilLease } from './check-vigil.ts';
 
 const timeoutMs = 5_000;
 const retryMs = 500;
-const lookMs = 5_000;
-const looksPerOther = 6;
+const lookMs = 10_000;
+const looksPerOther = 3;
 const otherTtlSeconds = 20;
 /** Longer than an election takes. */
-const holdMs = 4_000;
+const holdMs = 10_000;
 const downMs = 200;
 
 const { Lease, Maintenance } = services;
@@ -145,11 +145,15 @@ export class Vigil {
     }
   }
 
+  /** On any member: one that is behind may not have heard of them yet. */
   private async areThere(): Promise<boolean> {
-    const outcome = await this.port.call(this.machine(), Lease.methods.LeaseLeases, {}, { timeoutMs });
-    if (outcome.kind !== 'ok') return true;
-    const there = new Set(outcome.response.leases.map(({ id }) => id));
-    return this.leases.some(({ id }) => there.has(id));
+    for (const machine of this.world.machines) {
+      const outcome = await this.port.call(machine, Lease.methods.LeaseLeases, {}, { timeoutMs });
+      if (outcome.kind !== 'ok') return true;
+      const there = new Set(outcome.response.leases.map(({ id }) => id));
+      if (this.leases.some(({ id }) => there.has(id))) return true;
+    }
+    return false;
   }
 
   private machine(): Machine {
