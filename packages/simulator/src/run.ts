@@ -28,7 +28,11 @@ import type {
   Violation,
   WatchRecord,
 } from './history/history.ts';
+import { checkSnapshots } from './restore/check-snapshot.ts';
+import { RestoredCluster } from './restore/restored-cluster.ts';
 import type { Scenario } from './scenario.ts';
+import { checkVigil, type VigilLease } from './vigil/check-vigil.ts';
+import { Vigil } from './vigil/vigil.ts';
 import { sourceOf } from './world/random-sources.ts';
 
 /** What came of a run. */
@@ -60,6 +64,8 @@ const peaceLimitMs = 30_000;
 const workLimitMs = 600_000;
 /** A healed cluster has a leader, all members have caught up, and all watches have told all, by then. */
 const healLimitMs = 60_000;
+/** Leases that last for long have ended by then. */
+const vigilLimitMs = 10_000_000;
 const callTimeoutMs = 10_000;
 const retryMs = 200;
 
@@ -80,6 +86,7 @@ class Run {
   private readonly guardedWrites: GuardedWrite[] = [];
   private readonly views: MirrorView[] = [];
   private readonly guestOperations: GuestOperation[] = [];
+  private readonly vigilLeases: VigilLease[] = [];
   private readonly watchers: WatchClient[] = [];
   private ids = 0;
   /** Clients that are at work. */
@@ -138,6 +145,8 @@ class Run {
     nemesis.heal();
     await this.until(() => world.isSettled() && this.companions === 0, healLimitMs, 'no settled cluster');
     await this.lookAtEnd();
+    await this.keepVigil();
+    await this.restore();
     return this.result();
   }
 
@@ -235,6 +244,40 @@ class Run {
     for (const watcher of this.watchers) watcher.stop(!this.isBroken);
   }
 
+  private async keepVigil(): Promise<void> {
+    const { scenario, world } = this;
+    if (this.isBroken || scenario.vigil === undefined) return;
+    const vigil = new Vigil(world, scenario.vigil, scenario.hasUsers ? rootLogin : undefined);
+    let isOver = false;
+    void vigil.keep().then(() => {
+      isOver = true;
+    });
+    await this.until(() => isOver, vigilLimitMs, 'leases were not at their end');
+    this.vigilLeases.push(...vigil.leases);
+    await this.until(() => world.isSettled(), healLimitMs, 'no settled cluster');
+  }
+
+  /** A new cluster from the first snapshot that was saved, or else from one of now; the old one is gone then. */
+  private async restore(): Promise<void> {
+    const { scenario, world, nemesis } = this;
+    const { restore } = scenario;
+    if (this.isBroken || restore === undefined) return;
+    const { snapshots } = nemesis.archive;
+    let found: readonly Violation[] | undefined;
+    const play = async () => {
+      if (snapshots.length === 0) await nemesis.archive.save(world.machines[0] as World['machines'][number], 0);
+      for (const machine of world.machines) world.retire(machine);
+      const [snapshot] = snapshots;
+      if (snapshot === undefined) return [{ checker: 'restore', text: 'no snapshot is to be had' }];
+      return new RestoredCluster(world, scenario, restore, snapshot).play();
+    };
+    void play().then((violations) => {
+      found = violations;
+    });
+    await this.until(() => found !== undefined, workLimitMs, 'a restored cluster hangs');
+    world.violations.push(...(found ?? []));
+  }
+
   private askHashes(revision: number): Promise<etcdserverpb.HashKVResponse[]> {
     return this.askAll<etcdserverpb.HashKVResponse>((machine, port) =>
       port.call(machine, services.Maintenance.methods.HashKV, { revision }, { timeoutMs: callTimeoutMs }),
@@ -268,20 +311,22 @@ class Run {
   }
 
   private result(): RunResult {
-    const { world, nemesis, operations, watches, leases } = this;
+    const { world, nemesis, operations, watches, leases, scenario } = this;
     const { scheduler, trace, agreement, elections } = world;
     const log = agreement.log();
-    const causes = { damaged: world.doubts.memberIds, hasQuota: hasQuota(this.scenario) };
+    const causes = { damaged: world.doubts.memberIds, hasQuota: hasQuota(scenario) };
     const history: History = { operations, watches, mirrors: this.views, log };
     const checked = checkHistory(history);
     const violations = [
       ...world.violations,
       ...agreement.violations,
       ...elections.violations,
-      ...checkLeases(leases, log),
+      ...checkLeases([...leases, ...this.vigilLeases], log),
+      ...checkVigil(this.vigilLeases, log, scenario.vigil?.hasCheckpoints === true),
       ...checkAlarms(operations, log, causes),
       ...checkExclusion(this.guardedWrites),
       ...checkPermissions(this.guestOperations, this.users.changes),
+      ...checkSnapshots(nemesis.archive.snapshots, log),
       ...checked.violations,
     ];
     return {

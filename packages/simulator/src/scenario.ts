@@ -51,6 +51,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'compact'; readonly machine: number; readonly revisionsBack: number }
   /** The guest may do more or less from then on. */
   | { readonly kind: 'permission'; readonly isAllowed: boolean }
+  /** By the stream of a member, whose reader takes such a rest. */
+  | { readonly kind: 'save-snapshot'; readonly machine: number; readonly restMs: number }
   /** All members that have a revision must have the same hash of it. */
   | { readonly kind: 'compare-hashes' }
   /** Removed from the cluster, wiped, and added again; in between it may come back once with what it had. */
@@ -76,6 +78,30 @@ export type Fault = { readonly atMs: number } & (
       readonly forMs: number;
     }
 );
+
+/** A new cluster is made of a snapshot of the old one, when all is over. */
+export interface RestorePlan {
+  readonly members: number;
+  /** Revisions are moved on by so many, and the past is marked as compacted; 0 for neither. */
+  readonly bumpRevision: number;
+  /** In the first life of a member, in the middle of that operation of its disk. */
+  readonly crash?: { readonly machine: number; readonly operations: number; readonly mode: CrashMode };
+}
+
+export interface LeaderChange {
+  /** After the leases were granted. */
+  readonly atMs: number;
+  readonly how: 'move' | 'hold' | 'crash-all';
+}
+
+/** Leases that outlast leaders, when all work is over. */
+export interface VigilPlan {
+  /** Whether leaders note down how long leases have. */
+  readonly hasCheckpoints: boolean;
+  /** Renewed so long after the grant. */
+  readonly leases: readonly { readonly ttlSeconds: number; readonly renewedMs: readonly number[] }[];
+  readonly changes: readonly LeaderChange[];
+}
 
 export type WriteTaste = 'usual' | 'big' | 'wide';
 
@@ -115,4 +141,6 @@ export interface Scenario {
   readonly flags: readonly (readonly string[])[];
   /** In the order of their times. */
   readonly faults: readonly Fault[];
+  readonly vigil?: VigilPlan;
+  readonly restore?: RestorePlan;
 }

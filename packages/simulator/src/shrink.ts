@@ -18,7 +18,7 @@ export type Play = (scenario: Scenario) => Promise<readonly Violation[]>;
 
 /**
  * Makes a failing scenario smaller as long as the same checker complains: fewer operations, no faults that are not needed (halves first,
- * then one by one), fewer kinds of clients. Undefined when it does not fail again: then not everything is determined by the seed.
+ * then one by one), nothing behind the work, fewer kinds of clients. Undefined when it does not fail again: then not everything is determined by the seed.
  */
 export async function shrink(failing: Scenario, checker: string, play: Play): Promise<Shrunk | undefined> {
   let best: Shrunk | undefined;
@@ -41,6 +41,10 @@ export async function shrink(failing: Scenario, checker: string, play: Play): Pr
     for (let from = 0; from < now().faults.length; ) {
       if (!(await fails({ ...now(), faults: without(now().faults, from, size) }))) from += size;
     }
+  }
+  for (const part of ['vigil', 'restore'] as const) {
+    const { [part]: left, ...rest } = now();
+    if (left !== undefined) await fails(rest);
   }
   for (const kind of ['watchers', 'mirrors', 'lockers', 'leaseholders'] as const) {
     if (now()[kind] > 0) await fails({ ...now(), [kind]: 0 });

@@ -98,4 +98,34 @@ export const leases = [
     seeds: 20,
     edits: [edit('mvcc/store.js', 'if (lease === 0n || this.leases?.has(lease) !== true)', 'if (true)')],
   },
+  {
+    name: 'checkpoint stays when a lease is renewed',
+    why: 'The next leader takes what was left before the renewal for what is left, and ends a lease that is held.',
+    seeds: 60,
+    edits: [
+      edit(
+        'lease/lease-expiry.js',
+        'if (lease.remainingTtlSeconds > 0 && this.deps.checkpoint',
+        'if (false && this.deps.checkpoint',
+      ),
+    ],
+  },
+  {
+    name: 'checkpoints are not stored',
+    why: 'After a loss of power leases have their whole life before them, each time.',
+    seeds: 150,
+    edits: [edit('lease/lessor.js', 'if (this.options.persistsCheckpoints?.() ?? true)', 'if (false)')],
+  },
+  {
+    name: 'new leader takes a checkpoint for the whole life',
+    why: 'Leases do not end where leaders change more often than they would.',
+    seeds: 60,
+    edits: [
+      edit(
+        'lease/spread-expiries.js',
+        'lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds',
+        'lease.ttlSeconds',
+      ),
+    ],
+  },
 ];

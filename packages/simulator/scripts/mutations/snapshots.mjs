@@ -91,4 +91,51 @@ export const snapshots = [
       edit('mvcc/store.js', 'this.compactor.schedule(scheduled);', 'this.compactor.schedule(scheduled, compacted);'),
     ],
   },
+  {
+    name: 'saved snapshot is of the last commit',
+    why: 'What was acknowledged before an administrator asked for a backup is not in it.',
+    seeds: 60,
+    edits: [edit('backend/bbolt-backend.js', 'async snapshot() {\n        await this.commit();', 'async snapshot() {')],
+  },
+  {
+    name: 'pages of a saved snapshot are used again',
+    why: 'Its reader takes its time, and the database goes on: what comes late is of another time.',
+    seeds: 200,
+    edits: [
+      edit(
+        'backend/bbolt-backend.js',
+        'new CommittedReader(image.transaction);\n        let isClosed',
+        'new CommittedReader(image.transaction);\n        image.transaction.close();\n        let isClosed',
+      ),
+    ],
+  },
+  {
+    name: 'restored member votes as the backup says',
+    why: 'A database that was restored has the members of the old cluster in its configuration; raft waits for them for ever.',
+    seeds: 40,
+    edits: [
+      edit(
+        'bootstrap/start-point.js',
+        'return start.index > 0 && !isChanged ? start.confState : stored',
+        'return stored',
+      ),
+      edit(
+        'bootstrap/start-point.js',
+        'if (ids.length === members.length && ids.every',
+        'if (ids.length > 0 || ids.every',
+      ),
+    ],
+  },
+  {
+    name: 'compaction that a restored database asks for is passed over',
+    why: 'Who watched the cluster before is told of revisions that the restored one never had, instead of being told to start over.',
+    seeds: 40,
+    edits: [
+      edit(
+        'mvcc/restore.js',
+        'readMark(store, MetaKey.scheduledCompactRevision) ?? 0;',
+        'Math.min(compacted, readMark(store, MetaKey.scheduledCompactRevision) ?? 0);',
+      ),
+    ],
+  },
 ];

@@ -65,18 +65,22 @@ export class World {
   private readonly waysOf: WaysOf = new Map();
   private readonly retired = new Set<Machine>();
   private readonly scenario: Scenario;
-  private readonly edge: WorldEdge;
+  private readonly prefix: string;
+  readonly edge: WorldEdge;
   private readonly recoveries = new Map<Machine, Recovery>();
   private readonly standPoints = new Map<Machine, StandPoint>();
 
-  constructor(scenario: Scenario, edge: WorldEdge) {
+  /** @param before goes on in its time and network, with machines of other names. */
+  constructor(scenario: Scenario, edge: WorldEdge, before?: World) {
     this.scenario = scenario;
     this.edge = edge;
-    this.scheduler = new Scheduler(edge.pump);
-    this.trace = new Trace(edge.digest(), () => this.scheduler.nowMs, edge.onTrace);
+    this.scheduler = before?.scheduler ?? new Scheduler(edge.pump);
+    this.trace = before?.trace ?? new Trace(edge.digest(), () => this.scheduler.nowMs, edge.onTrace);
     const { scheduler, trace } = this;
-    this.network = new Network({ scheduler, trace, random: sourceOf(scenario.seed, 'network') }, scenario.network);
-    this.network.separates = (from, to) => this.doubts.separates(from, to, this.machines);
+    const random = sourceOf(scenario.seed, 'network');
+    this.network = before?.network ?? new Network({ scheduler, trace, random }, scenario.network);
+    if (before === undefined) this.network.separates = (from, to) => this.doubts.separates(from, to, this.machines);
+    this.prefix = before === undefined ? 'm' : 'n';
     for (let place = 0; place < scenario.members; place++) this.machines.push(this.makeMachine(place));
     const initial = this.machines.map(({ name, url }) => `${name}=${url}`).join(',');
     for (const machine of this.machines) this.setFlags(machine, [`--initial-cluster=${initial}`]);
@@ -118,7 +122,7 @@ export class World {
         onDown: (machine, cause) => this.wentDown(machine, cause),
       },
       {
-        name: `m${place}`,
+        name: `${this.prefix}${place}`,
         place,
         speed: scenario.disks[place] ?? { syncMs: 1, otherMs: 0.1 },
         skew: { rate: scenario.clockRates[place] ?? 1, wallOffsetMs: 0 },

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeEdge } from '../node/edge.ts';
-import { ignoreRejectionsOfTheDead } from '../node/rejections.ts';
 import { runScenario } from '../run.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { drawScenario } from './draw-scenario.ts';
-
-ignoreRejectionsOfTheDead();
 
 /** A quiet run of three members with these faults alone, and flags of all members. */
 function quiet(seed: number, faults: readonly Fault[], flags: readonly string[]): Scenario {

@@ -2,6 +2,7 @@ import { rootLogin, type Users } from '../clients/users.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
+import { Archive } from '../restore/archive.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { Admin, type Ledger } from './admin.ts';
 import { AlarmDuty } from './alarm-duty.ts';
@@ -12,6 +13,7 @@ import { watchOver } from './watch-over.ts';
 /** Makes the faults of a scenario happen. */
 export class Nemesis {
   readonly counts = new Map<string, number>();
+  readonly archive: Archive;
   private readonly world: World;
   private readonly seed: number;
   private readonly faults: Scenario['faults'];
@@ -34,6 +36,7 @@ export class Nemesis {
     const login = scenario.hasUsers ? rootLogin : undefined;
     this.admin = new Admin(world, login, ledger);
     this.duty = new AlarmDuty(world, login);
+    this.archive = new Archive(world, login);
     world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
   }
 
@@ -158,6 +161,9 @@ export class Nemesis {
         return;
       case 'permission':
         this.doing(this.users.change(fault.isAllowed));
+        return;
+      case 'save-snapshot':
+        this.doing(this.archive.save(this.machine(fault.machine), fault.restMs));
         return;
       case 'compare-hashes':
         this.doing(admin.compareHashes());

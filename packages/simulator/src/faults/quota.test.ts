@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeEdge } from '../node/edge.ts';
-import { ignoreRejectionsOfTheDead } from '../node/rejections.ts';
 import { runScenario } from '../run.ts';
 import { drawScenario } from './draw-scenario.ts';
 import { hasQuota } from './quota.ts';
-
-ignoreRejectionsOfTheDead();
 
 const noSpace = /database space exceeded/;
 
