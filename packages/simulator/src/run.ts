@@ -265,7 +265,8 @@ class Run {
     const { snapshots } = nemesis.archive;
     let found: readonly Violation[] | undefined;
     const play = async () => {
-      if (snapshots.length === 0) await nemesis.archive.save(world.machines[0] as World['machines'][number], 0);
+      const sound = world.machines.find((machine) => !world.rotten.has(machine));
+      if (snapshots.length === 0 && sound !== undefined) await nemesis.archive.save(sound, 0);
       for (const machine of world.machines) world.retire(machine);
       const [snapshot] = snapshots;
       if (snapshot === undefined) return [{ checker: 'restore', text: 'no snapshot is to be had' }];

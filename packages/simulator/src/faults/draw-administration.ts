@@ -2,13 +2,15 @@ import { nextBelow, type Random } from '@quorate/base';
 import type { Fault, LeaderChange, RestorePlan, Scenario } from '../scenario.ts';
 import { between, chance, pick, sourceOf } from '../world/random-sources.ts';
 
+/** Where it is set, the cluster may be full. */
+export const quotaFlag = 'quota-backend-bytes';
 /** Of runs in which snapshots are saved. */
 const savingRate = 0.08;
-/** With leases that last for long. */
-const vigilRate = 0.04;
 /** Of those, and of all others, in which a cluster is restored at the end. */
 const restoringRate = 0.6;
 const restoringAloneRate = 0.05;
+/** Of runs that end with leases that last for long. */
+const vigilRate = 0.04;
 /** How often something is done to the member meanwhile. */
 const disturbedRate = 0.5;
 
@@ -24,25 +26,15 @@ export function withAdministration(scenario: Scenario, durationMs: number): Scen
   });
 }
 
-/** Little else happens for half an hour, so that what is done again and again is done less often than in other runs. */
-const vigilFlags: Readonly<Record<string, string>> = {
-  'heartbeat-interval': '250',
-  'election-timeout': '2500',
-  'corrupt-check-time': '0s',
-  'compact-hash-check-time': '60s',
-};
+function hasFlag({ flags }: Scenario, name: string): boolean {
+  return flags.some((own) => own.some((flag) => flag.startsWith(`--${name}=`)));
+}
 
 function withVigil(scenario: Scenario): Scenario {
   const random = sourceOf(scenario.seed, 'vigil');
-  if (!chance(random, vigilRate)) return scenario;
+  // In a cluster that is full no leases are granted.
+  if (!chance(random, vigilRate) || hasFlag(scenario, quotaFlag)) return scenario;
   const hasCheckpoints = chance(random, 0.75);
-  const gates = hasCheckpoints ? ',LeaseCheckpoint=true,LeaseCheckpointPersist=true' : '';
-  const flags = scenario.flags.map((own) => [
-    ...own
-      .filter((flag) => !Object.keys(vigilFlags).some((name) => flag.startsWith(`--${name}=`)))
-      .map((flag) => (flag.startsWith('--feature-gates=') ? `${flag}${gates}` : flag)),
-    ...Object.entries(vigilFlags).map(([name, value]) => `--${name}=${value}`),
-  ]);
   const ttlSeconds = pick(random, [1_000, 1_500]);
   const changes: LeaderChange[] = [
     between(random, 320, 700),
@@ -54,7 +46,7 @@ function withVigil(scenario: Scenario): Scenario {
     { ttlSeconds, renewedMs: [] },
     { ttlSeconds, renewedMs },
   ];
-  return { ...scenario, flags, vigil: { hasCheckpoints, leases, changes } };
+  return { ...scenario, vigil: { hasCheckpoints, leases, changes } };
 }
 
 function drawRestore(random: Random): RestorePlan {

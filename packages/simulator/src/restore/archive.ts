@@ -39,9 +39,11 @@ export class Archive {
     // Of a life that begins in the meantime nothing is known.
     const revisionMin = machine.member?.revision() ?? 0;
     const life = machine.currentLife;
+    const isRotten = world.rotten.has(machine);
     const received = await this.receive(machine, restMs);
-    if (typeof received === 'string') {
-      world.trace.note('admin', `snapshot of ${member}: ${received}`);
+    // What time has done to a disk is in all copies of it.
+    if (typeof received === 'string' || isRotten || world.rotten.has(machine)) {
+      world.trace.note('admin', `snapshot of ${member}: ${typeof received === 'string' ? received : 'rotten'}`);
       return;
     }
     const bytes = joined(received.chunks);

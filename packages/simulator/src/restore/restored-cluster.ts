@@ -5,6 +5,7 @@ import { ClientPort, textOf } from '../clients/client-port.ts';
 import { rootLogin } from '../clients/users.ts';
 import type { Machine } from '../cluster/machine.ts';
 import { World } from '../cluster/world.ts';
+import { quotaFlag } from '../faults/draw-administration.ts';
 import type { Violation } from '../history/history.ts';
 import type { RestorePlan, Scenario } from '../scenario.ts';
 import { MachineClock } from '../world/machine-clock.ts';
@@ -33,7 +34,11 @@ export class RestoredCluster {
     this.snapshot = snapshot;
     this.seed = scenario.seed;
     const { members } = plan;
-    const flags = Array.from({ length: members }, (_, i) => scenario.flags[i % scenario.members] ?? []);
+    const ownFlags = (place: number) => scenario.flags[place % scenario.members] ?? [];
+    // It has room for what it is asked to write.
+    const flags = Array.from({ length: members }, (_, place) =>
+      ownFlags(place).filter((flag) => !flag.startsWith(`--${quotaFlag}=`)),
+    );
     this.world = new World({ ...scenario, members, flags }, before.edge, before);
   }
 

@@ -15,6 +15,14 @@ const otherTtlSeconds = 20;
 const holdMs = 10_000;
 const downMs = 200;
 
+/** Little happens for half an hour, so that what is done again and again is done less often than in other runs. */
+const vigilFlags: Readonly<Record<string, string>> = {
+  'heartbeat-interval': '250',
+  'election-timeout': '2500',
+  'corrupt-check-time': '0s',
+  'compact-hash-check-time': '60s',
+};
+
 const { Lease, Maintenance } = services;
 const { LeaseGrantRequest, LeaseKeepAliveRequest } = etcdserverpb;
 
@@ -36,6 +44,7 @@ export class Vigil {
   async keep(): Promise<void> {
     const { world, plan } = this;
     const { scheduler } = world;
+    await this.begin();
     await Promise.all(plan.leases.map((lease) => this.grant(lease)));
     for (const change of plan.changes) scheduler.after(change.atMs, () => void this.change(change));
     const longestMs = Math.max(...plan.leases.map(({ ttlSeconds }) => ttlSeconds)) * 1_000;
@@ -44,6 +53,32 @@ export class Vigil {
     for (let looks = 1; scheduler.nowMs < endMs && (await this.areThere()); looks++) {
       await scheduler.delay(lookMs);
       if (looks % looksPerOther === 0) await this.grantOther();
+    }
+  }
+
+  /** Every machine is started again with other flags. */
+  private async begin(): Promise<void> {
+    const { world, plan } = this;
+    const gates = plan.hasCheckpoints ? ',LeaseCheckpoint=true,LeaseCheckpointPersist=true' : '';
+    const isOther = (flag: string) => Object.keys(vigilFlags).some((name) => flag.startsWith(`--${name}=`));
+    for (const machine of world.machines) {
+      machine.flags = [
+        ...machine.flags
+          .filter((flag) => !isOther(flag))
+          .map((flag) => (flag.startsWith('--feature-gates=') ? `${flag}${gates}` : flag)),
+        ...Object.entries(vigilFlags).map(([name, value]) => `--${name}=${value}`),
+      ];
+    }
+    this.crashAll();
+    while (!world.isSettled()) await world.scheduler.delay(retryMs);
+  }
+
+  private crashAll(): void {
+    const { world } = this;
+    for (const machine of world.machines) {
+      if (!machine.isAlive) continue;
+      world.expectCrash(machine, 'synced', downMs);
+      machine.crash('planned');
     }
   }
 
@@ -127,11 +162,7 @@ export class Vigil {
         leader?.hold(world.scheduler.nowMs + holdMs);
         return;
       case 'crash-all':
-        for (const machine of world.machines) {
-          if (!machine.isAlive) continue;
-          world.expectCrash(machine, 'synced', downMs);
-          machine.crash('planned');
-        }
+        this.crashAll();
         return;
       case 'move': {
         const targetId = world.machines.find((machine) => machine !== leader)?.member?.memberId;
