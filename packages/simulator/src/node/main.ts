@@ -71,10 +71,11 @@ async function runMany({ seeds, from: first, minutes, operations, jobs, stop }: 
   };
   await Promise.all(Array.from({ length: jobs }, feed));
   console.log(describeTotals(totals));
-  console.log(
-    `${failed.length} seeds failed of ${first} to ${next - 1}, in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
-  );
-  return failed.sort((a, b) => a.seed - b.seed);
+  const tookSeconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  failed.sort((a, b) => a.seed - b.seed);
+  const which = failed.length === 0 ? '' : `: ${failed.map(({ seed }) => seed).join(', ')}`;
+  console.log(`${failed.length} seeds failed of ${first} to ${next - 1}, in ${tookSeconds} s${which}`);
+  return failed;
 }
 
 const options = optionsOrUsage();
