@@ -13,6 +13,11 @@ import type { FailedSeed, WorkerReport } from './worker.ts';
 import { report, reportFaults, writeUp } from './write-up.ts';
 
 ignoreRejectionsOfTheDead();
+// Whoever reads a trace need not read all of it: `| head`.
+process.stdout.on('error', (error) => {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 /** What the command line asks for; ends the process when that is not to be understood. */
 function optionsOrUsage(): Options {
