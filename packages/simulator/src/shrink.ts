@@ -34,9 +34,12 @@ export async function shrink(failing: Scenario, checker: string, play: Play): Pr
   };
   if (!(await fails(failing))) return undefined;
   const now = () => (best as Shrunk).scenario;
-  for (let operations = failing.operations >> 1; operations >= 5; operations >>= 1) {
-    if (!(await fails({ ...now(), operations }))) break;
-  }
+  const halveOperations = async () => {
+    for (let operations = now().operations >> 1; operations >= 5; operations >>= 1) {
+      if (!(await fails({ ...now(), operations }))) break;
+    }
+  };
+  await halveOperations();
   for (let size = Math.ceil(now().faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 0; from < now().faults.length; ) {
       if (!(await fails({ ...now(), faults: without(now().faults, from, size) }))) from += size;
@@ -49,6 +52,8 @@ export async function shrink(failing: Scenario, checker: string, play: Play): Pr
   for (const kind of ['watchers', 'mirrors', 'lockers', 'leaseholders'] as const) {
     if (now()[kind] > 0) await fails({ ...now(), [kind]: 0 });
   }
+  // Less may do now.
+  await halveOperations();
   return { ...(best as Shrunk), runs };
 }
 

@@ -11,6 +11,12 @@ import { type Options, readOptions, usage } from './options.ts';
 import type { FailedSeed, WorkerReport } from './worker.ts';
 import { report, reportFaults, writeUp } from './write-up.ts';
 
+// Whoever reads a trace need not read all of it: `| head`.
+process.stdout.on('error', (error) => {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 /** What the command line asks for; ends the process when that is not to be understood. */
 function optionsOrUsage(): Options {
   try {
@@ -68,10 +74,11 @@ async function runMany({ seeds, from: first, minutes, operations, jobs, stop }: 
   };
   await Promise.all(Array.from({ length: jobs }, feed));
   console.log(describeTotals(totals));
-  console.log(
-    `${failed.length} seeds failed of ${first} to ${next - 1}, in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
-  );
-  return failed.sort((a, b) => a.seed - b.seed);
+  const tookSeconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  failed.sort((a, b) => a.seed - b.seed);
+  const which = failed.length === 0 ? '' : `: ${failed.map(({ seed }) => seed).join(', ')}`;
+  console.log(`${failed.length} seeds failed of ${first} to ${next - 1}, in ${tookSeconds} s${which}`);
+  return failed;
 }
 
 const options = optionsOrUsage();

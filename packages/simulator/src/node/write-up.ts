@@ -14,7 +14,7 @@ export function report(violations: readonly Violation[]): void {
 
 /** Prints what goes wrong in a run on purpose. */
 export function reportFaults(faults: readonly Fault[]): void {
-  console.log(faults.length === 0 ? '  no faults' : `  its ${faults.length} faults, by the time since work began:`);
+  console.log(faults.length === 0 ? '  no faults' : `  faults: ${faults.length}, by the time since work began`);
   for (const line of describeFaults(faults)) console.log(`  ${line}`);
 }
 
