@@ -2,9 +2,26 @@ import type { CrashMode } from '@quorate/base';
 import type { DiskSpeed } from './disk/machine-disk.ts';
 import type { CutKind, NetworkQuality } from './network/network.ts';
 
-/** A fault that begins so long after the work. Machines are named by their place, from 0. */
-export type Fault = { readonly atMs: number } & (
-  | { readonly kind: 'cut'; readonly from: number; readonly to: number; readonly how: CutKind; readonly forMs: number }
+/** What a member tells another: that it has its vote, or that a snapshot is about to come. */
+export type Moment = 'vote' | 'snapshot';
+
+/**
+ * A fault that begins so long after the work; with `when`, the next time after that somebody sends such a message. Machines are named by
+ * their place, from 0.
+ */
+export type Fault = {
+  readonly atMs: number;
+  readonly when?: Moment;
+} & /** Of a way in one direction. What comes late may come later still by `lateMs`. */
+(
+  | {
+      readonly kind: 'cut';
+      readonly from: number;
+      readonly to: number;
+      readonly how: CutKind;
+      readonly forMs: number;
+      readonly lateMs?: number;
+    }
   /** Between these and all others, both ways. */
   | { readonly kind: 'partition'; readonly machines: readonly number[]; readonly how: CutKind; readonly forMs: number }
   /** Of whoever leads, from all other machines; its clients still reach it. It may be deaf at first, and then mute as well. */
@@ -32,7 +49,14 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'disk-stall'; readonly machine: number; readonly forMs: number }
   /** Of whoever leads then. */
   | { readonly kind: 'stall-leader'; readonly forMs: number }
-  | { readonly kind: 'disk-slow'; readonly machine: number; readonly times: number; readonly forMs: number }
+  /** Files whose path ends with `of` alone, as if they were on a disk of their own. */
+  | {
+      readonly kind: 'disk-slow';
+      readonly machine: number;
+      readonly times: number;
+      readonly forMs: number;
+      readonly of?: string;
+    }
   | { readonly kind: 'hold'; readonly machine: number; readonly forMs: number }
   /** Of whoever leads. */
   | { readonly kind: 'hold-leader'; readonly forMs: number }
@@ -45,8 +69,18 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'permission'; readonly isAllowed: boolean }
   /** All members that have a revision must have the same hash of it. */
   | { readonly kind: 'compare-hashes' }
-  /** Removed from the cluster, wiped, and added again; in between it may come back once with what it had. */
-  | { readonly kind: 'replace'; readonly machine: number; readonly asLearner: boolean; readonly isStale: boolean }
+  /**
+   * Removed from the cluster, wiped, and added again; in between it may come back once with what it had, for so long that it must hear that
+   * it is removed if `staleMs` says so. Before it is added for good it may be added twice and taken back.
+   */
+  | {
+      readonly kind: 'replace';
+      readonly machine: number;
+      readonly asLearner: boolean;
+      readonly isStale: boolean;
+      readonly staleMs?: number;
+      readonly isAddedInVain?: boolean;
+    }
   /** A crash, and then bits of a file of its log or of a snapshot are others: it must notice, or it does not matter. */
   | { readonly kind: 'rot'; readonly machine: number; readonly bits: number }
 );

@@ -59,6 +59,8 @@ export class World {
   readonly leaving = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
+  /** Hears of what members tell each other, before it is on its way. */
+  onSent: (message: Message) => void = () => {};
   private readonly waysOf: WaysOf = new Map();
   private readonly retired = new Set<Machine>();
   private readonly scenario: Scenario;
@@ -125,6 +127,7 @@ export class World {
   /** What bits that rotted have taken with them is nobody's fault. */
   private sent(message: Message): void {
     if (this.rotten.size === 0) this.elections.sent(message);
+    this.onSent(message);
   }
 
   /** How the machine comes back from the crash that is about to happen to it. */

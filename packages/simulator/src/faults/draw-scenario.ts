@@ -2,6 +2,7 @@ import { type CrashMode, nextBelow, type Random } from '@quorate/base';
 import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { between, chance, exponential, pick, sourceOf } from '../world/random-sources.ts';
+import { withNarrowPlot } from './draw-narrow-plot.ts';
 import { withPlot } from './draw-plot.ts';
 
 export interface ScenarioLimits {
@@ -45,7 +46,7 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     flags: Array.from({ length: members }, () => [...shared, ...drawOwnFlags(random)]),
     faults: drawFaults(random, members, durationMs, hasUsers),
   };
-  return withPlot(sourceOf(seed, 'plot'), scenario, durationMs);
+  return withNarrowPlot(scenario, () => withPlot(sourceOf(seed, 'plot'), scenario, durationMs));
 }
 
 function drawNetwork(random: Random): Scenario['network'] {
