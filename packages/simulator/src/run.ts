@@ -142,7 +142,13 @@ class Run {
       const port = new ClientPort(name, network, this.workerLogin);
       const client = new KeyValueClient(
         {
-          ...{ port, random: random(name), taste: scenario.taste, isHasty: scenario.areHasty },
+          ...{
+            port,
+            random: random(name),
+            taste: scenario.taste,
+            isHasty: scenario.areHasty,
+            isRestless: scenario.areRestless === true,
+          },
           ...{ scheduler, machines, nextId, record },
         },
         i,

@@ -9,7 +9,7 @@ const timeoutMs = 5_000;
 const retryMs = 200;
 /** Tries before an administrator thinks better of a replacement; what has begun is brought to its end. */
 const triesMax = 40;
-/** How long a member that has been removed runs on what it had, unless the fault says so: too short for it to hear of that. */
+/** How long a member that has been removed runs on what it had, unless the fault says so; it need not hear of that in so short a time. */
 const staleMsDefault = 2_000;
 /** The id of a member depends on the second in which it is added. */
 const idMs = 1_100;

@@ -75,37 +75,41 @@ function proposalsOfEarlierLives(stage: Stage): Plot {
       if (to !== machine) faults.push({ atMs, kind: 'cut', from: machine, to, how: 'delay', forMs, lateMs });
   };
   const crash = { kind: 'crash', machine, mode: 'process', downMs: 20 } as const;
-  for (let i = 0, atMs = 0; i < 4; i++, atMs += 1_500) {
-    const servesMs = between(random, 100, 200);
-    const secondMs = atMs + 20 + servesMs;
-    const thirdMs = secondMs + 100;
+  for (let i = 0, atMs = 0; i < 4; i++, atMs += 1_000) {
+    // Soon after a life has begun, so that its ids are low.
+    const secondMs = atMs + crash.downMs + between(random, 15, 60);
+    const thirdMs = secondMs + 200;
+    const lateMs = thirdMs - atMs;
     faults.push({ ...crash, atMs }, { ...crash, atMs: thirdMs });
-    delay(secondMs, 100, servesMs + between(random, 60, 150));
-    delay(thirdMs + 20 + servesMs, 200, 0);
+    delay(secondMs, 200, secondMs - atMs + between(random, 50, 200));
+    delay(secondMs + lateMs, 300, 0);
   }
-  const disks = Array.from({ length: scenario.members }, () => ({ syncMs: 0.2, otherMs: 0.02 }));
-  return { faults, flags: quickElections, rest: { ...busy(stage), disks, areHasty: true, thinkMs: 10 } };
+  const many = { ...busy(stage), clients: 10, areRestless: true };
+  return { faults, flags: quickElections, rest: { ...many, disks: quickDisks(scenario) } };
 }
 
 /** Members change while the leader makes a snapshot ready for one that was away. */
 function membersChangeUnderSnapshot(stage: Stage): Plot {
   const { random, scenario } = stage;
   const { members } = scenario;
-  const machine = drawMachine(stage);
-  const other = (machine + 1 + nextBelow(random, members - 1)) % members;
+  // Administrators ask the first ones first, which must know what is new.
+  const machine = members - 1;
+  const other = nextBelow(random, machine);
   const atMs = stage.moment();
   const forMs = between(random, 600, 1_000);
   const backMs = atMs + forMs;
-  const faults: Fault[] = [{ atMs, kind: 'partition', machines: [machine], how: 'drop', forMs }];
+  const faults: Fault[] = [{ atMs, kind: 'crash', machine, mode: 'process', downMs: forMs }];
   for (let place = 0; place < members; place++)
-    faults.push({ atMs: backMs - 100, kind: 'disk-slow', machine: place, times: 50, forMs: 2_000, of: '/db' });
+    faults.push({ atMs: backMs - 100, kind: 'disk-slow', machine: place, times: 300, forMs: 2_000, of: '/db' });
   faults.push({
-    ...{ atMs: backMs - 50, when: 'snapshot', kind: 'replace', machine: other },
+    ...{ atMs: backMs, when: 'snapshot', afterMs: between(random, 10, 60), kind: 'replace', machine: other },
     ...{ asLearner: chance(random, 0.3), isStale: false },
   });
   const soon = snapshotsSoon(scenario);
-  const flags = { ...soon.flags, ...quickElections, 'strict-reconfig-check': 'false' };
-  return { faults, flags, rest: { ...soon.rest, ...busy(stage) } };
+  // Nobody else is to commit just then.
+  const idle = { 'backend-batch-limit': 10_000, 'backend-batch-interval': '10s', 'snapshot-count': 10_000 };
+  const flags = { ...soon.flags, ...idle, ...quickElections, 'strict-reconfig-check': 'false' };
+  return { faults, flags, rest: { ...soon.rest, ...busy(stage), disks: quickDisks(scenario) } };
 }
 
 /** A change of members that was refused would not be refused later; members that start again go through it once more. */
@@ -133,6 +137,10 @@ function removedComesBack(stage: Stage): Plot {
 /** So many clients, and so much for them to do, that there is always something on its way. */
 function busy({ scenario }: Stage) {
   return { clients: 7, thinkMs: 20, operations: 2 * scenario.operations };
+}
+
+function quickDisks({ members }: Scenario) {
+  return Array.from({ length: members }, () => ({ syncMs: 0.5, otherMs: 0.02 }));
 }
 
 /** Time-outs of 200 to 400 ms. */

@@ -46,12 +46,18 @@ export class Nemesis {
 
   private hear(message: Message): void {
     if (this.armed.length === 0) return;
-    const moment = momentOf(message);
+    const moment = this.momentOf(message);
     const place = this.armed.findIndex(({ when }) => when === moment);
     if (moment === undefined || place < 0) return;
     const [fault] = this.armed.splice(place, 1) as [Fault];
     // Not in the midst of what the sender is doing.
-    this.world.scheduler.after(0, () => this.begin(fault));
+    this.world.scheduler.after(fault.afterMs ?? 0, () => this.begin(fault));
+  }
+
+  private momentOf({ type, reject, from, to }: Message): Moment | undefined {
+    if (type === MessageType.MsgVoteResp && !reject && from !== to) return 'vote';
+    const isUp = this.world.machines.some(({ member }) => member?.memberId === to);
+    return type === MessageType.MsgSnap && isUp ? 'snapshot' : undefined;
   }
 
   private begin(fault: Fault): void {
@@ -221,9 +227,4 @@ export class Nemesis {
       }
     }
   }
-}
-
-function momentOf({ type, reject, from, to }: Message): Moment | undefined {
-  if (type === MessageType.MsgVoteResp && !reject && from !== to) return 'vote';
-  return type === MessageType.MsgSnap ? 'snapshot' : undefined;
 }
