@@ -6,7 +6,7 @@
 //     npm run sim:mutations -- --open        those that no seed is known to catch
 //     npm run sim:mutations -- --scenarios   with the scenarios of ../scenarios, each for the mutation that it names
 //     npm run sim:mutations -- --out FOLDER  writes what caught each there, shrunk, as such a scenario
-//     npm run sim:mutations -- --markdown    the table of README.md, with what caught each
+//     npm run sim:mutations -- --markdown    a table of them, with what caught each
 //
 // Each is made while the built product is loaded, in a process of its own; the sources have no hooks for it. It fails when one
 // is not caught within its number of seeds, when its text is stale, and when seeds fail without any mutation.
@@ -134,9 +134,10 @@ function describe({ found, runs, error }) {
  */
 function rowOf({ name, why, seeds }, { found, error }) {
   const caught = found?.seed ?? (error === undefined ? 'not caught' : 'stale');
-  return `| ${name} | ${why} | ${caught} of ${seeds} | ${found?.checker ?? ''} |`;
+  return `| ${name} | ${why} | ${seeds} | ${caught} | ${found?.checker ?? ''} |`;
 }
 
+const startedMs = Date.now();
 const waiting = [...chosen];
 /** @type {Map<Task, Result>} */
 const results = new Map();
@@ -157,12 +158,14 @@ await Promise.all(
   }),
 );
 if (values.markdown) {
-  console.log('| Mistake | Why it is one | Caught at seed | By |\n| --- | --- | --- | --- |');
+  console.log('| Mistake | Why it is one | Within seeds | Caught at seed | By |\n| --- | --- | --: | --: | --- |');
   for (const task of chosen) {
     const result = results.get(task);
     if (result !== undefined) console.log(rowOf(task.mutation, result));
   }
 }
 const caught = [...results.values()].filter(({ found }) => found !== null).length;
-say(`${caught} of ${chosen.length} mutations caught`);
+const seedsRun = [...results.values()].reduce((sum, { runs }) => sum + runs, 0);
+const tookSeconds = Math.round((Date.now() - startedMs) / 1000);
+say(`${caught} of ${chosen.length} mutations caught, in ${seedsRun} seeds and ${tookSeconds} s`);
 if (caught < chosen.length) process.exitCode = 1;

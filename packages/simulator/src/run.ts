@@ -174,7 +174,8 @@ class Run {
     const share = Math.ceil(scenario.operations / Math.max(1, scenario.clients));
     for (let i = 0; i < scenario.clients; i++) {
       const deps = this.clientDeps(`c${i}`, this.operations);
-      const client = new KeyValueClient({ ...deps, taste: scenario.taste, isHasty: scenario.areHasty, nextId }, i);
+      const habits = { taste: scenario.taste, isHasty: scenario.areHasty, isRestless: scenario.areRestless === true };
+      const client = new KeyValueClient({ ...deps, ...habits, nextId }, i);
       this.working++;
       void client.run(share, scenario.thinkMs, () => this.isBroken).then(() => this.working--);
     }

@@ -21,6 +21,8 @@ export interface KeyValueClientDeps extends ClientDeps<Operation> {
   readonly taste: WriteTaste;
   /** It does not wait long. */
   readonly isHasty: boolean;
+  /** It makes each request of another member. */
+  readonly isRestless: boolean;
   readonly nextId: () => number;
 }
 
@@ -98,7 +100,8 @@ export class KeyValueClient {
         ? { kind: 'ok', response: { method: request.method, message: outcome.response } as KeyValueResponse }
         : outcome,
     });
-    if (outcome.kind === 'unknown' || chance(random, 0.05)) this.machine = this.otherMachine();
+    const isMoved = this.deps.isRestless || outcome.kind === 'unknown' || chance(random, 0.05);
+    if (isMoved) this.machine = this.otherMachine();
     return true;
   }
 

@@ -120,6 +120,11 @@ export class Machine implements Host {
     return this.running?.grpc;
   }
 
+  /** Whether it ran all the time since then. */
+  hasRunSince(sinceMs: number): boolean {
+    return this.isUp && this.upSinceMs <= sinceMs && this.heldUntilMs <= sinceMs;
+  }
+
   get currentLife(): number {
     return this.life;
   }

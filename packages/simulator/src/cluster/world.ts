@@ -62,6 +62,8 @@ export class World {
   readonly leaving = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
+  /** Hears of what members tell each other, before it is on its way. */
+  onSent: (message: Message) => void = () => {};
   private readonly waysOf: WaysOf = new Map();
   private readonly retired = new Set<Machine>();
   private readonly scenario: Scenario;
@@ -133,7 +135,9 @@ export class World {
   /** What bits that rotted have taken with them is nobody's fault. @returns whether the message is sent. */
   private sends(machine: Machine, message: Message): boolean {
     if (this.rotten.size === 0) this.elections.sent(message);
-    return this.doubts.passes(machine, message);
+    if (!this.doubts.passes(machine, message)) return false;
+    this.onSent(message);
+    return true;
   }
 
   /** From now on, and until it is wiped, a machine may have other data than it was given. */

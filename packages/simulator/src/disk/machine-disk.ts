@@ -44,6 +44,8 @@ export class MachineDisk {
   stalledUntilMs = 0;
   /** How many times slower than usual. */
   slowness = 1;
+  /** Whether only files whose path ends so are. */
+  slowPath = '';
   /** Nothing more can be written. */
   isFull = false;
   /** Operations of a running machine so far. */
@@ -56,7 +58,7 @@ export class MachineDisk {
     this.speed = speed;
     this.disk = new MemoryDisk({
       onOperation: (operation, path) => this.begin(operation, path),
-      settle: (operation) => this.settle(operation),
+      settle: (operation, path) => this.settle(operation, path),
     });
   }
 
@@ -82,11 +84,12 @@ export class MachineDisk {
     return undefined;
   }
 
-  private settle(operation: DiskOperation): Promise<void> | undefined {
+  private settle(operation: DiskOperation, path: string): Promise<void> | undefined {
     if (instant[operation] === true || !this.deps.isUp()) return undefined;
     const { random, nowMs, after } = this.deps;
     const mean = isSync[operation] === true ? this.speed.syncMs : this.speed.otherMs;
-    const tookMs = exponential(random, mean) * this.slowness + Math.max(0, this.stalledUntilMs - nowMs());
+    const slowness = path.endsWith(this.slowPath) ? this.slowness : 1;
+    const tookMs = exponential(random, mean) * slowness + Math.max(0, this.stalledUntilMs - nowMs());
     return new Promise((resolve) => after(tookMs, resolve));
   }
 }

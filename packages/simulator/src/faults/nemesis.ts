@@ -1,9 +1,10 @@
+import { type Message, MessageType } from '@quorate/raft';
 import { rootLogin, type Users } from '../clients/users.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
 import { Archive } from '../restore/archive.ts';
-import type { Fault, Scenario } from '../scenario.ts';
+import type { Fault, Moment, Scenario } from '../scenario.ts';
 import { Admin, type Ledger } from './admin.ts';
 import { AlarmDuty } from './alarm-duty.ts';
 import { misdirect } from './misdirect.ts';
@@ -23,6 +24,8 @@ export class Nemesis {
   private readonly admin: Admin;
   private readonly duty: AlarmDuty;
   private readonly users: Users;
+  /** Faults whose time has come, and not their moment. */
+  private readonly armed: Fault[] = [];
   /** What administrators are at. */
   private busy = 0;
 
@@ -37,7 +40,8 @@ export class Nemesis {
     this.admin = new Admin(world, login, ledger);
     this.duty = new AlarmDuty(world, login);
     this.archive = new Archive(world, login);
-    world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
+    world.onRottenDown = (machine) => this.doing(this.admin.replace({ machine, asLearner: false, isStale: false }));
+    world.onSent = (message) => this.hear(message);
   }
 
   start(): void {
@@ -45,12 +49,33 @@ export class Nemesis {
     for (const fault of this.faults) {
       scheduler.after(fault.atMs, () => {
         this.waiting--;
-        if (this.isHealed) return;
-        this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
-        this.world.trace.note('world', `fault ${JSON.stringify(fault)}`);
-        this.happen(fault);
+        if (fault.when === undefined) this.begin(fault);
+        else this.armed.push(fault);
       });
     }
+  }
+
+  private hear(message: Message): void {
+    if (this.armed.length === 0) return;
+    const moment = this.momentOf(message);
+    const place = this.armed.findIndex(({ when }) => when === moment);
+    if (moment === undefined || place < 0) return;
+    const [fault] = this.armed.splice(place, 1) as [Fault];
+    // Not in the midst of what the sender is doing.
+    this.world.scheduler.after(fault.afterMs ?? 0, () => this.begin(fault));
+  }
+
+  private momentOf({ type, reject, from, to }: Message): Moment | undefined {
+    if (type === MessageType.MsgVoteResp && !reject && from !== to) return 'vote';
+    const isUp = this.world.machines.some(({ member }) => member?.memberId === to);
+    return type === MessageType.MsgSnap && isUp ? 'snapshot' : undefined;
+  }
+
+  private begin(fault: Fault): void {
+    if (this.isHealed) return;
+    this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
+    this.world.trace.note('world', `fault ${JSON.stringify(fault)}`);
+    this.happen(fault);
   }
 
   /** Whether all faults have begun, and what administrators do about them is done. */
@@ -66,6 +91,7 @@ export class Nemesis {
       disk.planned.length = 0;
       disk.stalledUntilMs = 0;
       disk.slowness = 1;
+      disk.slowPath = '';
       disk.isFull = false;
     }
   }
@@ -80,7 +106,7 @@ export class Nemesis {
     const untilMs = 'forMs' in fault ? scheduler.nowMs + fault.forMs : scheduler.nowMs;
     switch (fault.kind) {
       case 'cut':
-        network.cut(this.machine(fault.from).name, this.machine(fault.to).name, fault.how, untilMs);
+        network.cut(this.machine(fault.from).name, this.machine(fault.to).name, fault.how, untilMs, fault.lateMs);
         return;
       case 'partition': {
         const inside = fault.machines.map((place) => this.machine(place).name);
@@ -169,7 +195,7 @@ export class Nemesis {
         this.doing(admin.compareHashes());
         return;
       case 'replace':
-        this.doing(admin.replace(this.machine(fault.machine), fault.asLearner, fault.isStale));
+        this.doing(admin.replace({ ...fault, machine: this.machine(fault.machine) }));
         return;
       case 'rot':
         if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits, this.seed));
@@ -213,8 +239,10 @@ export class Nemesis {
         return;
       case 'disk-slow':
         disk.slowness = fault.times;
+        disk.slowPath = fault.of ?? '';
         scheduler.at(untilMs, () => {
           disk.slowness = 1;
+          disk.slowPath = '';
         });
         return;
       default:

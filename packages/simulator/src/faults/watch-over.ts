@@ -33,7 +33,7 @@ export async function watchOver(
   }
   while (doubts.has(machine)) {
     if (!admin.isReplacing) world.retire(machine);
-    await admin.replace(machine, false, false);
+    await admin.replace({ machine, asLearner: false, isStale: false });
     if (doubts.has(machine)) await scheduler.delay(lookMs);
   }
   await scheduler.delay(lateMs);

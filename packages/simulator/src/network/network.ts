@@ -24,13 +24,20 @@ export type CutKind =
   /** Messages of raft come once the cut is over; other connections have nothing of it. */
   | 'delay';
 
+interface Cut {
+  readonly kind: CutKind;
+  readonly until: number;
+  /** What was sent meanwhile comes so long after the end, if it comes. */
+  readonly lateMs: number;
+}
+
 /** The ways between machines and clients, by name. A way has a direction. */
 export class Network {
   readonly scheduler: Scheduler;
   readonly trace: Trace;
   private readonly random: Random;
   private readonly quality: NetworkQuality;
-  private readonly cuts = new Map<string, { readonly kind: CutKind; until: number }>();
+  private readonly cuts = new Map<string, Cut>();
   private readonly lastArrival = new Map<string, number>();
   private readonly healedMs = new Map<string, number>();
   private readonly sentBy = new Map<string, number>();
@@ -48,10 +55,10 @@ export class Network {
   }
 
   /** Cuts a way until that time of the world. */
-  cut(from: string, to: string, kind: CutKind, untilMs: number): void {
+  cut(from: string, to: string, kind: CutKind, untilMs: number, lateMs = 0): void {
     const way = `${from}>${to}`;
     const known = this.cuts.get(way);
-    this.cuts.set(way, { kind, until: Math.max(untilMs, known?.until ?? 0) });
+    this.cuts.set(way, { kind, until: Math.max(untilMs, known?.until ?? 0), lateMs });
     if (kind !== 'delay') this.healedMs.set(way, Math.max(untilMs, this.healedMs.get(way) ?? 0));
   }
 
@@ -84,7 +91,7 @@ export class Network {
     return Math.max(this.healedMs.get(`${one}>${other}`) ?? 0, this.healedMs.get(`${other}>${one}`) ?? 0);
   }
 
-  private cutOf(way: string): { readonly kind: CutKind; readonly until: number } | undefined {
+  private cutOf(way: string): Cut | undefined {
     const cut = this.cuts.get(way);
     if (cut === undefined) return undefined;
     if (cut.until > this.scheduler.nowMs) return cut;
@@ -141,7 +148,7 @@ export class Network {
     }
     if (cut !== undefined) {
       this.counts.clogged++;
-      atMs += cut.until - nowMs;
+      atMs += cut.until + cut.lateMs - nowMs;
     }
     if (what === 'segment' || !this.quality.reorders) {
       atMs = Math.max(atMs, this.lastArrival.get(order) ?? 0);
