@@ -20,6 +20,22 @@ export function withNarrowPlot(scenario: Scenario, otherwise: () => Scenario): S
   return withFaults({ ...scenario, beginsInPeace: true, faults: [] }, [draw({ random, scenario, moment })]);
 }
 
+const renewalsRate = 0.05;
+
+/**
+ * In some of the scenarios a leader is cut off again and again for about as long as it takes it to find that out, while others, who have the
+ * next leader already, revoke leases. From a source of its own as well, so that the rest stays as it is.
+ */
+export function withRenewalsOfOldLeaders(scenario: Scenario): Scenario {
+  const random = sourceOf(scenario.seed, 'renewals of old leaders');
+  if (scenario.members < 3 || !chance(random, renewalsRate)) return scenario;
+  const faults: Fault[] = [];
+  for (let i = 0, atMs = 200; i < 8; i++, atMs += 1_000)
+    faults.push({ atMs, kind: 'isolate-leader', how: 'drop', forMs: between(random, 400, 600) });
+  const plot = { faults, flags: quickElections, rest: { leaseholders: 24, thinkMs: 60 } };
+  return withFaults({ ...scenario, beginsInPeace: true }, [plot]);
+}
+
 /** Power fails everywhere just when a member has given its vote, and they are all back before it is known who was elected. */
 function votesForgotten(stage: Stage): Plot {
   const { random } = stage;

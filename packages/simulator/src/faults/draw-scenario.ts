@@ -4,7 +4,7 @@ import type { Fault, Scenario } from '../scenario.ts';
 import { between, chance, exponential, pick, sourceOf } from '../world/random-sources.ts';
 import { withAdministration } from './draw-administration.ts';
 import { withDecay } from './draw-decay.ts';
-import { withNarrowPlot } from './draw-narrow-plot.ts';
+import { withNarrowPlot, withRenewalsOfOldLeaders } from './draw-narrow-plot.ts';
 import { withPlot } from './draw-plot.ts';
 import { withQuota } from './quota.ts';
 
@@ -54,7 +54,8 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
   const sends = drawSends(sourceOf(seed, 'sends'), members, durationMs);
   const withSends = { ...scenario, faults: [...scenario.faults, ...sends].sort((a, b) => a.atMs - b.atMs) };
   const plotted = withNarrowPlot(withSends, () => withPlot(sourceOf(seed, 'plot'), withSends, durationMs));
-  const decayed = withDecay(sourceOf(seed, 'decay'), plotted, durationMs);
+  const leased = withRenewalsOfOldLeaders(plotted);
+  const decayed = withDecay(sourceOf(seed, 'decay'), leased, durationMs);
   return withAdministration(withQuota(sourceOf(seed, 'quota'), decayed), durationMs);
 }
 

@@ -1,14 +1,13 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import { crashPoints, withoutFaults } from '../crash-points.ts';
 import { drawScenario } from '../faults/draw-scenario.ts';
 import { runScenario } from '../run.ts';
 import type { Scenario } from '../scenario.ts';
 import { readScenarioFile } from '../scenario-file.ts';
-import { addTotals, describeTotals, noTotals } from '../totals.ts';
+import { describeTotals } from '../totals.ts';
 import { nodeEdge } from './edge.ts';
 import { type Options, readOptions, usage } from './options.ts';
-import type { FailedSeed, WorkerReport } from './worker.ts';
+import { type FailedRun, runMany } from './run-many.ts';
 import { report, reportFaults, writeUp } from './write-up.ts';
 
 // Whoever reads a trace need not read all of it: `| head`.
@@ -51,48 +50,53 @@ async function runOne(scenario: Scenario, trace: boolean): Promise<boolean> {
   return false;
 }
 
-/** Runs seeds in several threads; resolves with those that failed. */
-async function runMany({ seeds, from: first, minutes, operations, jobs, stop }: Options): Promise<FailedSeed[]> {
-  const startedMs = performance.now();
-  const endMs = minutes === undefined ? undefined : startedMs + minutes * 60_000;
-  const last = endMs === undefined ? first + seeds - 1 : Number.MAX_SAFE_INTEGER;
-  const totals = noTotals();
-  const failed: FailedSeed[] = [];
-  let next = first;
-  let isStopped = false;
-  const feed = async () => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { operations } });
-    while (next <= last && !isStopped && !(endMs !== undefined && performance.now() > endMs)) {
-      worker.postMessage(next++);
-      const [answer] = (await once(worker, 'message')) as [WorkerReport];
-      addTotals(totals, answer.totals);
-      if (answer.violations.length === 0) continue;
-      failed.push(answer);
-      if (stop) isStopped = true;
-    }
-    await worker.terminate();
-  };
-  await Promise.all(Array.from({ length: jobs }, feed));
+function* drawnFrom(first: number, count: number): Generator<Scenario> {
+  for (let seed = first; seed < first + count; seed++) yield drawScenario(seed, { operations });
+}
+
+/** Plays them all, and writes up those that fail under their names; `noun` says what they are, in the plural. */
+async function runAll(
+  scenarios: Iterator<Scenario>,
+  noun: string,
+  nameOf: (failed: FailedRun) => string,
+): Promise<boolean> {
+  const endMs = minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + minutes * 60_000;
+  const mayGoOn = (failures: number) => performance.now() < endMs && !(stop && failures > 0);
+  const { totals, failed, tookMs } = await runMany(scenarios, jobs, mayGoOn);
   console.log(describeTotals(totals));
-  const tookSeconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  failed.sort((a, b) => a.seed - b.seed);
-  const which = failed.length === 0 ? '' : `: ${failed.map(({ seed }) => seed).join(', ')}`;
-  console.log(`${failed.length} seeds failed of ${first} to ${next - 1}, in ${tookSeconds} s${which}`);
-  return failed;
+  const which = failed.length === 0 ? '' : `: ${failed.map(nameOf).join(', ')}`;
+  console.log(`${failed.length} of ${totals.runs} ${noun} failed, in ${(tookMs / 1000).toFixed(1)} s${which}`);
+  for (const one of failed) {
+    if (stop) console.log(`${nameOf(one)} ${one.violations[0]?.checker}: ${one.violations[0]?.text}`);
+    else await writeUp(nameOf(one), one, out);
+  }
+  return failed.length === 0;
+}
+
+const nameOfSeed = ({ scenario }: FailedRun) => `seed-${scenario.seed}`;
+const nameOfCrash = ({ scenario, place }: FailedRun) => `seed-${scenario.seed}-crash-${place}`;
+
+/** The work of a scenario, with a crash at each place in turn. */
+async function runCrashes(drawn: Scenario, stride: number): Promise<boolean> {
+  const scenario = withoutFaults(drawn);
+  const { steps, violations } = await runScenario(scenario, nodeEdge());
+  report(violations);
+  const passed = await runAll(crashPoints(scenario, steps, stride), 'crashes', nameOfCrash);
+  return passed && violations.length === 0;
+}
+
+function runAsAsked(): Promise<boolean> {
+  const { scenario, seed, everyCrash, from, seeds } = options;
+  if (scenario !== undefined) return runOne(readScenario(scenario), options.trace);
+  if (seed === undefined) {
+    const count = minutes === undefined ? seeds : Number.MAX_SAFE_INTEGER;
+    return runAll(drawnFrom(from, count), 'seeds', nameOfSeed);
+  }
+  const drawn = drawScenario(seed, { operations });
+  return everyCrash === undefined ? runOne(drawn, options.trace) : runCrashes(drawn, everyCrash);
 }
 
 const options = optionsOrUsage();
-const { seed, scenario, operations, trace, stop, out } = options;
-if (options.help) {
-  console.log(usage);
-} else if (seed !== undefined || scenario !== undefined) {
-  const chosen = scenario === undefined ? drawScenario(seed as number, { operations }) : readScenario(scenario);
-  if (!(await runOne(chosen, trace))) process.exitCode = 1;
-} else {
-  const failed = await runMany(options);
-  for (const one of failed) {
-    if (stop) console.log(`seed ${one.seed} ${one.violations[0]?.checker}: ${one.violations[0]?.text}`);
-    else await writeUp(drawScenario(one.seed, { operations }), one.violations, out);
-  }
-  if (failed.length > 0) process.exitCode = 1;
-}
+const { operations, minutes, jobs, stop, out } = options;
+if (options.help) console.log(usage);
+else if (!(await runAsAsked())) process.exitCode = 1;

@@ -11,6 +11,7 @@ test('options have their values, or those that are usual', () => {
   );
   assert.deepEqual(readOptions(['--seed', '17', '--trace']), { ...usual, seed: 17, trace: true });
   assert.equal(readOptions(['--minutes', '0.5']).minutes, 0.5);
+  assert.equal(readOptions(['--seed', '3', '--every-crash', '5']).everyCrash, 5);
 });
 
 const wrong: readonly [args: string[], says: RegExp][] = [
@@ -26,6 +27,8 @@ const wrong: readonly [args: string[], says: RegExp][] = [
   [['--minutes', '0'], /--minutes/],
   [['--trace'], /--trace goes with/],
   [['--seed', '1', '--scenario', 'f'], /give one/],
+  [['--every-crash', '5'], /--every-crash goes with --seed/],
+  [['--every-crash', 'all', '--seed', '1'], /not 'all'/],
 ];
 
 test('what is not understood is said', () => {

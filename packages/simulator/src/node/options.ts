@@ -6,6 +6,7 @@ export const usage = `npm run sim -- [options]
   --minutes M    goes on with further seeds for so long instead
   --seed S       one seed alone
   --scenario F   what is in a file that a failing run wrote, or in one of packages/simulator/scenarios
+  --every-crash N  with --seed: its work again and again, with a crash at every N-th place where a member waits for its disk or has said something
   --operations N operations of all clients together in a run (400)
   --jobs N       threads (2)
   --trace        with --seed or --scenario: prints all that happens
@@ -20,6 +21,7 @@ export interface Options {
   readonly minutes: number | undefined;
   readonly seed: number | undefined;
   readonly scenario: string | undefined;
+  readonly everyCrash: number | undefined;
   readonly operations: number;
   readonly jobs: number;
   readonly trace: boolean;
@@ -34,6 +36,7 @@ const options = {
   minutes: { type: 'string' },
   seed: { type: 'string' },
   scenario: { type: 'string' },
+  'every-crash': { type: 'string' },
   operations: { type: 'string', default: '400' },
   jobs: { type: 'string', default: '2' },
   trace: { type: 'boolean', default: false },
@@ -45,13 +48,16 @@ const options = {
 /** @throws an error whose message is for whoever typed it */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({ args: [...args], options });
-  const { seed, minutes, scenario, trace } = values;
+  const { seed, minutes, scenario, trace, 'every-crash': everyCrash, ...rest } = values;
   if (seed !== undefined && scenario !== undefined) throw new Error('--seed and --scenario are two runs: give one');
   if (trace && seed === undefined && scenario === undefined) throw new Error('--trace goes with --seed or --scenario');
+  if (everyCrash !== undefined && (seed === undefined || trace))
+    throw new Error('--every-crash goes with --seed alone');
   return {
-    ...values,
-    ...{ scenario, seeds: count('seeds', values.seeds, 1), from: count('from', values.from, 0) },
+    ...rest,
+    ...{ scenario, trace, seeds: count('seeds', values.seeds, 1), from: count('from', values.from, 0) },
     ...{ operations: count('operations', values.operations, 1), jobs: count('jobs', values.jobs, 1) },
+    everyCrash: everyCrash === undefined ? undefined : count('every-crash', everyCrash, 1),
     seed: seed === undefined ? undefined : count('seed', seed, 0),
     minutes: minutes === undefined ? undefined : duration(minutes),
   };

@@ -1,29 +1,23 @@
-import { parentPort, workerData } from 'node:worker_threads';
-import { drawScenario } from '../faults/draw-scenario.ts';
+import { parentPort } from 'node:worker_threads';
 import type { Violation } from '../history/history.ts';
+import type { Scenario } from '../scenario.ts';
 import { addRun, noTotals, type Totals } from '../totals.ts';
 import { play } from './play.ts';
 
-/** What a thread answers to a seed. */
+/** What a thread answers to a scenario. */
 export interface WorkerReport {
-  readonly seed: number;
   readonly totals: Totals;
   readonly violations: readonly Violation[];
 }
 
-/** One with violations. */
-export type FailedSeed = WorkerReport;
-
-const { operations } = workerData as { readonly operations: number };
-
-/** Runs the seeds that come, one after the other. */
-parentPort?.on('message', (seed: number) => {
-  void run(seed).then((report) => parentPort?.postMessage(report));
+/** Plays the scenarios that come, one after the other. */
+parentPort?.on('message', (scenario: Scenario) => {
+  void run(scenario).then((report) => parentPort?.postMessage(report));
 });
 
-async function run(seed: number): Promise<WorkerReport> {
+async function run(scenario: Scenario): Promise<WorkerReport> {
   const totals = noTotals();
-  const { violations, result } = await play(drawScenario(seed, { operations }));
+  const { violations, result } = await play(scenario);
   if (result !== undefined) addRun(totals, result);
-  return { seed, totals, violations };
+  return { totals, violations };
 }

@@ -2,10 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeFaults } from '../describe-faults.ts';
 import type { Violation } from '../history/history.ts';
-import type { Fault, Scenario } from '../scenario.ts';
+import type { Fault } from '../scenario.ts';
 import { failureFile, type ScenarioFile, writeScenarioFile } from '../scenario-file.ts';
 import { shrink } from '../shrink.ts';
 import { play } from './play.ts';
+import type { FailedRun } from './run-many.ts';
 
 /** Prints what was violated. */
 export function report(violations: readonly Violation[]): void {
@@ -19,9 +20,8 @@ export function reportFaults(faults: readonly Fault[]): void {
 }
 
 /** Prints a failing scenario, makes it smaller and writes it to a folder. */
-export async function writeUp(scenario: Scenario, violations: readonly Violation[], folder: string): Promise<void> {
-  const { seed } = scenario;
-  console.log(`seed ${seed} fails`);
+export async function writeUp(name: string, { scenario, violations }: FailedRun, folder: string): Promise<void> {
+  console.log(`${name} fails`);
   report(violations);
   reportFaults(scenario.faults);
   const checker = violations[0]?.checker;
@@ -31,7 +31,7 @@ export async function writeUp(scenario: Scenario, violations: readonly Violation
     console.log('  and does not fail again: something in it is not determined by the seed');
     return;
   }
-  const path = writeScenario(folder, `seed-${seed}`, failureFile(scenario, shrunk.violation, shrunk.scenario));
+  const path = writeScenario(folder, name, failureFile(scenario, shrunk.violation, shrunk.scenario));
   console.log(
     `  shrunk by ${shrunk.runs} runs to ${shrunk.scenario.operations} operations: npm run sim -- --scenario ${path}`,
   );
