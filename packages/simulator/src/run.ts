@@ -201,6 +201,7 @@ class Run {
   private startKeeper(): void {
     const { scenario, world } = this;
     if (!hasQuota(scenario)) return;
+    this.nemesis.counts.set('quota', 1);
     const login = scenario.hasUsers ? rootLogin : undefined;
     const admin = new Admin(world, login, {
       client: scenario.clients + 1,

@@ -10,6 +10,9 @@ import type { Trace } from '../world/trace.ts';
 /** Of a stream whose client does not read: little, so that a slow watcher falls behind. */
 const streamHighWaterBytes = 300;
 
+/** What the language throws by itself. */
+const unmeant = [TypeError, RangeError, ReferenceError, SyntaxError, URIError];
+
 /** What a machine takes from its world, besides time. */
 export interface MachineDeps {
   readonly scheduler: Scheduler;
@@ -30,6 +33,8 @@ export interface DownCause {
   readonly text: string;
   /** Of the error that the member gave up for. */
   readonly code?: string | undefined;
+  /** Whether it is an error that nobody throws: whatever a disk does, a member says what is wrong with it. */
+  readonly isUnmeant?: boolean;
   /** Whether a fault was put into the disk in this life, so that a member that gives up does right. */
   readonly isExcused: boolean;
   /** Whether its member was open. */
@@ -231,7 +236,9 @@ export class Machine implements Host {
     if (this.life !== life || !this.isUp) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const code = error instanceof CodedError ? error.code : undefined;
-    this.goDown({ kind: 'fatal', text: text.replaceAll('\n', ' | '), code, isExcused: this.isExcused });
+    const isUnmeant = unmeant.some((kind) => error instanceof kind);
+    const { isExcused } = this;
+    this.goDown({ kind: 'fatal', text: text.replaceAll('\n', ' | '), code, isUnmeant, isExcused });
   }
 
   /** Power loss, or the process is killed. The disk keeps what {@link recover} says. */

@@ -177,7 +177,8 @@ export class World {
     // Whoever finds that two differ cannot tell which of them is right.
     const isMisled = cause.code === 'member/inconsistent' && this.doubts.reaches(machine);
     const isMoving = this.leaving.has(machine) || (this.joining.has(machine) && !cause.isOpen);
-    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !isMoving && !isMisled) {
+    const isRight = cause.isExcused || isRotten || isMoving || isMisled;
+    if (cause.kind === 'fatal' && (cause.isUnmeant === true || !isRight)) {
       this.violations.push({ checker: 'fatal', text: `${machine.name} gave up: ${cause.text}` });
     }
     if (cause.kind === 'fatal' && isRotten) this.onRottenDown(machine);
