@@ -24,7 +24,7 @@ export const membership = [
   {
     name: 'snapshot carries the members of a later entry',
     why: 'The receiver applies the changes between once more.',
-    seeds: 150,
+    seeds: 200,
     edits: [
       edit(
         'member/peer-door.js',
