@@ -32,8 +32,6 @@ const { drawScenario, failureFile, readScenarioFile, runScenario, shrink, writeS
   '../dist/index.js'
 );
 const { nodeEdge } = await import('../dist/node/edge.js');
-const { ignoreRejectionsOfTheDead } = await import('../dist/node/rejections.js');
-ignoreRejectionsOfTheDead();
 
 /** @param {import('../dist/index.js').Scenario} scenario */
 async function play(scenario) {

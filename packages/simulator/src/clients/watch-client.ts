@@ -105,7 +105,11 @@ export class WatchClient {
     const { scheduler } = network;
     const responses: Open['responses'] = [];
     const handlers: StreamHandlers<etcdserverpb.WatchResponse> = {
-      message: (message) => this.hear(open, message),
+      message: (message) => {
+        // The stream lives on; what it said who asks with may be what was refused, and no other call finds that out.
+        if (message.canceled && message.compactRevision === 0) port.forgetToken(machine);
+        this.hear(open, message);
+      },
       end: (code, text) => {
         network.trace.note(this.name, `watch at ${machine.name} ends: ${code} ${text}`);
         this.close(open);

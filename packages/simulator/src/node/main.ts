@@ -8,11 +8,9 @@ import { readScenarioFile } from '../scenario-file.ts';
 import { addTotals, describeTotals, noTotals } from '../totals.ts';
 import { nodeEdge } from './edge.ts';
 import { type Options, readOptions, usage } from './options.ts';
-import { ignoreRejectionsOfTheDead } from './rejections.ts';
 import type { FailedSeed, WorkerReport } from './worker.ts';
 import { report, reportFaults, writeUp } from './write-up.ts';
 
-ignoreRejectionsOfTheDead();
 // Whoever reads a trace need not read all of it: `| head`.
 process.stdout.on('error', (error) => {
   if (!('code' in error) || error.code !== 'EPIPE') throw error;

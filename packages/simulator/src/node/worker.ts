@@ -3,7 +3,6 @@ import { drawScenario } from '../faults/draw-scenario.ts';
 import type { Violation } from '../history/history.ts';
 import { addRun, noTotals, type Totals } from '../totals.ts';
 import { play } from './play.ts';
-import { ignoreRejectionsOfTheDead } from './rejections.ts';
 
 /** What a thread answers to a seed. */
 export interface WorkerReport {
@@ -14,8 +13,6 @@ export interface WorkerReport {
 
 /** One with violations. */
 export type FailedSeed = WorkerReport;
-
-ignoreRejectionsOfTheDead();
 
 const { operations } = workerData as { readonly operations: number };
 
