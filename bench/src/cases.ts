@@ -249,6 +249,14 @@ export const cases: readonly Case[] = [
   ),
   clusterCase('cluster-get-spread', 'three members: linearizable gets over all', rangePath, getBody, hundred, true),
   {
+    name: 'cluster-keepalive',
+    meaning: 'three members: 100 streams renewing 1000 leases at the leader',
+    runCluster: async ({ members }) => {
+      const { port } = members[0] as Server;
+      return [{ name: 'cluster-keepalive rate', value: await keepAlive(port, 1000, 100_000), unit: 'per second' }];
+    },
+  },
+  {
     name: 'million',
     meaning: 'memory with 1,000,000 keys of 256 bytes, and the time to start with them',
     run: async (server) => {

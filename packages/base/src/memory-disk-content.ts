@@ -112,6 +112,13 @@ export class MemoryContent {
     this.current.invert(position, mask);
   }
 
+  /** Not a change that a sync or a crash could undo, within the file. */
+  overwrite(data: Uint8Array, position: number): void {
+    this.current.write(data, position, this.durable);
+    const durable = data.subarray(0, Math.max(0, this.durable.size - position));
+    if (durable.length > 0) this.durable.write(durable, position, this.current);
+  }
+
   truncate(size: number): void {
     if (size === this.current.size) return;
     this.current.truncate(size, this.durable);

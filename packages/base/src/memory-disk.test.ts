@@ -168,3 +168,30 @@ test('rot changes what is read and what a crash leaves, written through a shared
   disk.crash(random, 'synced');
   assert.equal(utf8FromBytes(await disk.readFile('/a')), 'aBC');
 });
+
+test('a misdirected write is acknowledged, lies elsewhere, and survives there', async () => {
+  const disk = new MemoryDisk();
+  const [one, other] = [await disk.open('/a', create), await disk.open('/b', create)];
+  for (const file of [one, other]) {
+    await file.write([utf8ToBytes('0123456789')], 0);
+    await file.datasync();
+  }
+  await disk.syncDirectory('/');
+  const misdirect = async (position: number, byBytes: number, into?: string) => {
+    disk.onOperation = (operation) => (operation === 'write' ? { byBytes, into } : undefined);
+    await one.write([utf8ToBytes('xy')], position);
+    disk.onOperation = undefined;
+  };
+  const text = async (path: string) => utf8FromBytes(await disk.readFile(path));
+  await misdirect(0, 4);
+  assert.equal(await text('/a'), '0123xy6789');
+  await misdirect(2, -1, '/b');
+  assert.deepEqual([await text('/a'), await text('/b')], ['0123xy6789', '0xy3456789']);
+  // Behind the end, and in no file at all.
+  await misdirect(9, 3);
+  await misdirect(0, -1);
+  await misdirect(0, 0, '/none');
+  assert.equal(await text('/a'), '0123xy6789\0');
+  disk.crash(random, 'synced');
+  assert.deepEqual([await text('/a'), await text('/b')], ['0123xy6789', '0xy3456789']);
+});

@@ -27,7 +27,18 @@ export type DiskOperation =
  * `crash`: the machine stops in the middle of it: a write or a change of a directory is under way but not durable, a sync has
  * made nothing durable for certain, and everything from here on rejects with `io/stopped` until {@link MemoryDisk.crash}.
  */
-export type DiskFault = 'fail' | 'no-space' | 'crash';
+export type DiskFault = 'fail' | 'no-space' | 'crash' | Misdirection;
+
+/**
+ * A write is done, but elsewhere, and durable there at once; where it belongs stays what was there, zeros where that is behind the end.
+ * All other operations do what they should.
+ */
+export interface Misdirection {
+  /** Added to its position. What would come before the beginning or behind the end is in no file. */
+  readonly byBytes: number;
+  /** Of the file that it is written to; undefined for the right one. */
+  readonly into?: string | undefined;
+}
 
 /**
  * What is left: `process`: all that was written, as when only the program dies; `synced`: only what was synced, file by file
@@ -129,6 +140,17 @@ export class MemoryDisk implements Disk {
     const file = this.find(path);
     if (!(file instanceof MemoryFile)) throw notFound(path);
     file.content.rot(position, mask);
+  }
+
+  /** @internal */
+  misdirect(file: MemoryFile, data: Uint8Array, position: number, { byBytes, into }: Misdirection): void {
+    const size = Math.max(file.content.size, position + data.length);
+    const target = into === undefined ? file : this.find(into);
+    const place = position + byBytes;
+    if (target instanceof MemoryFile && place >= 0 && place + data.length <= target.content.size) {
+      target.content.overwrite(data, place);
+    }
+    file.content.truncate(size);
   }
 
   async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
@@ -342,7 +364,9 @@ class MemoryHandle implements DiskFile {
   async write(chunks: readonly Uint8Array[], position: number): Promise<void> {
     this.checkWritable();
     const fault = this.disk.begin('write', this.path, this.incarnation);
-    this.file.content.write(concatBytes(chunks), position);
+    const data = concatBytes(chunks);
+    if (typeof fault === 'object') this.disk.misdirect(this.file, data, position, fault);
+    else this.file.content.write(data, position);
     await this.disk.end('write', this.path, fault);
   }
 

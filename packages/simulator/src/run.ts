@@ -1,8 +1,10 @@
 import { type etcdserverpb, services } from '@quorate/api';
+import { checkAlarms } from './checkers/alarms.ts';
 import { checkHistory, type HistoryStatistics } from './checkers/check-history.ts';
 import { checkExclusion } from './checkers/exclusion.ts';
 import { checkLeases } from './checkers/leases.ts';
 import { checkPermissions } from './checkers/permissions.ts';
+import type { ClientDeps } from './clients/client-deps.ts';
 import { ClientPort, type Login } from './clients/client-port.ts';
 import { ExclusionClient } from './clients/exclusion-client.ts';
 import { GuestClient } from './clients/guest-client.ts';
@@ -12,7 +14,10 @@ import { MirrorClient } from './clients/mirror-client.ts';
 import { guestLogin, rootLogin, Users, workerLogin } from './clients/users.ts';
 import { WatchClient } from './clients/watch-client.ts';
 import { World, type WorldEdge } from './cluster/world.ts';
+import { Admin } from './faults/admin.ts';
+import { AlarmDuty } from './faults/alarm-duty.ts';
 import { Nemesis } from './faults/nemesis.ts';
+import { hasQuota, keepRoom } from './faults/quota.ts';
 import type {
   GuardedWrite,
   GuestOperation,
@@ -44,6 +49,13 @@ export interface RunResult {
   readonly downs: ReadonlyMap<string, number>;
   readonly acknowledged: number;
   readonly unknown: number;
+  /** By machine, until all was healed: where it might have crashed. */
+  readonly steps: readonly Steps[];
+}
+
+export interface Steps {
+  readonly diskOperations: number;
+  readonly messages: number;
 }
 
 /** A new cluster has a leader by then. */
@@ -82,6 +94,7 @@ class Run {
   /** Clients that are at work for as long as others are. */
   private companions = 0;
   private isWorkOver = false;
+  private steps: readonly Steps[] = [];
 
   constructor(scenario: Scenario, edge: WorldEdge) {
     this.scenario = scenario;
@@ -120,9 +133,14 @@ class Run {
     trace.note('world', 'work begins');
     this.startClients();
     this.startGuest();
+    this.startKeeper();
     nemesis.start();
     await this.until(() => this.working === 0 && nemesis.isOver, workLimitMs, 'work was not over');
     this.isWorkOver = true;
+    this.steps = world.machines.map(({ name, disk }) => ({
+      diskOperations: disk.operations,
+      messages: world.network.messagesOf(name),
+    }));
     trace.note('world', 'heals');
     nemesis.heal();
     await this.until(() => world.isSettled() && this.companions === 0, healLimitMs, 'no settled cluster');
@@ -139,58 +157,61 @@ class Run {
     if (!isOver) this.violate('liveness', `${otherwise} after ${limitMs} ms: ${this.world.describe()}`);
   }
 
+  /** What a client of that name works with, and where it keeps what it did. */
+  private clientDeps<Kept>(name: string, kept: Kept[], login = this.workerLogin): ClientDeps<Kept> {
+    const { network, machines } = this.world;
+    const random = sourceOf(this.scenario.seed, `client ${name}`);
+    return {
+      ...{ network, machines, random },
+      port: new ClientPort(name, network, login),
+      record: (one) => void kept.push(one),
+    };
+  }
+
   private startClients(): void {
-    const { scenario, world } = this;
-    const { network, scheduler, machines } = world;
-    const random = (name: string) => sourceOf(scenario.seed, `client ${name}`);
+    const { scenario } = this;
     const nextId = () => this.ids++;
     const share = Math.ceil(scenario.operations / Math.max(1, scenario.clients));
     for (let i = 0; i < scenario.clients; i++) {
-      const name = `c${i}`;
-      const record = (operation: Operation) => void this.operations.push(operation);
-      const port = new ClientPort(name, network, this.workerLogin);
-      const client = new KeyValueClient(
-        {
-          ...{ port, random: random(name), taste: scenario.taste, isHasty: scenario.areHasty },
-          ...{ scheduler, machines, nextId, record },
-        },
-        i,
-      );
+      const deps = this.clientDeps(`c${i}`, this.operations);
+      const habits = { taste: scenario.taste, isHasty: scenario.areHasty, isRestless: scenario.areRestless === true };
+      const client = new KeyValueClient({ ...deps, ...habits, nextId }, i);
       this.working++;
       void client.run(share, scenario.thinkMs, () => this.isBroken).then(() => this.working--);
     }
     for (let i = 0; i < scenario.watchers; i++) {
-      const record = (watch: WatchRecord) => void this.watches.push(watch);
-      const port = new ClientPort(`w${i}`, network, this.workerLogin);
-      const watcher = new WatchClient({ port, network, random: random(`w${i}`), machines, nextId, record }, i);
+      const watcher = new WatchClient({ ...this.clientDeps(`w${i}`, this.watches), nextId }, i);
       this.watchers.push(watcher);
       watcher.start();
     }
-    for (let i = 0; i < scenario.leaseholders; i++) {
-      const record = (lease: LeaseRecord) => void this.leases.push(lease);
-      const port = new ClientPort(`l${i}`, network, this.workerLogin);
-      this.startCompanion(new LeaseClient({ port, network, random: random(`l${i}`), machines, record }, i));
-    }
-    for (let i = 0; i < scenario.mirrors; i++) {
-      const record = (view: MirrorView) => void this.views.push(view);
-      const port = new ClientPort(`r${i}`, network, this.workerLogin);
-      this.startCompanion(new MirrorClient({ port, network, random: random(`r${i}`), machines, record }, i));
-    }
-    for (let i = 0; i < scenario.lockers; i++) {
-      const record = (write: GuardedWrite) => void this.guardedWrites.push(write);
-      const port = new ClientPort(`x${i}`, network, this.workerLogin);
-      this.startCompanion(new ExclusionClient({ port, network, random: random(`x${i}`), machines, record }, i));
-    }
+    for (let i = 0; i < scenario.leaseholders; i++)
+      this.startCompanion(new LeaseClient(this.clientDeps(`l${i}`, this.leases), i));
+    for (let i = 0; i < scenario.mirrors; i++)
+      this.startCompanion(new MirrorClient(this.clientDeps(`r${i}`, this.views), i));
+    for (let i = 0; i < scenario.lockers; i++)
+      this.startCompanion(new ExclusionClient(this.clientDeps(`x${i}`, this.guardedWrites), i));
   }
 
   private startGuest(): void {
     if (!this.scenario.hasUsers) return;
-    const { network, machines } = this.world;
-    const record = (operation: GuestOperation) => void this.guestOperations.push(operation);
-    const port = new ClientPort('guest', network, guestLogin);
-    this.startCompanion(
-      new GuestClient({ port, network, random: sourceOf(this.scenario.seed, 'guest'), machines, record }),
-    );
+    const deps = this.clientDeps('guest', this.guestOperations, guestLogin);
+    this.startCompanion(new GuestClient({ ...deps, random: sourceOf(this.scenario.seed, 'guest') }));
+  }
+
+  private startKeeper(): void {
+    const { scenario, world } = this;
+    if (!hasQuota(scenario)) return;
+    const login = scenario.hasUsers ? rootLogin : undefined;
+    const admin = new Admin(world, login, {
+      client: scenario.clients + 1,
+      nextId: () => this.ids++,
+      record: (operation) => void this.operations.push(operation),
+    });
+    const duty = new AlarmDuty(world, login);
+    // Others write to their end.
+    const isAlone = () => (this.isWorkOver && this.companions === 1) || this.isBroken;
+    this.companions++;
+    void keepRoom(world, { admin, duty, login }, isAlone).then(() => this.companions--);
   }
 
   private async setUpUsers(): Promise<void> {
@@ -295,6 +316,7 @@ class Run {
     const { world, nemesis, operations, watches, leases, scenario } = this;
     const { scheduler, trace, agreement, elections } = world;
     const log = agreement.log();
+    const causes = { damaged: world.doubts.memberIds, hasQuota: hasQuota(scenario) };
     const history: History = { operations, watches, mirrors: this.views, log };
     const checked = checkHistory(history);
     const violations = [
@@ -303,6 +325,7 @@ class Run {
       ...elections.violations,
       ...checkLeases([...leases, ...this.vigilLeases], log),
       ...checkVigil(this.vigilLeases, log, scenario.vigil?.hasCheckpoints === true),
+      ...checkAlarms(operations, log, causes),
       ...checkExclusion(this.guardedWrites),
       ...checkPermissions(this.guestOperations, this.users.changes),
       ...checkSnapshots(nemesis.archive.snapshots, log),
@@ -315,6 +338,7 @@ class Run {
       durationMs: scheduler.nowMs,
       events: scheduler.events,
       faults: nemesis.counts,
+      steps: this.steps,
       downs: world.downs,
       acknowledged: operations.filter(({ outcome }) => outcome.kind === 'ok').length,
       unknown: operations.filter(({ outcome }) => outcome.kind === 'unknown').length,

@@ -28,6 +28,13 @@ test('a failing scenario is left with what it needs to fail', async () => {
   assert.deepEqual(shrunk.violations, [{ checker: 'watch', text: 'an event is missing' }]);
 });
 
+test('fewer operations are tried again when faults are gone', async () => {
+  const smaller = await shrink(bigScenario(), 'watch', async ({ faults, operations }) =>
+    operations >= 400 || faults.length === 0 ? [{ checker: 'watch', text: 'an event is missing' }] : [],
+  );
+  assert.equal(smaller?.scenario.operations, 6);
+});
+
 test('one that does not fail again is not shrunk', async () => {
   assert.equal(await shrink(bigScenario(), 'watch', async () => []), undefined);
 });

@@ -4,6 +4,8 @@ import type { Fault, Scenario } from './scenario.ts';
 export interface Shrunk {
   readonly scenario: Scenario;
   readonly violations: readonly Violation[];
+  /** The one of them that was to stay. */
+  readonly violation: Violation;
   /** Runs that it took. */
   readonly runs: number;
 }
@@ -25,15 +27,19 @@ export async function shrink(failing: Scenario, checker: string, play: Play): Pr
     if (runs >= runsMax) return false;
     runs++;
     const violations = await play(scenario);
-    if (!violations.some((violation) => violation.checker === checker)) return false;
-    best = { scenario, violations, runs };
+    const violation = violations.find((one) => one.checker === checker);
+    if (violation === undefined) return false;
+    best = { scenario, violations, violation, runs };
     return true;
   };
   if (!(await fails(failing))) return undefined;
   const now = () => (best as Shrunk).scenario;
-  for (let operations = failing.operations >> 1; operations >= 5; operations >>= 1) {
-    if (!(await fails({ ...now(), operations }))) break;
-  }
+  const halveOperations = async () => {
+    for (let operations = now().operations >> 1; operations >= 5; operations >>= 1) {
+      if (!(await fails({ ...now(), operations }))) break;
+    }
+  };
+  await halveOperations();
   for (let size = Math.ceil(now().faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 0; from < now().faults.length; ) {
       if (!(await fails({ ...now(), faults: without(now().faults, from, size) }))) from += size;
@@ -46,6 +52,8 @@ export async function shrink(failing: Scenario, checker: string, play: Play): Pr
   for (const kind of ['watchers', 'mirrors', 'lockers', 'leaseholders'] as const) {
     if (now()[kind] > 0) await fails({ ...now(), [kind]: 0 });
   }
+  // Less may do now.
+  await halveOperations();
   return { ...(best as Shrunk), runs };
 }
 

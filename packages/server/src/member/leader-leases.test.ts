@@ -2,55 +2,72 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cluster, LeaseExpiry, Lessor } from '@quorate/machine';
 import { noPeerClient } from '../replica/peer-network.ts';
+import type { PendingRead } from '../replica/pending-reads.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { LeaderLeases } from './leader-leases.ts';
 
-/** The primary lessor of a cluster of one, which knows lease 5 and has applied everything but the last entry. */
-function start(renewsKnownAtOnce: boolean) {
-  const clock = new ManualClock();
-  const index = { applied: 9, committed: 10 };
+/** The primary lessor, alone or in a cluster whose majority the test speaks for. */
+function start(isAlone: boolean) {
+  const questions: PendingRead[] = [];
+  const expiry = { isPrimary: true, renewals: 0, renew: () => 60 + expiry.renewals++ };
   const leases = new LeaderLeases(
     {
-      clock,
-      lessor: { has: (id: bigint) => id === 5n } as unknown as Lessor,
-      expiry: { isPrimary: true, renew: () => 60 } as unknown as LeaseExpiry,
+      clock: new ManualClock(),
+      lessor: {} as Lessor,
+      expiry: expiry as unknown as LeaseExpiry,
       cluster: {} as Cluster,
       peerClient: noPeerClient,
       replica: {
         leader: 1n,
-        get committedIndex() {
-          return index.committed;
-        },
-        isFresh: () => true,
-        isReadable: () => true,
-        linearizableRead: (read) => read.readable(),
+        committedIndex: 10,
+        isReadable: () => isAlone,
+        linearizableRead: (read) => void questions.push(read),
       },
-      appliedIndex: () => index.applied,
+      appliedIndex: () => 10,
     },
-    { requestTimeoutMs: 7_000, renewsKnownAtOnce },
+    { requestTimeoutMs: 7_000 },
   );
-  return { leases, clock, index };
+  return { leases, expiry, questions };
 }
 
-const renewed = { kind: 'found', lease: 60 };
+const renewed = (ttlSeconds: number) => ({ kind: 'found', lease: ttlSeconds });
+const notPrimary = { kind: 'failed', symbol: 'NotPrimaryLessor' };
 
-test('a lease that is known is renewed at once; one that is not may be about to be granted', async () => {
-  const { leases, clock, index } = start(true);
-  assert.deepEqual(leases.renew(5n), renewed);
-  const waiting = leases.renew(6n);
-  assert.ok(waiting instanceof Promise);
-  await clock.advance(500);
-  index.applied = 10;
-  await clock.advance(5);
-  assert.deepEqual(await waiting, renewed);
+test('a leader without others renews at once', () => {
+  const { leases, questions } = start(true);
+  assert.deepEqual(leases.renew(5n, leases.moment), renewed(60));
+  assert.equal(questions.length, 0);
 });
 
-test('without the feature gate every renewal waits until what is committed is applied, for a second', async () => {
-  const { leases, clock, index } = start(false);
-  const waiting = leases.renew(5n);
+test('a leader of others renews only once a majority has said that it leads', async () => {
+  const { leases, expiry, questions } = start(false);
+  const waiting = leases.renew(5n, leases.moment);
   assert.ok(waiting instanceof Promise);
-  await clock.advance(1_000);
-  assert.deepEqual(await waiting, { kind: 'failed', symbol: 'ErrGRPCTimeoutWaitAppliedIndex' });
-  index.applied = 10;
-  assert.deepEqual(leases.renew(5n), renewed);
+  assert.equal(expiry.renewals, 0);
+  questions[0]?.readable();
+  assert.deepEqual(await waiting, renewed(60));
+});
+
+test('a leader that a majority does not know renews nothing', async () => {
+  const { leases, expiry, questions } = start(false);
+  const unheard = leases.renew(5n, leases.moment);
+  questions[0]?.failed('ErrGRPCTimeout');
+  assert.deepEqual(await unheard, notPrimary);
+  const demoted = leases.renew(5n, leases.moment);
+  expiry.isPrimary = false;
+  questions[1]?.readable();
+  assert.deepEqual(await demoted, notPrimary);
+  assert.equal(expiry.renewals, 0);
+});
+
+test('what came before a question needs none of its own, what came after it does', async () => {
+  const { leases, questions } = start(false);
+  const before = leases.moment;
+  const first = leases.renew(5n, before);
+  const during = leases.moment;
+  questions[0]?.readable();
+  await first;
+  assert.deepEqual(leases.renew(6n, before), renewed(61));
+  assert.ok(leases.renew(7n, during) instanceof Promise);
+  assert.equal(questions.length, 2);
 });

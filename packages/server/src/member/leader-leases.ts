@@ -16,18 +16,12 @@ export interface LeaderLeasesDeps {
   readonly expiry: LeaseExpiry;
   readonly cluster: Cluster;
   readonly peerClient: PeerClient;
-  readonly replica: LinearizableReads & {
-    readonly leader: bigint;
-    readonly committedIndex: number;
-    isFresh(): boolean;
-  };
+  readonly replica: LinearizableReads & { readonly leader: bigint; readonly committedIndex: number };
   readonly appliedIndex: () => number;
 }
 
 export interface LeaderLeasesOptions {
   readonly requestTimeoutMs: number;
-  /** A renewal of a lease that is known does not wait until all that is committed is applied (feature gate FastLeaseKeepAlive). */
-  readonly renewsKnownAtOnce: boolean;
 }
 
 const notFound = { kind: 'not-found' } as const;
@@ -41,27 +35,37 @@ const pauseMs = 50;
 const catchUpMs = 1_000;
 const catchUpPauseMs = 5;
 
-/** Only the leader knows how long leases have: it answers itself, any other member asks it over the peer port. */
+/**
+ * Only the leader knows how long leases have: it answers itself, any other member asks it over the peer port.
+ *
+ * A leader may be none any more and not know it yet, while the next one has revoked a lease: so it renews only what was asked before a
+ * majority still took it for the leader (etcd's asks them only after its clock stood still).
+ */
 export class LeaderLeases {
   private readonly deps: LeaderLeasesDeps;
   private readonly options: LeaderLeasesOptions;
+  /** How often a majority has been asked, and the last such question that it said yes to. */
+  private questions = 0;
+  private confirmed = 0;
 
   constructor(deps: LeaderLeasesDeps, options: LeaderLeasesOptions) {
     this.deps = deps;
     this.options = options;
   }
 
-  /** Renews a lease; the answer is its TTL in seconds. At once where this member leads and nothing has to come first. */
-  renew(id: bigint): LeaseAnswer<number> | Promise<LeaseAnswer<number>> {
-    const { expiry, replica, appliedIndex } = this.deps;
-    if (!expiry.isPrimary) return this.renewElsewhere(id);
-    const isReady = !this.mustCatchUp(id) || appliedIndex() >= replica.committedIndex;
-    return replica.isFresh() && isReady ? this.renewHere(id) : this.renewAsked(id);
+  /** When a renewal came, for {@link renew}. */
+  get moment(): number {
+    return this.questions;
   }
 
-  /** A lease that is not known may be in an entry that is committed and not applied yet. */
-  private mustCatchUp(id: bigint): boolean {
-    return !this.options.renewsKnownAtOnce || !this.deps.lessor.has(id);
+  /**
+   * Renews a lease; the answer is its TTL in seconds. At once where this member leads alone, or where a majority was asked since `cameAt`:
+   * who waits behind others pays for one question together with them.
+   */
+  renew(id: bigint, cameAt: number): LeaseAnswer<number> | Promise<LeaseAnswer<number>> {
+    const { expiry, replica } = this.deps;
+    if (!expiry.isPrimary) return this.renewElsewhere(id);
+    return replica.isReadable() || this.confirmed > cameAt ? this.renewHere(id) : this.renewAsked(id);
   }
 
   /** How long a lease has. */
@@ -79,12 +83,9 @@ export class LeaderLeases {
     return typeof renewed === 'number' ? answerOf(renewed) : renewed.then(answerOf);
   }
 
-  /** As the leader: what is committed is applied first, and a clock that stood still may have missed another leader. */
+  /** As the leader, once a majority still takes it for that and all that was committed until then is applied. */
   async renewAsked(id: bigint): Promise<LeaseAnswer<number>> {
-    const { expiry, replica } = this.deps;
-    if (!expiry.isPrimary) return failed('NotPrimaryLessor');
-    if (!replica.isFresh() && !(await this.stillLeads())) return failed('NotPrimaryLessor');
-    if (this.mustCatchUp(id) && !(await this.caughtUp())) return lagging;
+    if (!this.deps.expiry.isPrimary || !(await this.stillLeads())) return failed('NotPrimaryLessor');
     return this.renewHere(id);
   }
 
@@ -130,9 +131,14 @@ export class LeaderLeases {
   }
 
   private stillLeads(): Promise<boolean> {
+    const { replica, expiry } = this.deps;
+    const question = ++this.questions;
     return new Promise((resolve) => {
-      this.deps.replica.linearizableRead({
-        readable: () => resolve(this.deps.expiry.isPrimary),
+      replica.linearizableRead({
+        readable: () => {
+          this.confirmed = Math.max(this.confirmed, question);
+          resolve(expiry.isPrimary);
+        },
         failed: () => resolve(false),
       });
     });

@@ -263,7 +263,7 @@ export class MemberParts {
     const appliedIndex = () => this.machine.appliedIndex;
     return new LeaderLeases(
       { ...deps, lessor: state.lessor, expiry, cluster, replica, appliedIndex },
-      { requestTimeoutMs, renewsKnownAtOnce: this.config.featureGates.get('FastLeaseKeepAlive') === true },
+      { requestTimeoutMs },
     );
   }
 

@@ -80,6 +80,7 @@ function makeReplica(limits: Partial<ReplicaLimits> = {}, voters: readonly bigin
     lag: 0,
     caughtUp: undefined as Promise<void> | undefined,
     onApply: () => {},
+    sync: () => Promise.resolve(),
   };
   let appliedIndex = 0;
   const replica = new Replica<number>(
@@ -88,7 +89,7 @@ function makeReplica(limits: Partial<ReplicaLimits> = {}, voters: readonly bigin
       logger: silentLogger,
       node,
       raftStorage,
-      log: { append() {}, sync: () => Promise.resolve() },
+      log: { append() {}, sync: () => world.sync() },
       machine: {
         get appliedIndex() {
           return appliedIndex - world.lag;
@@ -217,6 +218,27 @@ test('what breaks while ticking is fatal and told, not thrown', async () => {
   assert.deepEqual(world.fatal, [broken]);
   await world.clock.advance(heartbeatMs);
   assert.equal(world.fatal.length, 1);
+});
+
+test('when applying breaks while the disk fails as well, the first is told, and nothing is left unheard', async () => {
+  const { world, replica } = makeReplica();
+  replica.start();
+  await world.clock.settle();
+  const call = { applied() {}, failed() {} };
+  world.sync = () => {
+    // While the first is written the second comes: the first is applied while that is written.
+    replica.propose(4, new Uint8Array(3), call);
+    world.sync = () => Promise.reject(new Error('disk'));
+    return Promise.resolve();
+  };
+  const broken = new Error('broken');
+  world.onApply = () => {
+    throw broken;
+  };
+  replica.propose(4, new Uint8Array(3), call);
+  // A rejection that nobody hears fails this test.
+  await world.clock.settle();
+  assert.deepEqual(world.fatal, [broken]);
 });
 
 test('messages and reads beyond their limits are turned away', async () => {

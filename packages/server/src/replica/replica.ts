@@ -22,8 +22,6 @@ import type { PendingCall } from './waiting-calls.ts';
 import { Watchdog } from './watchdog.ts';
 
 const readRetryMs = 500;
-/** Heartbeats without a tick, after which a leader asks whether it still leads before it renews a lease (etcd's figure). */
-const staleTicks = 3;
 
 /**
  * The loop that drives raft. Whatever arrives in one turn of the event loop is proposed together, and `turn` takes raft's
@@ -245,11 +243,6 @@ export class Replica<Result> {
     return true;
   }
 
-  /** Whether the clock has ticked lately, so that a leader may trust what it knows without asking. */
-  isFresh(): boolean {
-    return this.deps.clock.nowMs() - this.lastTickMs <= staleTicks * this.options.heartbeatMs;
-  }
-
   /** Runs `action` on the raft node in this replica's turn, and takes what comes of it. */
   withNode(action: (node: RawNode) => void): void {
     action(this.deps.node);
@@ -404,9 +397,7 @@ export class Replica<Result> {
     const firstNew = ready.entries[0]?.index ?? Number.POSITIVE_INFINITY;
     const appliesAfter = (ready.committedEntries.at(-1)?.index ?? 0) >= firstNew;
     this.persisting();
-    const synced = log.sync();
-    if (!appliesAfter) this.snapshots.apply(ready.committedEntries);
-    synced.then(
+    log.sync().then(
       () => {
         if (this.state !== 'persisting') return;
         try {
@@ -420,6 +411,8 @@ export class Replica<Result> {
       },
       (error) => this.die(error),
     );
+    // While the disk is at it. After the promise has its handlers: when applying throws, a sync that fails as well must not go unheard.
+    if (!appliesAfter) this.snapshots.apply(ready.committedEntries);
   }
 
   /** What had to be durable is: the next turn, unless what was just applied has stopped this member. */

@@ -7,6 +7,12 @@ import { needsLeader } from './preconditions.ts';
 import { leaseAttributes } from './request-spans.ts';
 import { makeHeader } from './response-header.ts';
 
+interface Renewal {
+  readonly id: bigint;
+  /** See {@link LeaderLeases.moment}. */
+  readonly cameAt: number;
+}
+
 /** Renewals of a stream that wait behind one that takes its time; beyond them no more are read. */
 const waitingMax = 128;
 
@@ -19,7 +25,7 @@ export class KeepAliveStream {
   private readonly member: MemberContext;
   private readonly leases: LeaderLeases;
   private readonly endKeeping: () => void;
-  private waiting: bigint[] = [];
+  private waiting: Renewal[] = [];
   private isRenewing = false;
   private isFull = false;
   private clientIsDone = false;
@@ -44,43 +50,47 @@ export class KeepAliveStream {
 
   private take(bytes: Uint8Array): void {
     const request = decodeRequest(this.call, etcdserverpb.LeaseKeepAliveRequest, bytes);
-    if (request === undefined) this.endKeeping();
-    else if (!this.isRenewing) this.renew(request.id);
+    if (request === undefined) {
+      this.endKeeping();
+      return;
+    }
+    const renewal = { id: request.id, cameAt: this.leases.moment };
+    if (!this.isRenewing) this.renew(renewal);
     else {
-      this.waiting.push(request.id);
+      this.waiting.push(renewal);
       if (this.waiting.length >= waitingMax) this.call.pause();
     }
   }
 
-  private renew(id: bigint): void {
+  private renew(renewal: Renewal): void {
     const { access } = this.member;
     if (!access.isOn) {
-      this.renewPermitted(id);
+      this.renewPermitted(renewal);
       return;
     }
     this.isRenewing = access.waits(this.call, () => {
       this.isRenewing = false;
-      this.renewIfPermitted(id);
+      this.renewIfPermitted(renewal);
       this.goOn();
     });
-    if (!this.isRenewing) this.renewIfPermitted(id);
+    if (!this.isRenewing) this.renewIfPermitted(renewal);
   }
 
-  private renewIfPermitted(id: bigint): void {
+  private renewIfPermitted(renewal: Renewal): void {
     const { access } = this.member;
     const refused = access.refusal(
       this.call,
-      (identity) => access.checkUser(identity) ?? access.permissions.checkLeaseKeys(identity, id, 'write'),
+      (identity) => access.checkUser(identity) ?? access.permissions.checkLeaseKeys(identity, renewal.id, 'write'),
     );
-    if (refused === undefined) this.renewPermitted(id);
+    if (refused === undefined) this.renewPermitted(renewal);
     else this.fail(refused);
   }
 
-  private renewPermitted(id: bigint): void {
+  private renewPermitted({ id, cameAt }: Renewal): void {
     // Sampled before the renewal begins, so that it can never be later than it (semantics 1).
     const header = makeHeader(this.member);
     const span = this.member.spans?.begin(this.call, 'lease_renew', id, leaseAttributes);
-    const renewed = this.leases.renew(id);
+    const renewed = this.leases.renew(id, cameAt);
     if ('kind' in renewed) {
       span?.end();
       this.answer(id, header, renewed);

@@ -90,8 +90,7 @@ export const consensus = [
   {
     name: 'request ids start over with each life',
     why: 'An entry of the life before is applied after the restart, and answers another request of this one.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 100,
     edits: [
       edit(
         'member/member-parts.js',

@@ -63,15 +63,14 @@ export const leases = [
     ],
   },
   {
-    name: 'leader that was held renews without asking',
-    why: 'While it stood still another may have led, and let the lease end.',
-    seeds: 200,
-    isOpen: true,
+    name: 'leader renews without asking',
+    why: 'Others may have another leader already, which let the lease end.',
+    seeds: 1000,
     edits: [
       edit(
-        'replica/replica.js',
-        'return this.deps.clock.nowMs() - this.lastTickMs <= staleTicks * this.options.heartbeatMs;',
-        'return true;',
+        'member/leader-leases.js',
+        'replica.isReadable() || this.confirmed > cameAt ? this.renewHere(id) : this.renewAsked(id)',
+        'this.renewHere(id)',
       ),
     ],
   },

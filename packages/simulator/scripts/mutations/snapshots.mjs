@@ -71,6 +71,19 @@ export const snapshots = [
     edits: [edit('member/member.js', 'await state.backend.retire();', '')],
   },
   {
+    name: 'log in memory is cut behind what raft knows to be applied',
+    why: 'Raft looks through what follows when it stands for election, and finds it gone. (Ours until the simulator found it.)',
+    seeds: 400,
+    isOpen: true,
+    edits: [
+      edit(
+        'member/snapshotter.js',
+        'const keepFrom = Math.min(index - catchUp, this.deps.raftApplied());',
+        'const keepFrom = index - catchUp;',
+      ),
+    ],
+  },
+  {
     name: 'compaction that was interrupted is hashed',
     why: 'A snapshot or a crash in its midst: what it has deleted already is missing in its hash, and a sound member counts as corrupt.',
     seeds: 250,

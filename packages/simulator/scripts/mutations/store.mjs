@@ -78,20 +78,6 @@ export const store = [
     ],
   },
   {
-    name: 'compaction is marked as done before it is',
-    why: 'After a crash nobody deletes the rest, and the members have different data.',
-    seeds: 200,
-    isOpen: true,
-    edits: [
-      edit(
-        'mvcc/compactor.js',
-        'const { batch, pauseMs } = this.options;',
-        `const { batch, pauseMs } = this.options;
-        backend.put(BucketId.meta, latin1ToBytes(MetaKey.finishedCompactRevision), encodeRevisionKey(revision, 0, false));`,
-      ),
-    ],
-  },
-  {
     name: 'compaction at a delete takes it away',
     why: 'A watch from the compacted revision on never hears that the key is gone.',
     seeds: 250,

@@ -29,6 +29,11 @@ const authRefusals = new Set<ErrorSymbol>([
   'ErrGRPCInvalidAuthToken',
 ]);
 
+/** A member whose database is over the quota says that there is no space when it has done what it was asked. Members differ in size. */
+function toldOf(refusal: ErrorSymbol | undefined): ErrorSymbol | undefined {
+  return refusal === 'ErrGRPCNoSpace' ? undefined : refusal;
+}
+
 /** Holds what members apply against what others applied at the same index: the same entry, and the same revision from it. */
 export class Agreement {
   /** By index. */
@@ -53,7 +58,7 @@ export class Agreement {
       this.violate(`${who} applied another entry at ${index}: ${text}`);
     }
     // Who goes through an entry again may have what it does already, and then nothing is judged.
-    if (isFirstTime && known.refusal !== now.refusal) {
+    if (isFirstTime && toldOf(known.refusal) !== toldOf(now.refusal)) {
       this.violate(
         `${who} answers entry ${index} with ${now.refusal ?? 'success'}, another with ${known.refusal ?? 'success'}`,
       );

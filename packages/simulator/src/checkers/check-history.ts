@@ -6,7 +6,7 @@ import { checkHeaders } from './headers.ts';
 import { checkKeyValueOrder } from './key-value-order.ts';
 import { checkMirrors } from './mirrors.ts';
 import { checkRealTime } from './real-time.ts';
-import { type Replay, replayLog } from './replay.ts';
+import { replayLog } from './replay.ts';
 import { checkWatches } from './watch.ts';
 
 export interface CheckOptions {
@@ -47,7 +47,6 @@ export function checkHistory(history: History, options: CheckOptions = {}): Hist
     ...checkHeaders(history),
     ...checkWatches(history, replay),
     ...checkMirrors(history.mirrors ?? [], (revision) => replay.model.keysAt(revision), latin1FromBytes(keyPrefix)),
-    ...checkAlarms(replay),
     ...order.violations,
   ];
   const count = (kind: string) => history.operations.filter(({ outcome }) => outcome.kind === kind).length;
@@ -69,10 +68,4 @@ export function checkHistory(history: History, options: CheckOptions = {}): Hist
       orderSteps: order.steps,
     },
   };
-}
-
-/** Nothing that a run does damages data that a member serves, and quotas are never reached: whoever raises an alarm is wrong. */
-function checkAlarms({ model }: Replay): Violation[] {
-  if (model.state.alarms.size === 0) return [];
-  return [{ checker: 'alarms', text: `${model.state.alarms.size} alarms are raised at the end` }];
 }

@@ -1,18 +1,8 @@
 import { etcdserverpb, type Method, services } from '@quorate/api';
-import { nextBelow, type Random, utf8ToBytes } from '@quorate/base';
-import type { Machine } from '../cluster/machine.ts';
+import { nextBelow, utf8ToBytes } from '@quorate/base';
 import type { GuardedWrite } from '../history/history.ts';
-import type { Network } from '../network/network.ts';
 import { chance, exponential, pick } from '../world/random-sources.ts';
-import type { ClientPort } from './client-port.ts';
-
-export interface ExclusionClientDeps {
-  readonly port: ClientPort;
-  readonly network: Network;
-  readonly random: Random;
-  readonly machines: readonly Machine[];
-  readonly record: (write: GuardedWrite) => void;
-}
+import type { ClientDeps } from './client-deps.ts';
 
 /** Someone who holds a lock or leads, as far as it knows. */
 interface Held {
@@ -35,11 +25,11 @@ const { Compare, CompareResult, CompareTarget, PutRequest, RangeRequest, Request
 
 /** Takes a lock or stands for election under a lease that nobody renews, and writes while it holds: guarded, as docs/locks.md says. */
 export class ExclusionClient {
-  private readonly deps: ExclusionClientDeps;
+  private readonly deps: ClientDeps<GuardedWrite>;
   private readonly number: number;
   private writes = 0;
 
-  constructor(deps: ExclusionClientDeps, number: number) {
+  constructor(deps: ClientDeps<GuardedWrite>, number: number) {
     this.deps = deps;
     this.number = number;
   }

@@ -1,29 +1,19 @@
 import { etcdserverpb, services } from '@quorate/api';
-import { type Random, utf8ToBytes } from '@quorate/base';
+import { utf8ToBytes } from '@quorate/base';
 import { GrpcStatus } from '@quorate/transport';
-import type { Machine } from '../cluster/machine.ts';
 import type { GuestOperation } from '../history/history.ts';
-import type { Network } from '../network/network.ts';
 import { chance, exponential, pick } from '../world/random-sources.ts';
-import type { ClientPort } from './client-port.ts';
+import type { ClientDeps } from './client-deps.ts';
 import { guestKey } from './users.ts';
-
-export interface GuestClientDeps {
-  readonly port: ClientPort;
-  readonly network: Network;
-  readonly random: Random;
-  readonly machines: readonly Machine[];
-  readonly record: (operation: GuestOperation) => void;
-}
 
 const timeoutMs = 2_000;
 const pauseMs = 40;
 
 /** Tries to write and to read what it may at some times only. */
 export class GuestClient {
-  private readonly deps: GuestClientDeps;
+  private readonly deps: ClientDeps<GuestOperation>;
 
-  constructor(deps: GuestClientDeps) {
+  constructor(deps: ClientDeps<GuestOperation>) {
     this.deps = deps;
   }
 

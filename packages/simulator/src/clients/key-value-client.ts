@@ -1,12 +1,12 @@
 import { type AnyMethod, type etcdserverpb, type Method, services } from '@quorate/api';
-import { nextBelow, type Random, utf8FromBytes } from '@quorate/base';
+import { nextBelow, utf8FromBytes } from '@quorate/base';
 import { GrpcStatus } from '@quorate/transport';
 import type { Machine } from '../cluster/machine.ts';
 import type { KeyValueRequest, KeyValueResponse, Operation } from '../history/history.ts';
 import type { WriteTaste } from '../scenario.ts';
 import { chance, exponential, pick } from '../world/random-sources.ts';
-import type { Scheduler } from '../world/scheduler.ts';
-import { type CallOutcome, type ClientPort, memberOf } from './client-port.ts';
+import type { ClientDeps } from './client-deps.ts';
+import { type CallOutcome, memberOf } from './client-port.ts';
 import { drawRead, drawRequest } from './draw-request.ts';
 
 const methods: Readonly<Record<KeyValueRequest['method'], AnyMethod>> = {
@@ -17,16 +17,13 @@ const methods: Readonly<Record<KeyValueRequest['method'], AnyMethod>> = {
   compact: services.KV.methods.Compact,
 };
 
-export interface KeyValueClientDeps {
-  readonly port: ClientPort;
-  readonly random: Random;
+export interface KeyValueClientDeps extends ClientDeps<Operation> {
   readonly taste: WriteTaste;
   /** It does not wait long. */
   readonly isHasty: boolean;
-  readonly scheduler: Scheduler;
-  readonly machines: readonly Machine[];
+  /** It makes each request of another member. */
+  readonly isRestless: boolean;
   readonly nextId: () => number;
-  readonly record: (operation: Operation) => void;
 }
 
 /** Mean pause of a client before it tries another member. */
@@ -62,7 +59,8 @@ export class KeyValueClient {
 
   /** Makes so many requests with pauses in between; less when `isOver` says so. */
   async run(operations: number, thinkMs: number, isOver: () => boolean): Promise<void> {
-    const { random, scheduler } = this.deps;
+    const { random, network } = this.deps;
+    const { scheduler } = network;
     let done = 0;
     while (done < operations && !isOver()) {
       await scheduler.delay(exponential(random, thinkMs));
@@ -73,7 +71,8 @@ export class KeyValueClient {
 
   /** @returns false when nobody took the request. */
   private async once(): Promise<boolean> {
-    const { random, port, scheduler, nextId, record } = this.deps;
+    const { random, port, network, nextId, record } = this.deps;
+    const { scheduler } = network;
     const draw = this.isReader ? drawRead : drawRequest;
     const request = draw(random, {
       revision: this.revision,
@@ -101,7 +100,8 @@ export class KeyValueClient {
         ? { kind: 'ok', response: { method: request.method, message: outcome.response } as KeyValueResponse }
         : outcome,
     });
-    if (outcome.kind === 'unknown' || chance(random, 0.05)) this.machine = this.otherMachine();
+    const isMoved = this.deps.isRestless || outcome.kind === 'unknown' || chance(random, 0.05);
+    if (isMoved) this.machine = this.otherMachine();
     return true;
   }
 

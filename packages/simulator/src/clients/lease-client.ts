@@ -1,19 +1,9 @@
 import { etcdserverpb, services } from '@quorate/api';
-import { nextBelow, type Random, utf8ToBytes } from '@quorate/base';
-import type { Machine } from '../cluster/machine.ts';
+import { nextBelow, utf8ToBytes } from '@quorate/base';
 import type { LeaseRecord } from '../history/history.ts';
-import type { Network } from '../network/network.ts';
 import { between, chance, exponential, pick } from '../world/random-sources.ts';
-import type { ClientPort } from './client-port.ts';
+import type { ClientDeps } from './client-deps.ts';
 import { ClientStream } from './client-stream.ts';
-
-export interface LeaseClientDeps {
-  readonly port: ClientPort;
-  readonly network: Network;
-  readonly random: Random;
-  readonly machines: readonly Machine[];
-  readonly record: (lease: LeaseRecord) => void;
-}
 
 /** Keys that hang on leases; no client of the key-value service writes such. */
 export const leasePrefix = 'l/';
@@ -30,10 +20,10 @@ type Writable = { -readonly [Field in keyof LeaseRecord]: LeaseRecord[Field] };
 
 /** Takes a lease, hangs a key on it, renews it for a while, and lets it go by revoking it or by no longer caring. */
 export class LeaseClient {
-  private readonly deps: LeaseClientDeps;
+  private readonly deps: ClientDeps<LeaseRecord>;
   private readonly number: number;
 
-  constructor(deps: LeaseClientDeps, number: number) {
+  constructor(deps: ClientDeps<LeaseRecord>, number: number) {
     this.deps = deps;
     this.number = number;
   }

@@ -1,20 +1,10 @@
 import { etcdserverpb, mvccpb, services } from '@quorate/api';
-import { latin1FromBytes, type Random } from '@quorate/base';
-import type { Machine } from '../cluster/machine.ts';
+import { latin1FromBytes } from '@quorate/base';
 import type { MirrorView } from '../history/history.ts';
-import type { Network } from '../network/network.ts';
 import { chance, exponential, pick } from '../world/random-sources.ts';
-import type { ClientPort } from './client-port.ts';
+import type { ClientDeps } from './client-deps.ts';
 import { ClientStream } from './client-stream.ts';
 import { keyPrefix, keyPrefixEnd } from './key-space.ts';
-
-export interface MirrorClientDeps {
-  readonly port: ClientPort;
-  readonly network: Network;
-  readonly random: Random;
-  readonly machines: readonly Machine[];
-  readonly record: (view: MirrorView) => void;
-}
 
 const timeoutMs = 3_000;
 const retryMs = 100;
@@ -30,13 +20,13 @@ const { RangeRequest, WatchCreateRequest, WatchProgressRequest, WatchRequest } =
  * compacted. After every answer its copy is the state of a revision.
  */
 export class MirrorClient {
-  private readonly deps: MirrorClientDeps;
+  private readonly deps: ClientDeps<MirrorView>;
   private readonly number: number;
   /** Revisions of the last changes, by key. */
   private copy = new Map<string, number>();
   private isOver: () => boolean = () => false;
 
-  constructor(deps: MirrorClientDeps, number: number) {
+  constructor(deps: ClientDeps<MirrorView>, number: number) {
     this.deps = deps;
     this.number = number;
   }

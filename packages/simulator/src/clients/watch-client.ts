@@ -1,20 +1,14 @@
 import { etcdserverpb, services } from '@quorate/api';
-import { nextBelow, type Random, utf8ToBytes } from '@quorate/base';
+import { nextBelow, utf8ToBytes } from '@quorate/base';
 import type { Machine } from '../cluster/machine.ts';
 import type { WatchRecord } from '../history/history.ts';
-import type { Network } from '../network/network.ts';
 import { chance, exponential, pick } from '../world/random-sources.ts';
-import type { ClientPort } from './client-port.ts';
+import type { ClientDeps } from './client-deps.ts';
 import { ClientStream, type StreamHandlers } from './client-stream.ts';
 import { allKeys, keyPrefix, keyPrefixEnd } from './key-space.ts';
 
-export interface WatchClientDeps {
-  readonly port: ClientPort;
-  readonly network: Network;
-  readonly random: Random;
-  readonly machines: readonly Machine[];
+export interface WatchClientDeps extends ClientDeps<WatchRecord> {
   readonly nextId: () => number;
-  readonly record: (watch: WatchRecord) => void;
 }
 
 /** A watch that is open. */
@@ -111,7 +105,11 @@ export class WatchClient {
     const { scheduler } = network;
     const responses: Open['responses'] = [];
     const handlers: StreamHandlers<etcdserverpb.WatchResponse> = {
-      message: (message) => this.hear(open, message),
+      message: (message) => {
+        // The stream lives on; what it said who asks with may be what was refused, and no other call finds that out.
+        if (message.canceled && message.compactRevision === 0) port.forgetToken(machine);
+        this.hear(open, message);
+      },
       end: (code, text) => {
         network.trace.note(this.name, `watch at ${machine.name} ends: ${code} ${text}`);
         this.close(open);

@@ -1,4 +1,4 @@
-import type { CrashMode, Logger, SeededRandom, Timer } from '@quorate/base';
+import { CodedError, type CrashMode, type Logger, type SeededRandom, type Timer } from '@quorate/base';
 import { createGrpcServer, type GrpcServer } from '@quorate/transport';
 import { Member, type MemberConfig, type MemberDeps, MetricsRegistry, makeConfig, parseArguments } from 'quorate/parts';
 import { type DiskSpeed, MachineDisk } from '../disk/machine-disk.ts';
@@ -28,6 +28,8 @@ type OwnParts = 'clock' | 'disk' | 'random' | 'logger' | 'metrics' | 'onFatal';
 export interface DownCause {
   readonly kind: 'crash' | 'fatal' | 'stopped';
   readonly text: string;
+  /** Of the error that the member gave up for. */
+  readonly code?: string | undefined;
   /** Whether a fault was put into the disk in this life, so that a member that gives up does right. */
   readonly isExcused: boolean;
   /** Whether its member was open. */
@@ -92,7 +94,9 @@ export class Machine implements Host {
           this.goDown({ kind: 'crash', text: `at ${operation} of ${path}`, isExcused: true }),
         onFault: (fault, operation, path) => {
           this.isExcused = true;
-          trace.note(this.name, `disk: ${fault} at ${operation} of ${path}`);
+          const what =
+            typeof fault === 'string' ? fault : `misdirect by ${fault.byBytes} into ${fault.into ?? 'itself'}`;
+          trace.note(this.name, `disk: ${what} at ${operation} of ${path}`);
         },
       },
       this.speed,
@@ -114,6 +118,11 @@ export class Machine implements Host {
 
   get grpc(): GrpcServer | undefined {
     return this.running?.grpc;
+  }
+
+  /** Whether it ran all the time since then. */
+  hasRunSince(sinceMs: number): boolean {
+    return this.isUp && this.upSinceMs <= sinceMs && this.heldUntilMs <= sinceMs;
   }
 
   get currentLife(): number {
@@ -221,7 +230,8 @@ export class Machine implements Host {
   private gaveUp(life: number, error: unknown): void {
     if (this.life !== life || !this.isUp) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.goDown({ kind: 'fatal', text: text.replaceAll('\n', ' | '), isExcused: this.isExcused });
+    const code = error instanceof CodedError ? error.code : undefined;
+    this.goDown({ kind: 'fatal', text: text.replaceAll('\n', ' | '), code, isExcused: this.isExcused });
   }
 
   /** Power loss, or the process is killed. The disk keeps what {@link recover} says. */

@@ -11,6 +11,7 @@ import type { Scenario } from '../scenario.ts';
 import { sourceOf } from '../world/random-sources.ts';
 import { type Pump, Scheduler } from '../world/scheduler.ts';
 import { Trace, type TraceDigest, type TraceListener } from '../world/trace.ts';
+import { Doubts } from './doubts.ts';
 import { type DownCause, Machine } from './machine.ts';
 
 /** What a simulation takes from outside; none of it is time or chance. */
@@ -53,12 +54,16 @@ export class World {
   readonly downs = new Map<string, number>();
   /** Machines whose disk has aged: what their members give up for is right, and they are to be replaced. */
   readonly rotten = new Set<Machine>();
+  /** Those of them that do not notice. */
+  readonly doubts = new Doubts();
   /** Machines whose member is about to join: before it is open it gives up when it cannot ask the others, and is started again. */
   readonly joining = new Set<Machine>();
   /** Machines whose member is being removed, which it may hear of at any time. */
   readonly leaving = new Set<Machine>();
   /** Hears of a rotten machine whose member gave up. */
   onRottenDown: (machine: Machine) => void = () => {};
+  /** Hears of what members tell each other, before it is on its way. */
+  onSent: (message: Message) => void = () => {};
   private readonly waysOf: WaysOf = new Map();
   private readonly retired = new Set<Machine>();
   private readonly scenario: Scenario;
@@ -76,6 +81,7 @@ export class World {
     const { scheduler, trace } = this;
     const random = sourceOf(scenario.seed, 'network');
     this.network = before?.network ?? new Network({ scheduler, trace, random }, scenario.network);
+    if (before === undefined) this.network.separates = (from, to) => this.doubts.separates(from, to, this.machines);
     this.prefix = before === undefined ? 'm' : 'n';
     for (let place = 0; place < scenario.members; place++) this.machines.push(this.makeMachine(place));
     const initial = this.machines.map(({ name, url }) => `${name}=${url}`).join(',');
@@ -95,7 +101,7 @@ export class World {
         ...{ scheduler: this.scheduler, trace: this.trace, seed: scenario.seed },
         partsOf: (machine, clock, random) => ({
           connect: (source) =>
-            new PeerWays(network, machine, source, machineAt, this.waysOf, (message) => this.sent(message)),
+            new PeerWays(network, machine, source, machineAt, this.waysOf, (message) => this.sends(machine, message)),
           peerClient: peerClientOf(network, machine, machineAt),
           resolver: { resolve: (host) => Promise.reject(new CodedError('dns/not-found', `no such host: ${host}`)) },
           tokens: new SimpleTokens({ clock, random }, tokenTtlMs),
@@ -107,7 +113,7 @@ export class World {
           onApplied: (entry, refusal) => {
             const now = standPointOf(machine);
             const opened = this.standPoints.get(machine);
-            if (now !== undefined && opened !== undefined)
+            if (now !== undefined && opened !== undefined && !this.doubts.has(machine))
               this.agreement.applied(machine.name, this.scheduler.nowMs, entry, { ...now, refusal }, opened);
           },
         }),
@@ -126,9 +132,25 @@ export class World {
     );
   }
 
-  /** What bits that rotted have taken with them is nobody's fault. */
-  private sent(message: Message): void {
+  /** What bits that rotted have taken with them is nobody's fault. @returns whether the message is sent. */
+  private sends(machine: Machine, message: Message): boolean {
     if (this.rotten.size === 0) this.elections.sent(message);
+    if (!this.doubts.passes(machine, message)) return false;
+    this.onSent(message);
+    return true;
+  }
+
+  /** From now on, and until it is wiped, a machine may have other data than it was given. */
+  doubt(machine: Machine): void {
+    this.trace.note(machine.name, 'is in doubt');
+    this.rotten.add(machine);
+    this.doubts.begin(machine);
+  }
+
+  /** A machine's disk is empty. */
+  renewed(machine: Machine): void {
+    this.rotten.delete(machine);
+    this.doubts.end(machine);
   }
 
   /** How the machine comes back from the crash that is about to happen to it. */
@@ -152,8 +174,10 @@ export class World {
   private wentDown(machine: Machine, cause: DownCause): void {
     this.downs.set(cause.kind, (this.downs.get(cause.kind) ?? 0) + 1);
     const isRotten = this.rotten.has(machine);
+    // Whoever finds that two differ cannot tell which of them is right.
+    const isMisled = cause.code === 'member/inconsistent' && this.doubts.reaches(machine);
     const isMoving = this.leaving.has(machine) || (this.joining.has(machine) && !cause.isOpen);
-    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !isMoving) {
+    if (cause.kind === 'fatal' && !cause.isExcused && !isRotten && !isMoving && !isMisled) {
       this.violations.push({ checker: 'fatal', text: `${machine.name} gave up: ${cause.text}` });
     }
     if (cause.kind === 'fatal' && isRotten) this.onRottenDown(machine);

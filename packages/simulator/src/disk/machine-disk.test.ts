@@ -25,3 +25,30 @@ test('a planned crash counts from the first operation on a file of its ending, o
   await assert.rejects(file.write([new Uint8Array(1)], 0));
   assert.deepEqual(crashes, ['write /d']);
 });
+
+test('a disk that is slow for files of one ending is as quick as ever for others', async () => {
+  let tookMs = 0;
+  const disk = new MachineDisk(
+    {
+      random: { nextUint32: () => 0x8000_0000 },
+      nowMs: () => 0,
+      isUp: () => true,
+      after: (delayMs, callback) => {
+        tookMs = delayMs;
+        callback();
+      },
+      onCrash: () => {},
+      onFault: () => {},
+    },
+    { syncMs: 1, otherMs: 1 },
+  );
+  const timeOf = async (path: string) => {
+    await disk.disk.open(path, { write: true, create: true });
+    return tookMs;
+  };
+  const usualMs = await timeOf('/a.wal');
+  disk.slowness = 50;
+  disk.slowPath = '.wal';
+  assert.equal(await timeOf('/db'), usualMs);
+  assert.equal(await timeOf('/b.wal'), 50 * usualMs);
+});

@@ -9,6 +9,8 @@ export interface PlannedDiskFault {
   /** Counting begins with an operation on a file whose path ends so. */
   after?: string | undefined;
   readonly fault: DiskFault;
+  /** Told when it is about to happen; what answers false keeps it from happening, for ever. */
+  readonly begins?: ((path: string) => boolean) | undefined;
 }
 
 export interface DiskSpeed {
@@ -42,8 +44,12 @@ export class MachineDisk {
   stalledUntilMs = 0;
   /** How many times slower than usual. */
   slowness = 1;
+  /** Whether only files whose path ends so are. */
+  slowPath = '';
   /** Nothing more can be written. */
   isFull = false;
+  /** Operations of a running machine so far. */
+  operations = 0;
   private readonly deps: MachineDiskDeps;
   private readonly speed: DiskSpeed;
 
@@ -52,12 +58,13 @@ export class MachineDisk {
     this.speed = speed;
     this.disk = new MemoryDisk({
       onOperation: (operation, path) => this.begin(operation, path),
-      settle: (operation) => this.settle(operation),
+      settle: (operation, path) => this.settle(operation, path),
     });
   }
 
   private begin(operation: DiskOperation, path: string): DiskFault | undefined {
     if (!this.deps.isUp()) return undefined;
+    this.operations++;
     const fault = this.due(operation, path) ?? (this.isFull && operation === 'write' ? 'no-space' : undefined);
     if (fault === 'crash') this.deps.onCrash(operation, path);
     else if (fault !== undefined) this.deps.onFault(fault, operation, path);
@@ -72,16 +79,17 @@ export class MachineDisk {
       plan.after = undefined;
       if (plan.skip-- > 0) continue;
       this.planned.splice(i, 1);
-      return plan.fault;
+      return plan.begins?.(path) === false ? undefined : plan.fault;
     }
     return undefined;
   }
 
-  private settle(operation: DiskOperation): Promise<void> | undefined {
+  private settle(operation: DiskOperation, path: string): Promise<void> | undefined {
     if (instant[operation] === true || !this.deps.isUp()) return undefined;
     const { random, nowMs, after } = this.deps;
     const mean = isSync[operation] === true ? this.speed.syncMs : this.speed.otherMs;
-    const tookMs = exponential(random, mean) * this.slowness + Math.max(0, this.stalledUntilMs - nowMs());
+    const slowness = path.endsWith(this.slowPath) ? this.slowness : 1;
+    const tookMs = exponential(random, mean) * slowness + Math.max(0, this.stalledUntilMs - nowMs());
     return new Promise((resolve) => after(tookMs, resolve));
   }
 }

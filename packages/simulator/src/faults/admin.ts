@@ -9,8 +9,12 @@ const timeoutMs = 5_000;
 const retryMs = 200;
 /** Tries before an administrator thinks better of a replacement; what has begun is brought to its end. */
 const triesMax = 40;
-/** How long a member that has been removed runs on what it had. */
-const staleMs = 2_000;
+/** How long a member that has been removed runs on what it had, unless the fault says so; it need not hear of that in so short a time. */
+const staleMsDefault = 2_000;
+/** The id of a member depends on the second in which it is added. */
+const idMs = 1_100;
+/** How long nobody has the URL that was refused before. */
+const freeMs = 2_000;
 
 const { Cluster, Maintenance } = services;
 
@@ -20,6 +24,15 @@ export interface Ledger {
   readonly client: number;
   readonly nextId: () => number;
   readonly record: (operation: Operation) => void;
+}
+
+/** A fault of that kind. */
+interface Replacement {
+  readonly machine: Machine;
+  readonly asLearner: boolean;
+  readonly isStale: boolean;
+  readonly staleMs?: number;
+  readonly isAddedInVain?: boolean;
 }
 
 /** Does what people do who run a cluster. */
@@ -97,7 +110,7 @@ export class Admin {
   }
 
   /** Takes a member out and puts a new one on its machine. One at a time: who asks meanwhile is not heard. */
-  async replace(machine: Machine, asLearner: boolean, isStale: boolean): Promise<void> {
+  async replace({ machine, asLearner, isStale, staleMs, isAddedInVain }: Replacement): Promise<void> {
     const { rotten, machines } = this.world;
     const isOtherRotten = rotten.size > 0 && !rotten.has(machine);
     if (this.isReplacing || isOtherRotten || machines.length < 3) return;
@@ -105,10 +118,11 @@ export class Admin {
     try {
       this.world.leaving.add(machine);
       if (!(await this.remove(machine))) return;
-      if (isStale && !this.world.rotten.has(machine)) await this.runStale(machine);
+      if (isStale && !this.world.rotten.has(machine)) await this.runStale(machine, staleMs);
       machine.wipe();
-      this.world.rotten.delete(machine);
+      this.world.renewed(machine);
       this.world.leaving.delete(machine);
+      if (isAddedInVain === true) await this.addInVain(machine);
       await this.add(machine, asLearner);
     } finally {
       this.world.leaving.delete(machine);
@@ -136,13 +150,46 @@ export class Admin {
   }
 
   /** It comes back with its old data, finds out that it is removed, or is shut down. */
-  private async runStale(machine: Machine): Promise<void> {
+  private async runStale(machine: Machine, staleMs = staleMsDefault): Promise<void> {
+    const { world } = this;
     this.note(`${machine.name} comes back with old data`);
     machine.start();
     machine.excuse();
-    await this.world.scheduler.delay(staleMs);
-    this.world.retire(machine);
+    const sinceMs = world.scheduler.nowMs;
+    await world.scheduler.delay(staleMs);
+    if (staleMs > staleMsDefault && this.couldHear(machine, sinceMs)) {
+      const text = `${machine.name}, which was removed, still runs ${staleMs} ms after it came back`;
+      world.violations.push({ checker: 'removal', text });
+    }
+    world.retire(machine);
     machine.recover('process');
+  }
+
+  /** Whether the machine and all others have run since then, and could reach each other. */
+  private couldHear(machine: Machine, sinceMs: number): boolean {
+    const { machines, network } = this.world;
+    const isQuick = machine.disk.slowness === 1 && machine.disk.stalledUntilMs <= sinceMs;
+    const isOpen = (other: Machine) => (network.openSince(machine.name, other.name) ?? Infinity) <= sinceMs;
+    return isQuick && machines.every((each) => each.hasRunSince(sinceMs) && (each === machine || isOpen(each)));
+  }
+
+  /** It is added, and once more, which the cluster decides on and refuses; then what came of it is taken back. */
+  private async addInVain(machine: Machine): Promise<void> {
+    const others = this.world.machines.filter((other) => other !== machine);
+    const request = { peerUrls: [machine.url], isLearner: false };
+    for (let times = 0; times < 2; times++) {
+      const outcome = await this.anywhere(Cluster.methods.MemberAdd, request, others);
+      this.note(`add ${machine.name} in vain: ${textOf(outcome)}`);
+      await this.world.scheduler.delay(idMs);
+    }
+    for (;;) {
+      const known = (await this.members()).find(({ peerUrls }) => peerUrls.includes(machine.url));
+      if (known === undefined) break;
+      const outcome = await this.anywhere(Cluster.methods.MemberRemove, { id: known.id }, others);
+      this.note(`take ${machine.name} back: ${textOf(outcome)}`);
+      await this.pause();
+    }
+    await this.world.scheduler.delay(freeMs);
   }
 
   private async add(machine: Machine, isLearner: boolean): Promise<void> {

@@ -1,21 +1,7 @@
 import { nextBelow, type Random } from '@quorate/base';
 import type { Fault, Scenario } from '../scenario.ts';
 import { between, chance, pick } from '../world/random-sources.ts';
-
-/** What a plot is drawn for. */
-interface Stage {
-  readonly random: Random;
-  readonly scenario: Scenario;
-  /** A moment while clients are at work. */
-  readonly moment: () => number;
-}
-
-/** Faults that belong together, and what they need of a scenario. */
-interface Plot {
-  readonly faults: readonly Fault[];
-  readonly flags?: Readonly<Record<string, string | number>>;
-  readonly rest?: Partial<Scenario>;
-}
+import { drawMachine, type Plot, type Stage, snapshotsSoon, withFaults } from './plot.ts';
 
 const plotRate = 0.6;
 /** How often a plot is played in one run. */
@@ -33,22 +19,7 @@ export function withPlot(random: Random, scenario: Scenario, durationMs: number)
   const stage = { random, scenario, moment: () => between(random, 0, durationMs * 0.7) };
   const times = draw === staleLeader ? 1 : 1 + nextBelow(random, timesMax);
   const plots = Array.from({ length: times }, () => draw(stage));
-  const flags = Object.assign({}, ...plots.map((plot) => plot.flags ?? {})) as Record<string, string | number>;
-  const faults = plots.flatMap((plot) => plot.faults.map((fault) => ({ ...fault, atMs: Math.max(0, fault.atMs) })));
-  return {
-    ...Object.assign({}, scenario, ...plots.map(({ rest }) => rest ?? {})),
-    flags: scenario.flags.map((own) => withFlags(own, flags)),
-    faults: [...scenario.faults, ...faults].sort((a, b) => a.atMs - b.atMs),
-  };
-}
-
-function withFlags(own: readonly string[], flags: Readonly<Record<string, string | number>>): string[] {
-  const kept = own.filter((flag) => !Object.keys(flags).some((name) => flag.startsWith(`--${name}=`)));
-  return [...kept, ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)];
-}
-
-function drawMachine({ random, scenario }: Stage): number {
-  return nextBelow(random, scenario.members);
+  return withFaults(scenario, plots);
 }
 
 /** A crash within so many steps from the first on a file of that ending. */
@@ -133,14 +104,6 @@ function behindAndSnapshot(stage: Stage): Plot {
     faults.push({ atMs: during(), kind: 'compact', machine: (machine + 1) % scenario.members, revisionsBack: 0 });
   if (chance(random, 0.3)) faults.push({ atMs: atMs - 20, kind: 'compact', machine, revisionsBack: 0 });
   return { faults, ...soon };
-}
-
-/** Whoever is behind a little needs a snapshot. */
-function snapshotsSoon({ members }: Scenario) {
-  return {
-    flags: { 'snapshot-count': 5, 'snapshot-catchup-entries': 1 },
-    rest: { compactEveryEntries: Array.from({ length: members }, () => 5) },
-  };
 }
 
 /** Permissions change while a member is away, who hears of it by a snapshot. */

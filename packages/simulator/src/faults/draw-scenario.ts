@@ -3,7 +3,10 @@ import type { CutKind } from '../network/network.ts';
 import type { Fault, Scenario } from '../scenario.ts';
 import { between, chance, exponential, pick, sourceOf } from '../world/random-sources.ts';
 import { withAdministration } from './draw-administration.ts';
+import { withDecay } from './draw-decay.ts';
+import { withNarrowPlot } from './draw-narrow-plot.ts';
 import { withPlot } from './draw-plot.ts';
+import { withQuota } from './quota.ts';
 
 export interface ScenarioLimits {
   readonly operations: number;
@@ -11,6 +14,8 @@ export interface ScenarioLimits {
 
 /** Of an election time-out. */
 const electionHeartbeats = 10;
+/** Of all scenarios. */
+const sendsRate = 0.15;
 /** What a scenario is without {@link ScenarioLimits}. */
 const defaults: ScenarioLimits = { operations: 400 };
 
@@ -46,7 +51,22 @@ export function drawScenario(seed: number, limits: Partial<ScenarioLimits> = {})
     flags: Array.from({ length: members }, () => [...shared, ...drawOwnFlags(random)]),
     faults: drawFaults(random, members, durationMs, hasUsers),
   };
-  return withAdministration(withPlot(sourceOf(seed, 'plot'), scenario, durationMs), durationMs);
+  const sends = drawSends(sourceOf(seed, 'sends'), members, durationMs);
+  const withSends = { ...scenario, faults: [...scenario.faults, ...sends].sort((a, b) => a.atMs - b.atMs) };
+  const plotted = withNarrowPlot(withSends, () => withPlot(sourceOf(seed, 'plot'), withSends, durationMs));
+  const decayed = withDecay(sourceOf(seed, 'decay'), plotted, durationMs);
+  return withAdministration(withQuota(sourceOf(seed, 'quota'), decayed), durationMs);
+}
+
+/** Crashes in the midst of what a member says. */
+function drawSends(random: Random, members: number, durationMs: number): Fault[] {
+  if (!chance(random, sendsRate)) return [];
+  return Array.from({ length: 1 + nextBelow(random, 4) }, () => ({
+    ...{ atMs: between(random, 0, durationMs), kind: 'crash-at-send' as const, machine: nextBelow(random, members) },
+    messages: nextBelow(random, 200),
+    mode: pick(random, crashModes),
+    downMs: 20 + exponential(random, 500),
+  }));
 }
 
 function drawNetwork(random: Random): Scenario['network'] {

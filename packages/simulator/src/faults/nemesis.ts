@@ -1,36 +1,47 @@
+import { type Message, MessageType } from '@quorate/raft';
 import { rootLogin, type Users } from '../clients/users.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { CutKind } from '../network/network.ts';
 import { Archive } from '../restore/archive.ts';
-import type { Fault, Scenario } from '../scenario.ts';
+import type { Fault, Moment, Scenario } from '../scenario.ts';
 import { Admin, type Ledger } from './admin.ts';
-import { rot } from './rot.ts';
+import { AlarmDuty } from './alarm-duty.ts';
+import { misdirect } from './misdirect.ts';
+import { mayDecay, rot, rotDatabase } from './rot.ts';
+import { watchOver } from './watch-over.ts';
 
 /** Makes the faults of a scenario happen. */
 export class Nemesis {
   readonly counts = new Map<string, number>();
   readonly archive: Archive;
   private readonly world: World;
+  private readonly seed: number;
   private readonly faults: Scenario['faults'];
   private readonly clients: readonly string[];
   private waiting: number;
   private isHealed = false;
   private readonly admin: Admin;
+  private readonly duty: AlarmDuty;
   private readonly users: Users;
+  /** Faults whose time has come, and not their moment. */
+  private readonly armed: Fault[] = [];
   /** What administrators are at. */
   private busy = 0;
 
   constructor(world: World, users: Users, scenario: Scenario, clients: readonly string[], ledger: Ledger) {
     this.users = users;
     this.world = world;
+    this.seed = scenario.seed;
     this.faults = scenario.faults;
     this.clients = clients;
     this.waiting = scenario.faults.length;
     const login = scenario.hasUsers ? rootLogin : undefined;
     this.admin = new Admin(world, login, ledger);
+    this.duty = new AlarmDuty(world, login);
     this.archive = new Archive(world, login);
-    world.onRottenDown = (machine) => this.doing(this.admin.replace(machine, false, false));
+    world.onRottenDown = (machine) => this.doing(this.admin.replace({ machine, asLearner: false, isStale: false }));
+    world.onSent = (message) => this.hear(message);
   }
 
   start(): void {
@@ -38,12 +49,33 @@ export class Nemesis {
     for (const fault of this.faults) {
       scheduler.after(fault.atMs, () => {
         this.waiting--;
-        if (this.isHealed) return;
-        this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
-        this.world.trace.note('world', `fault ${JSON.stringify(fault)}`);
-        this.happen(fault);
+        if (fault.when === undefined) this.begin(fault);
+        else this.armed.push(fault);
       });
     }
+  }
+
+  private hear(message: Message): void {
+    if (this.armed.length === 0) return;
+    const moment = this.momentOf(message);
+    const place = this.armed.findIndex(({ when }) => when === moment);
+    if (moment === undefined || place < 0) return;
+    const [fault] = this.armed.splice(place, 1) as [Fault];
+    // Not in the midst of what the sender is doing.
+    this.world.scheduler.after(fault.afterMs ?? 0, () => this.begin(fault));
+  }
+
+  private momentOf({ type, reject, from, to }: Message): Moment | undefined {
+    if (type === MessageType.MsgVoteResp && !reject && from !== to) return 'vote';
+    const isUp = this.world.machines.some(({ member }) => member?.memberId === to);
+    return type === MessageType.MsgSnap && isUp ? 'snapshot' : undefined;
+  }
+
+  private begin(fault: Fault): void {
+    if (this.isHealed) return;
+    this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
+    this.world.trace.note('world', `fault ${JSON.stringify(fault)}`);
+    this.happen(fault);
   }
 
   /** Whether all faults have begun, and what administrators do about them is done. */
@@ -59,6 +91,7 @@ export class Nemesis {
       disk.planned.length = 0;
       disk.stalledUntilMs = 0;
       disk.slowness = 1;
+      disk.slowPath = '';
       disk.isFull = false;
     }
   }
@@ -73,7 +106,7 @@ export class Nemesis {
     const untilMs = 'forMs' in fault ? scheduler.nowMs + fault.forMs : scheduler.nowMs;
     switch (fault.kind) {
       case 'cut':
-        network.cut(this.machine(fault.from).name, this.machine(fault.to).name, fault.how, untilMs);
+        network.cut(this.machine(fault.from).name, this.machine(fault.to).name, fault.how, untilMs, fault.lateMs);
         return;
       case 'partition': {
         const inside = fault.machines.map((place) => this.machine(place).name);
@@ -111,6 +144,11 @@ export class Nemesis {
         world.expectCrash(machine, fault.mode, fault.downMs);
         const { operations: skip, after } = fault;
         machine.disk.planned.push({ operation: 'any', skip, after, fault: 'crash' });
+        return;
+      }
+      case 'crash-at-send': {
+        const machine = this.machine(fault.machine);
+        network.afterSends(machine.name, fault.messages, () => this.crash(machine, fault));
         return;
       }
       case 'disk-error':
@@ -157,14 +195,31 @@ export class Nemesis {
         this.doing(admin.compareHashes());
         return;
       case 'replace':
-        this.doing(admin.replace(this.machine(fault.machine), fault.asLearner, fault.isStale));
+        this.doing(admin.replace({ ...fault, machine: this.machine(fault.machine) }));
         return;
       case 'rot':
-        if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits));
+        if (!admin.isReplacing) this.doing(rot(world, this.machine(fault.machine), fault.bits, this.seed));
         return;
+      case 'misdirect': {
+        const machine = this.machine(fault.machine);
+        const mayBegin = () => !admin.isReplacing && mayDecay(world);
+        misdirect(world, machine, fault, mayBegin, () => this.watchOver(machine, fault.forMs));
+        return;
+      }
+      case 'rot-database': {
+        if (admin.isReplacing || !mayDecay(world)) return;
+        const machine = this.machine(fault.machine);
+        this.doing(rotDatabase(world, machine, fault.bits, this.seed));
+        this.watchOver(machine, fault.forMs);
+        return;
+      }
       default:
         this.happenToDisk(fault);
     }
+  }
+
+  private watchOver(machine: Machine, forMs: number): void {
+    this.doing(watchOver(this.world, this.admin, this.duty, machine, forMs));
   }
 
   private happenToDisk(fault: Fault): void {
@@ -184,8 +239,10 @@ export class Nemesis {
         return;
       case 'disk-slow':
         disk.slowness = fault.times;
+        disk.slowPath = fault.of ?? '';
         scheduler.at(untilMs, () => {
           disk.slowness = 1;
+          disk.slowPath = '';
         });
         return;
       default:

@@ -24,15 +24,26 @@ export type CutKind =
   /** Messages of raft come once the cut is over; other connections have nothing of it. */
   | 'delay';
 
+interface Cut {
+  readonly kind: CutKind;
+  readonly until: number;
+  /** What was sent meanwhile comes so long after the end, if it comes. */
+  readonly lateMs: number;
+}
+
 /** The ways between machines and clients, by name. A way has a direction. */
 export class Network {
   readonly scheduler: Scheduler;
   readonly trace: Trace;
   private readonly random: Random;
   private readonly quality: NetworkQuality;
-  private readonly cuts = new Map<string, { readonly kind: CutKind; until: number }>();
+  private readonly cuts = new Map<string, Cut>();
   private readonly lastArrival = new Map<string, number>();
   private readonly healedMs = new Map<string, number>();
+  private readonly sentBy = new Map<string, number>();
+  private readonly planned = new Map<string, { left: number; readonly action: () => void }[]>();
+  /** Whether nothing passes from one to another, however long. */
+  separates: (from: string, to: string) => boolean = () => false;
   /** Packets sent, lost and doubled. */
   readonly counts = { sent: 0, lost: 0, doubled: 0, clogged: 0 };
 
@@ -44,17 +55,29 @@ export class Network {
   }
 
   /** Cuts a way until that time of the world. */
-  cut(from: string, to: string, kind: CutKind, untilMs: number): void {
+  cut(from: string, to: string, kind: CutKind, untilMs: number, lateMs = 0): void {
     const way = `${from}>${to}`;
     const known = this.cuts.get(way);
-    this.cuts.set(way, { kind, until: Math.max(untilMs, known?.until ?? 0) });
+    this.cuts.set(way, { kind, until: Math.max(untilMs, known?.until ?? 0), lateMs });
     if (kind !== 'delay') this.healedMs.set(way, Math.max(untilMs, this.healedMs.get(way) ?? 0));
   }
 
-  /** Ends all cuts. */
+  /** Does something right after so many more messages have left `from`, whether they arrive or not; 0 for the next. */
+  afterSends(from: string, messages: number, action: () => void): void {
+    const known = this.planned.get(from) ?? [];
+    this.planned.set(from, [...known, { left: messages, action }]);
+  }
+
+  /** Messages that have left it. */
+  messagesOf(from: string): number {
+    return this.sentBy.get(from) ?? 0;
+  }
+
+  /** Ends all cuts, and forgets what was planned. */
   heal(): void {
     for (const way of this.cuts.keys()) this.healedMs.set(way, this.scheduler.nowMs);
     this.cuts.clear();
+    this.planned.clear();
   }
 
   isCut(from: string, to: string): boolean {
@@ -68,7 +91,7 @@ export class Network {
     return Math.max(this.healedMs.get(`${one}>${other}`) ?? 0, this.healedMs.get(`${other}>${one}`) ?? 0);
   }
 
-  private cutOf(way: string): { readonly kind: CutKind; readonly until: number } | undefined {
+  private cutOf(way: string): Cut | undefined {
     const cut = this.cuts.get(way);
     if (cut === undefined) return undefined;
     if (cut.until > this.scheduler.nowMs) return cut;
@@ -92,6 +115,25 @@ export class Network {
   }
 
   private transfer(from: string, to: string, loss: number, arrive: () => void, what: 'packet' | 'segment'): boolean {
+    const isOnItsWay = this.depart(from, to, loss, arrive, what);
+    this.sentBy.set(from, this.messagesOf(from) + 1);
+    this.doPlanned(from);
+    return isOnItsWay;
+  }
+
+  private doPlanned(from: string): void {
+    const planned = this.planned.get(from);
+    if (planned === undefined) return;
+    const due = planned.filter((plan) => plan.left-- === 0);
+    if (due.length > 0)
+      this.planned.set(
+        from,
+        planned.filter((plan) => !due.includes(plan)),
+      );
+    for (const { action } of due) action();
+  }
+
+  private depart(from: string, to: string, loss: number, arrive: () => void, what: 'packet' | 'segment'): boolean {
     const way = `${from}>${to}`;
     const known = this.cutOf(way);
     const cut = known?.kind === 'delay' && what === 'segment' ? undefined : known;
@@ -100,13 +142,13 @@ export class Network {
     this.counts.sent++;
     const { nowMs } = this.scheduler;
     let atMs = nowMs + this.quality.latencyMs + exponential(this.random, this.quality.jitterMs);
-    if (cut?.kind === 'drop' || chance(this.random, loss)) {
+    if (cut?.kind === 'drop' || chance(this.random, loss) || this.separates(from, to)) {
       this.counts.lost++;
       return false;
     }
     if (cut !== undefined) {
       this.counts.clogged++;
-      atMs += cut.until - nowMs;
+      atMs += cut.until + cut.lateMs - nowMs;
     }
     if (what === 'segment' || !this.quality.reorders) {
       atMs = Math.max(atMs, this.lastArrival.get(order) ?? 0);

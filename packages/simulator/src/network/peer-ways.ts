@@ -30,7 +30,7 @@ export class PeerWays implements PeerNetwork {
   private readonly machine: Machine;
   private readonly source: PeerSource;
   private readonly machineAt: MachineAt;
-  private readonly onSent: (message: Message) => void;
+  private readonly onSend: (message: Message) => boolean;
   private readonly waysOf: WaysOf;
   private readonly life: number;
   private readonly urls = new Map<bigint, readonly string[]>();
@@ -42,13 +42,13 @@ export class PeerWays implements PeerNetwork {
     source: PeerSource,
     machineAt: MachineAt,
     waysOf: WaysOf,
-    onSent: (message: Message) => void,
+    onSend: (message: Message) => boolean,
   ) {
     this.network = network;
     this.machine = machine;
     this.source = source;
     this.machineAt = machineAt;
-    this.onSent = onSent;
+    this.onSend = onSend;
     this.waysOf = waysOf;
     waysOf.set(machine, this);
     this.life = machine.currentLife;
@@ -93,7 +93,7 @@ export class PeerWays implements PeerNetwork {
   send(messages: readonly Message[]): void {
     if (!this.isAlive) return;
     for (const message of messages) {
-      this.onSent(message);
+      if (!this.onSend(message)) continue;
       const peer = this.machineOf(message.to);
       if (peer === undefined) continue;
       if (message.type === MessageType.MsgSnap) this.sendSnapshot(message, peer);

@@ -1,93 +1,61 @@
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { drawScenario } from '../faults/draw-scenario.ts';
-import type { Violation } from '../history/history.ts';
 import { runScenario } from '../run.ts';
 import type { Scenario } from '../scenario.ts';
-import { shrink } from '../shrink.ts';
+import { readScenarioFile } from '../scenario-file.ts';
 import { addTotals, describeTotals, noTotals } from '../totals.ts';
 import { nodeEdge } from './edge.ts';
-import { ignoreRejectionsOfTheDead } from './rejections.ts';
+import { type Options, readOptions, usage } from './options.ts';
 import type { FailedSeed, WorkerReport } from './worker.ts';
+import { report, reportFaults, writeUp } from './write-up.ts';
 
-ignoreRejectionsOfTheDead();
-
-const usage = `npm run sim -- [options]
-  --seeds N      runs so many seeds (100)
-  --from S       the first of them (1)
-  --minutes M    goes on with further seeds for so long instead
-  --seed S       one seed alone
-  --scenario F   what is in a file that a failing run wrote
-  --operations N operations of all clients together in a run (400)
-  --jobs N       threads (2)
-  --trace        with --seed or --scenario: prints all that happens
-  --stop         ends with the first violation, without shrinking it
-  --out FOLDER   where failing scenarios are written (simulator-failures)`;
-
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '100' },
-    from: { type: 'string', default: '1' },
-    minutes: { type: 'string' },
-    seed: { type: 'string' },
-    scenario: { type: 'string' },
-    operations: { type: 'string', default: '400' },
-    jobs: { type: 'string', default: '2' },
-    trace: { type: 'boolean', default: false },
-    stop: { type: 'boolean', default: false },
-    out: { type: 'string', default: 'simulator-failures' },
-    help: { type: 'boolean', default: false },
-  },
+// Whoever reads a trace need not read all of it: `| head`.
+process.stdout.on('error', (error) => {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error;
+  process.exit();
 });
 
-const operations = Number(values.operations);
-
-function report(violations: readonly Violation[]): void {
-  for (const { checker, text } of violations) console.log(`  VIOLATION ${checker}: ${text}`);
+/** What the command line asks for; ends the process when that is not to be understood. */
+function optionsOrUsage(): Options {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`sim: ${(error as Error).message}\n\n${usage}`);
+    process.exit(2);
+  }
 }
 
-async function runOne(scenario: Scenario): Promise<boolean> {
+function readScenario(path: string): Scenario {
+  try {
+    const { why, scenario } = readScenarioFile(readFileSync(path, 'utf8'));
+    if (why !== '') console.log(why);
+    return scenario;
+  } catch (error) {
+    console.error(`sim: cannot read ${path}: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+async function runOne(scenario: Scenario, trace: boolean): Promise<boolean> {
   const startedMs = performance.now();
-  const result = await runScenario(scenario, nodeEdge(values.trace ? (line) => process.stdout.write(line) : undefined));
+  const result = await runScenario(scenario, nodeEdge(trace ? (line) => process.stdout.write(line) : undefined));
   const tookMs = Math.round(performance.now() - startedMs);
   const counts = `${result.acknowledged} acknowledged, ${result.unknown} unknown, ${result.history.log.length} entries`;
   const world = `${Math.round(result.durationMs)} ms simulated in ${tookMs} ms, ${result.events} events`;
   console.log(`seed ${scenario.seed}: ${counts}, ${world}, trace ${result.traceHash}`);
-  if (result.violations.length > 0) console.log(`  scenario ${JSON.stringify(scenario)}`);
+  if (result.violations.length === 0) return true;
   report(result.violations);
-  return result.violations.length === 0;
-}
-
-/** Prints a failing seed, makes it smaller and writes it down. */
-async function writeUp({ seed, violations }: FailedSeed): Promise<void> {
-  const scenario = drawScenario(seed, { operations });
-  console.log(`seed ${seed} fails; its faults: ${JSON.stringify(scenario.faults)}`);
-  report(violations);
-  const checker = violations[0]?.checker;
-  if (checker === undefined) return;
-  const shrunk = await shrink(scenario, checker, async (one) => (await runScenario(one, nodeEdge())).violations);
-  if (shrunk === undefined) {
-    console.log('  and does not fail again: something in it is not determined by the seed');
-    return;
-  }
-  const path = join(values.out, `seed-${seed}.json`);
-  mkdirSync(values.out, { recursive: true });
-  writeFileSync(path, `${JSON.stringify(shrunk.scenario, null, 2)}\n`);
-  const { faults, operations: left } = shrunk.scenario;
-  console.log(`  shrunk by ${shrunk.runs} runs to ${left} operations and ${faults.length} faults, in ${path}:`);
-  console.log(`  ${JSON.stringify(faults)}`);
-  report(shrunk.violations);
+  reportFaults(scenario.faults);
+  return false;
 }
 
 /** Runs seeds in several threads; resolves with those that failed. */
-async function runMany(): Promise<FailedSeed[]> {
+async function runMany({ seeds, from: first, minutes, operations, jobs, stop }: Options): Promise<FailedSeed[]> {
   const startedMs = performance.now();
-  const first = Number(values.from);
-  const endMs = values.minutes === undefined ? undefined : startedMs + Number(values.minutes) * 60_000;
-  const last = endMs === undefined ? first + Number(values.seeds) - 1 : Number.MAX_SAFE_INTEGER;
+  const endMs = minutes === undefined ? undefined : startedMs + minutes * 60_000;
+  const last = endMs === undefined ? first + seeds - 1 : Number.MAX_SAFE_INTEGER;
   const totals = noTotals();
   const failed: FailedSeed[] = [];
   let next = first;
@@ -100,31 +68,31 @@ async function runMany(): Promise<FailedSeed[]> {
       addTotals(totals, answer.totals);
       if (answer.violations.length === 0) continue;
       failed.push(answer);
-      if (values.stop) isStopped = true;
+      if (stop) isStopped = true;
     }
     await worker.terminate();
   };
-  await Promise.all(Array.from({ length: Number(values.jobs) }, feed));
+  await Promise.all(Array.from({ length: jobs }, feed));
   console.log(describeTotals(totals));
-  console.log(
-    `${failed.length} seeds failed of ${first} to ${next - 1}, in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
-  );
-  return failed.sort((a, b) => a.seed - b.seed);
+  const tookSeconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  failed.sort((a, b) => a.seed - b.seed);
+  const which = failed.length === 0 ? '' : `: ${failed.map(({ seed }) => seed).join(', ')}`;
+  console.log(`${failed.length} seeds failed of ${first} to ${next - 1}, in ${tookSeconds} s${which}`);
+  return failed;
 }
 
-if (values.help) {
+const options = optionsOrUsage();
+const { seed, scenario, operations, trace, stop, out } = options;
+if (options.help) {
   console.log(usage);
-} else if (values.seed !== undefined || values.scenario !== undefined) {
-  const scenario =
-    values.scenario === undefined
-      ? drawScenario(Number(values.seed), { operations })
-      : (JSON.parse(readFileSync(values.scenario, 'utf8')) as Scenario);
-  if (!(await runOne(scenario))) process.exitCode = 1;
+} else if (seed !== undefined || scenario !== undefined) {
+  const chosen = scenario === undefined ? drawScenario(seed as number, { operations }) : readScenario(scenario);
+  if (!(await runOne(chosen, trace))) process.exitCode = 1;
 } else {
-  const failed = await runMany();
+  const failed = await runMany(options);
   for (const one of failed) {
-    if (values.stop) console.log(`seed ${one.seed} ${one.violations[0]?.checker}: ${one.violations[0]?.text}`);
-    else await writeUp(one);
+    if (stop) console.log(`seed ${one.seed} ${one.violations[0]?.checker}: ${one.violations[0]?.text}`);
+    else await writeUp(drawScenario(one.seed, { operations }), one.violations, out);
   }
   if (failed.length > 0) process.exitCode = 1;
 }

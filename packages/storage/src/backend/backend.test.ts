@@ -265,6 +265,27 @@ test('a commit waits for the batch that is being written already', async () => {
   await again.close();
 });
 
+test('what a killed process has written and not synced is durable after a commit, though there is nothing to write', async () => {
+  const disk = new MemoryDisk();
+  const backend = await open(disk);
+  let syncs = 0;
+  disk.onOperation = (operation) => (operation === 'datasync' && ++syncs === 2 ? 'crash' : undefined);
+  backend.putRevision(2, 0, false, bytes('a'));
+  backend.setConsistentIndex(10, 1);
+  await assert.rejects(backend.commit());
+  disk.onOperation = undefined;
+  disk.crash(new SeededRandom(1), 'process');
+  const second = await open(disk);
+  assert.equal(second.consistentIndex, 10);
+  await second.commit();
+  disk.stop();
+  disk.crash(new SeededRandom(1), 'synced');
+  const third = await open(disk);
+  assert.equal(third.consistentIndex, 10);
+  assert.deepEqual(everything(third), ['2/0=61']);
+  await third.close();
+});
+
 test('a failed commit ends the backend and is told once', async () => {
   const disk = new MemoryDisk();
   let told = 0;

@@ -95,6 +95,8 @@ class BboltBackend implements Backend {
   /** The current batch is to be committed as soon as may be. */
   private isDue = false;
   private isRunning = false;
+  /** What was there at the opening may be in the memory of the system alone: a process that was killed wrote it and did not sync it. */
+  private isSynced = false;
   /** While the file is being defragmented. */
   private pause: Promise<void> | undefined;
   /** Another database is about to have the name of the file. */
@@ -211,7 +213,7 @@ class BboltBackend implements Backend {
 
   commit(): Promise<void> {
     if (this.state !== 'open') return Promise.reject(this.stateError());
-    if (this.isClean() && !this.isDue) return this.frozenCommitted();
+    if (this.isClean() && !this.isDue && this.isSynced) return this.frozenCommitted();
     this.currentDone ??= new Deferred();
     const { promise } = this.currentDone;
     this.isDue = true;
@@ -276,6 +278,7 @@ class BboltBackend implements Backend {
       const transaction = this.database.beginWrite();
       await writeBatch(transaction, batch, new Slice(this.clock));
       await transaction.commit();
+      this.isSynced = true;
       this.reopen();
       this.committedIndex = batch.consistentIndex;
       this.frozen = undefined;
@@ -476,27 +479,5 @@ class BboltBackend implements Backend {
     if (this.state === 'closed') return new CodedError('backend/closed', 'the backend is closed');
     const cause = hasCode(this.failure, 'bbolt/failed') ? (this.failure as Error).cause : this.failure;
     return new CodedError('backend/failed', `a commit to ${this.path} failed: ${String(cause)}`, { cause });
-  }
-}
-
-/**
- * Looks into a store's file that nobody has open: which entry it stands at. Reads little of it.
- * @throws CodedError of the database: bbolt/invalid, bbolt/checksum, … and the disk's
- */
-export async function inspectDatabase(
-  deps: BackendDeps,
-  path: string,
-): Promise<{ readonly consistentIndex: number; readonly consistentTerm: number }> {
-  const database = await Database.open(deps, path, { readOnly: true });
-  try {
-    const transaction = database.beginRead();
-    try {
-      const { consistentIndex, consistentTerm } = new CommittedReader(transaction);
-      return { consistentIndex, consistentTerm };
-    } finally {
-      transaction.close();
-    }
-  } finally {
-    await database.close();
   }
 }
