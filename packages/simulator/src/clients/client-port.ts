@@ -6,7 +6,8 @@ import type { Network } from '../network/network.ts';
 
 /** How a call ended, as far as its client can know. */
 export type CallOutcome<Response> =
-  | { readonly kind: 'ok'; readonly response: Response }
+  /** With the number of the life in which the machine has answered, which may be another by the time that the answer comes. */
+  | { readonly kind: 'ok'; readonly response: Response; readonly life: number }
   /** Nothing was done. */
   | { readonly kind: 'refused'; readonly code: number; readonly text: string }
   | { readonly kind: 'unknown'; readonly code: number; readonly text: string };
@@ -14,6 +15,11 @@ export type CallOutcome<Response> =
 /** For a trace. */
 export function textOf(outcome: CallOutcome<unknown>): string {
   return outcome.kind === 'ok' ? 'ok' : `${outcome.kind} ${outcome.code} ${outcome.text}`;
+}
+
+/** Who answered, or would have: the name of the machine with the number of its life. */
+export function memberOf(machine: Machine, outcome: CallOutcome<unknown>): string {
+  return `${machine.name}.${outcome.kind === 'ok' ? outcome.life : machine.currentLife}`;
 }
 
 export interface CallSettings {
@@ -124,8 +130,9 @@ export class ClientPort {
         }
         stopListening = machine.onDown(() => back(() => failed(GrpcStatus.unavailable, 'connection reset')));
         machine.at(scheduler.nowMs, () => {
+          const life = machine.currentLife;
           serve(machine, method.path, bytes, settings, token).then(
-            (answer) => back(() => end({ kind: 'ok', response: method.response.decode(answer) })),
+            (answer) => back(() => end({ kind: 'ok', response: method.response.decode(answer), life })),
             (error: unknown) => {
               const { code, details } = asStatus(error);
               back(() => failed(code, details));

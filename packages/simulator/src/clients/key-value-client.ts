@@ -6,7 +6,7 @@ import type { KeyValueRequest, KeyValueResponse, Operation } from '../history/hi
 import type { WriteTaste } from '../scenario.ts';
 import { chance, exponential, pick } from '../world/random-sources.ts';
 import type { ClientDeps } from './client-deps.ts';
-import type { CallOutcome } from './client-port.ts';
+import { type CallOutcome, memberOf } from './client-port.ts';
 import { drawRead, drawRequest } from './draw-request.ts';
 
 const methods: Readonly<Record<KeyValueRequest['method'], AnyMethod>> = {
@@ -94,7 +94,7 @@ export class KeyValueClient {
     }
     port.network.trace.note(port.name, `${id} ${request.method} at ${machine.name}: ${textOf(outcome)}`);
     record({
-      ...{ id, client: this.number, member: `${machine.name}.${machine.currentLife}`, request, invokedMs },
+      ...{ id, client: this.number, member: memberOf(machine, outcome), request, invokedMs },
       returnedMs: outcome.kind === 'unknown' ? Number.POSITIVE_INFINITY : scheduler.nowMs,
       outcome: isOk
         ? { kind: 'ok', response: { method: request.method, message: outcome.response } as KeyValueResponse }

@@ -1,6 +1,6 @@
 import { etcdserverpb, type Method, services } from '@quorate/api';
 import { GrpcStatus } from '@quorate/transport';
-import { type CallOutcome, ClientPort, type Login, textOf } from '../clients/client-port.ts';
+import { type CallOutcome, ClientPort, type Login, memberOf, textOf } from '../clients/client-port.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
 import type { Operation } from '../history/history.ts';
@@ -74,7 +74,7 @@ export class Admin {
     const invokedMs = scheduler.nowMs;
     const outcome = await port.call(machine, services.KV.methods.Compact, message, { timeoutMs });
     ledger.record({
-      ...{ id, client: ledger.client, member: `${machine.name}.${machine.currentLife}`, invokedMs },
+      ...{ id, client: ledger.client, member: memberOf(machine, outcome), invokedMs },
       request: { method: 'compact', message },
       returnedMs: outcome.kind === 'unknown' ? Number.POSITIVE_INFINITY : scheduler.nowMs,
       outcome:
