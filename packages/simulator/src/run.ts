@@ -185,7 +185,7 @@ class Run {
       watcher.start();
     }
     for (let i = 0; i < scenario.leaseholders; i++)
-      this.startCompanion(new LeaseClient(this.clientDeps(`l${i}`, this.leases), i));
+      this.startCompanion(new LeaseClient(this.clientDeps(`l${i}`, this.leases), i, scenario.areSuspicious === true));
     for (let i = 0; i < scenario.mirrors; i++)
       this.startCompanion(new MirrorClient(this.clientDeps(`r${i}`, this.views), i));
     for (let i = 0; i < scenario.lockers; i++)

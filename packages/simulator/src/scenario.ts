@@ -162,6 +162,8 @@ export interface Scenario {
   readonly areRestless?: boolean;
   readonly watchers: number;
   readonly leaseholders: number;
+  /** They revoke their leases at once, and ask every member whether they are gone. */
+  readonly areSuspicious?: boolean;
   /** Clients that keep a copy of all keys. */
   readonly mirrors: number;
   /** Clients that take locks and stand for elections. */

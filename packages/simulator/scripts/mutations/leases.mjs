@@ -65,7 +65,7 @@ export const leases = [
   {
     name: 'leader renews without asking',
     why: 'Others may have another leader already, which let the lease end.',
-    seeds: 1000,
+    seeds: 250,
     edits: [
       edit(
         'member/leader-leases.js',

@@ -1,5 +1,6 @@
 import { etcdserverpb, services } from '@quorate/api';
 import { nextBelow, utf8ToBytes } from '@quorate/base';
+import type { Machine } from '../cluster/machine.ts';
 import type { LeaseRecord } from '../history/history.ts';
 import { between, chance, exponential, pick } from '../world/random-sources.ts';
 import type { ClientDeps } from './client-deps.ts';
@@ -22,10 +23,13 @@ type Writable = { -readonly [Field in keyof LeaseRecord]: LeaseRecord[Field] };
 export class LeaseClient {
   private readonly deps: ClientDeps<LeaseRecord>;
   private readonly number: number;
+  private readonly isSuspicious: boolean;
 
-  constructor(deps: ClientDeps<LeaseRecord>, number: number) {
+  /** @param isSuspicious whether it revokes its leases at once, and asks every member whether they are gone. */
+  constructor(deps: ClientDeps<LeaseRecord>, number: number, isSuspicious: boolean) {
     this.deps = deps;
     this.number = number;
+    this.isSuspicious = isSuspicious;
   }
 
   async run(isOver: () => boolean): Promise<void> {
@@ -58,19 +62,22 @@ export class LeaseClient {
     const key = utf8ToBytes(`${leasePrefix}${this.number}`);
     const put = PutRequest.create({ key, value: utf8ToBytes(id.toString(16)), lease: id });
     await port.call(pick(random, machines), KV.methods.Put, put, { timeoutMs });
-    const untilMs = scheduler.nowMs + exponential(random, heldMs);
+    const untilMs = scheduler.nowMs + (this.isSuspicious ? 0 : exponential(random, heldMs));
     while (!isOver() && scheduler.nowMs < untilMs && losses.length === 0) {
       // Now and then about when it ends.
       await scheduler.delay(ttlSeconds * 1000 * (chance(random, 0.15) ? between(random, 0.9, 1.2) : 1 / 3));
-      await this.renew(lease, renewals, losses);
+      await this.renew(lease, pick(random, machines), renewals, losses);
     }
-    if (chance(random, 0.5)) {
+    if (this.isSuspicious || chance(random, 0.5)) {
       lease.revokedMs = scheduler.nowMs;
       const revoke = LeaseRevokeRequest.create({ id });
       const revoked = await port.call(pick(random, machines), Lease.methods.LeaseRevoke, revoke, { timeoutMs });
       network.trace.note(port.name, `revoke ${id.toString(16)}: ${revoked.kind}`);
       // Whoever was told that it is gone must not get it back.
-      if (revoked.kind === 'ok') await this.renew(lease, renewals, losses);
+      if (revoked.kind === 'ok') {
+        const asked = this.isSuspicious ? machines : [pick(random, machines)];
+        await Promise.all(asked.map((machine) => this.renew(lease, machine, renewals, losses)));
+      }
     }
     record(lease);
   }
@@ -78,12 +85,12 @@ export class LeaseClient {
   /** One renewal, over a stream of its own. */
   private async renew(
     { id }: LeaseRecord,
+    machine: Machine,
     renewals: { sentMs: number; answeredMs: number; ttlSeconds: number }[],
     losses: { sentMs: number; answeredMs: number }[],
   ): Promise<void> {
-    const { port, random, network, machines } = this.deps;
+    const { port, network } = this.deps;
     const { scheduler } = network;
-    const machine = pick(random, machines);
     const token = await port.tokenAt(machine);
     const sentMs = scheduler.nowMs;
     const ttl = await new Promise<number | undefined>((resolve) => {

@@ -254,7 +254,8 @@ export class Machine implements Host {
     this.running = undefined;
     this.heldUntilMs = 0;
     this.disk.disk.stop();
-    this.deps.trace.note(this.name, `down, ${cause.kind}: ${cause.text}`);
+    // Without the places in the program: a trace is to be the same wherever the program lies.
+    this.deps.trace.note(this.name, `down, ${cause.kind}: ${cause.text.split(' | ', 1)[0]}`);
     const listeners = [...this.downListeners];
     this.downListeners.clear();
     for (const listener of listeners) listener();

@@ -8,7 +8,7 @@ import { drawScenario } from './draw-scenario.ts';
 /** A quiet run of three members with these faults alone, and flags of all members. */
 function quiet(seed: number, faults: readonly Fault[], flags: readonly string[]): Scenario {
   const three = (_: unknown, i: number) => i < 3;
-  const drawn = drawScenario(seed, { operations: 150 });
+  const { vigil, restore, ...drawn } = drawScenario(seed, { operations: 150 });
   return {
     ...drawn,
     ...{ members: 3, hasUsers: false, beginsInPeace: true, faults, thinkMs: 20, clients: 4 },

@@ -30,9 +30,9 @@ export function withRenewalsOfOldLeaders(scenario: Scenario): Scenario {
   const random = sourceOf(scenario.seed, 'renewals of old leaders');
   if (scenario.members < 3 || !chance(random, renewalsRate)) return scenario;
   const faults: Fault[] = [];
-  for (let i = 0, atMs = 200; i < 8; i++, atMs += 1_000)
+  for (let i = 0, atMs = 200; i < 10; i++, atMs += 800)
     faults.push({ atMs, kind: 'isolate-leader', how: 'drop', forMs: between(random, 400, 600) });
-  const plot = { faults, flags: quickElections, rest: { leaseholders: 24, thinkMs: 60 } };
+  const plot = { faults, flags: quickElections, rest: { leaseholders: 6, areSuspicious: true, thinkMs: 60 } };
   return withFaults({ ...scenario, beginsInPeace: true }, [plot]);
 }
 
