@@ -12,7 +12,7 @@ export interface ScenarioFile {
   readonly scenario: Scenario;
 }
 
-const columnsMax = 150;
+const columnsMax = 260;
 
 /**
  * What a scenario has that does not say otherwise: files that were written before the simulator learned something are as if it did not
