@@ -127,6 +127,19 @@ export const durability = [
     ],
   },
   {
+    name: 'database that is opened is taken for durable',
+    why: 'The same of the database, whose log is let go then. (Ours until the simulator found it.)',
+    seeds: 1000,
+    isOpen: true,
+    edits: [
+      edit(
+        'backend/bbolt-backend.js',
+        'if (this.isClean() && !this.isDue && this.isSynced)',
+        'if (this.isClean() && !this.isDue)',
+      ),
+    ],
+  },
+  {
     name: 'root of the database before its pages',
     why: 'One sync for both lets the disk write the root first: it then points to pages of another time.',
     seeds: 150,
