@@ -2,7 +2,7 @@ import { etcdserverpb } from '@quorate/api';
 import type { LeaseRecord, TimedEntry, Violation } from '../history/history.ts';
 
 /** How much slower or faster than the world's a machine's clock may go, with something to spare. */
-const driftMax = 0.03;
+export const driftMax = 0.03;
 
 interface Revocation {
   readonly index: number;
@@ -41,7 +41,8 @@ export function checkLeases(leases: readonly LeaseRecord[], log: readonly TimedE
   return violations;
 }
 
-function revocationsOf(log: readonly TimedEntry[]): Map<bigint, Revocation> {
+/** The end of each lease in the log, the first of them. */
+export function revocationsOf(log: readonly TimedEntry[]): Map<bigint, Revocation> {
   const revocations = new Map<bigint, Revocation>();
   for (const { index, data, appliedMs } of log) {
     if (data.length === 0) continue;

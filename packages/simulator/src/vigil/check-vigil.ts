@@ -1,4 +1,4 @@
-import { etcdserverpb } from '@quorate/api';
+import { driftMax, revocationsOf } from '../checkers/leases.ts';
 import type { LeaseRecord, TimedEntry, Violation } from '../history/history.ts';
 
 /** A lease of a vigil. Its holder never asks for its end. */
@@ -7,8 +7,6 @@ export interface VigilLease extends LeaseRecord {
   readonly losses: { readonly sentMs: number; readonly answeredMs: number }[];
 }
 
-/** How much slower or faster than the world's a machine's clock may go, with something to spare. */
-const driftMax = 0.03;
 /** Leaders note down what leases have left so often. */
 const checkpointMs = 300_000;
 /** Of an end, and of each change of the leader: an election, its time-out that is added, whole seconds, a revoke that is asked for again. */
@@ -24,16 +22,11 @@ export function checkVigil(
   hasCheckpoints: boolean,
 ): Violation[] {
   const violations: Violation[] = [];
-  const revocations = new Map<bigint, number>();
-  for (const { data, appliedMs } of leases.length > 0 ? log : []) {
-    if (data.length === 0) continue;
-    const { leaseRevoke } = etcdserverpb.InternalRaftRequest.decode(data);
-    if (leaseRevoke !== undefined && !revocations.has(leaseRevoke.id)) revocations.set(leaseRevoke.id, appliedMs);
-  }
+  const revocations = revocationsOf(leases.length > 0 ? log : []);
   for (const { id, ttlSeconds, renewals } of leases) {
     const name = `lease ${id.toString(16)} of ${ttlSeconds} s`;
     const renewedMs = Math.max(...renewals.map(({ answeredMs }) => answeredMs));
-    const endedMs = revocations.get(id);
+    const endedMs = revocations.get(id)?.atMs;
     if (endedMs === undefined) {
       violations.push({ checker: 'checkpoints', text: `${name}, last renewed at ${renewedMs}, never ended` });
       continue;
