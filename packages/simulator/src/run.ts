@@ -231,7 +231,7 @@ class Run {
 
   /** Of a healed cluster: all members say the same, and watches have told all. */
   private async lookAtEnd(): Promise<void> {
-    // Leases may still end: what all have is compared, not what each has now.
+    // Leases may still end, and a leader whose disk stalled comes round to what it was asked: what all have is compared, not what each has now.
     const newest = await this.askHashes(0);
     const revision = Math.min(...newest.map(({ header }) => header?.revision ?? 0));
     const hashes = await this.askHashes(revision);
@@ -243,7 +243,7 @@ class Run {
     for (const watcher of this.watchers) watcher.keep();
     const haveTold = () => this.watchers.every((watcher) => watcher.hasTold(revision));
     await this.until(haveTold, healLimitMs, `watches have not told of revision ${revision}`);
-    for (const watcher of this.watchers) watcher.stop(!this.isBroken);
+    for (const watcher of this.watchers) watcher.stop(this.isBroken ? 0 : revision);
   }
 
   private async keepVigil(): Promise<void> {

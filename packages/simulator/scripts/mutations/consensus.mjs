@@ -36,7 +36,7 @@ export const consensus = [
   {
     name: 'read index before the first commit of a term',
     why: 'A new leader may not know yet what its predecessor has committed.',
-    seeds: 100,
+    seeds: 700,
     edits: [
       edit(
         'core/read-index.js',

@@ -98,7 +98,7 @@ export const durability = [
   {
     name: 'half-written last record is taken',
     why: 'A power failure leaves a part of a record and zeros for the rest: the member has an entry that nobody wrote.',
-    seeds: 250,
+    seeds: 600,
     edits: [
       edit(
         'wal/record-reader.js',
@@ -154,7 +154,7 @@ export const durability = [
   {
     name: 'replay after a crash in a defragmentation',
     why: 'What is committed before the file is copied has the index of the commit before: a crash then applies its entries again.',
-    seeds: 50,
+    seeds: 250,
     edits: [
       edit(
         'backend/bbolt-backend.js',

@@ -6,7 +6,7 @@ export const membership = [
   {
     name: 'membership is kept in two places',
     why: 'After a restart raft has the voters of the last snapshot, the database those of later changes.',
-    seeds: 50,
+    seeds: 200,
     edits: [
       edit(
         'bootstrap/start-point.js',

@@ -54,7 +54,7 @@ function watch(
     request: etcdserverpb.WatchCreateRequest.create({ ...all, ...fields }),
     invokedMs: 0,
     responses: messages.map((message, i) => ({ atMs: i, message })),
-    isComplete: false,
+    completeTo: 0,
   };
 }
 
@@ -77,7 +77,7 @@ function tellChanged(revision: number, change: (event: mvccpb.Event) => void): W
 
 test('watches that tell everything are in order', () => {
   const all = [2, 3, 4, 5, 6, 7].map((revision) => tell(revision));
-  assert.equal(problemOf({ ...watch(all), isComplete: true }), undefined);
+  assert.equal(problemOf({ ...watch(all), completeTo: Number.MAX_SAFE_INTEGER }), undefined);
   assert.equal(problemOf(watch([tell(2, 3, 4), progress(4), tell(5, 6), progress(6)])), undefined);
   assert.equal(problemOf(watch([tell(6), tell(7)], { startRevision: 6 }, 2)), undefined);
   assert.equal(problemOf(watch([tell(7)], {}, 6)), undefined);
@@ -98,9 +98,10 @@ test('gaps, repetitions and the wrong order', () => {
   assert.equal(problemOf(watch([answer])), 'has the delete of "b" at 5 before the delete of "a" at 5');
   const all = [2, 3, 4, 5, 6].map((revision) => tell(revision));
   assert.equal(
-    problemOf({ ...watch(all), isComplete: true }),
+    problemOf({ ...watch(all), completeTo: Number.MAX_SAFE_INTEGER }),
     'ended without the put of "a" at 7, although it had the time',
   );
+  assert.equal(problemOf({ ...watch(all), completeTo: 6 }), undefined);
 });
 
 test('the start', () => {

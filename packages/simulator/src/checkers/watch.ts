@@ -59,7 +59,7 @@ class WatchCheck {
       const problem = this.isOver ? 'goes on after its end' : this.follow(message);
       if (problem !== undefined) return `${problem} (at ${atMs} ms)`;
     }
-    if (!this.watch.isComplete || this.isOver || this.due === undefined) return undefined;
+    if (this.isOver || this.due === undefined || this.due.revision > this.watch.completeTo) return undefined;
     return `ended without ${this.nameOfDue()}, although it had the time`;
   }
 

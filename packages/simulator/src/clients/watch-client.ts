@@ -54,12 +54,12 @@ export class WatchClient {
     this.isPatient = true;
   }
 
-  /** Ends; `hasToldAll` says whether what is under way had the time to. */
-  stop(hasToldAll: boolean): void {
+  /** Ends; the watch that is open had the time to tell all up to that revision. */
+  stop(toldRevision: number): void {
     this.isStopped = true;
     const { current } = this;
     if (current === undefined) return;
-    current.record.isComplete = hasToldAll;
+    current.record.completeTo = toldRevision;
     this.close(current);
     current.stream.cancel();
   }
@@ -122,7 +122,7 @@ export class WatchClient {
       record: {
         ...{ id: nextId(), client: this.number, member: machine.name, request, responses },
         invokedMs: scheduler.nowMs,
-        isComplete: false,
+        completeTo: 0,
       },
       responses,
       stream,

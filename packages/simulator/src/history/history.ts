@@ -46,8 +46,8 @@ export interface WatchRecord {
   readonly invokedMs: number;
   /** All answers in the order of their arrival, the one that says created first. */
   readonly responses: readonly { readonly atMs: number; readonly message: etcdserverpb.WatchResponse }[];
-  /** Whether the stream was alive, to a member that keeps up, when the run ended: then nothing may be missing. */
-  readonly isComplete: boolean;
+  /** The stream was alive, to a member that keeps up, when the run ended: nothing up to this revision may be missing. 0 for all others. */
+  readonly completeTo: number;
 }
 
 /** A lease as its holder saw it. Times are the world's, in milliseconds. */

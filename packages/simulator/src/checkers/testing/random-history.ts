@@ -142,7 +142,15 @@ class RandomHistory {
     if (pending.length > 0) answers.add({ events: pending }, created, 0);
     if (last >= first) answers.add({}, Math.max(last, created), this.madeAtMs[last] ?? 0);
     const { responses } = answers;
-    return { id, client: id % this.freeAtMs.length, member: 'm0', request, invokedMs, responses, isComplete: true };
+    return {
+      id,
+      client: id % this.freeAtMs.length,
+      member: 'm0',
+      request,
+      invokedMs,
+      responses,
+      completeTo: Number.MAX_SAFE_INTEGER,
+    };
   }
 }
 
