@@ -12,8 +12,7 @@ export const leases = [
   {
     name: 'expired lease is revived',
     why: 'Its revoke is in the log already, and takes from the holder what the renewal has promised.',
-    seeds: 200,
-    isOpen: true,
+    seeds: 300,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -77,14 +76,18 @@ export const leases = [
   {
     name: 'follower renews leases itself',
     why: 'Only the leader knows when they end.',
-    seeds: 20,
+    seeds: 50,
     edits: [
       edit(
         'lease/lease-expiry.js',
         'renew(id) {\n        if (!this.isPromoted)\n            return renewal.notPrimary;',
         'renew(id) {',
       ),
-      edit('member/leader-leases.js', 'if (!expiry.isPrimary)\n            return this.renewElsewhere(id);', ''),
+      edit(
+        'member/leader-leases.js',
+        'if (!expiry.isPrimary)\n            return this.renewElsewhere(id);\n        return replica.isReadable() || this.confirmed > cameAt ? this.renewHere(id) : this.renewAsked(id)',
+        'return this.renewHere(id)',
+      ),
       edit(
         'lease/lease-expiry.js',
         'if (lease.expiryMs <= now) {\n            return new Promise',

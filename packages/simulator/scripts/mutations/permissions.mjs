@@ -12,7 +12,7 @@ export const permissions = [
   {
     name: 'permissions are stale after a snapshot',
     why: 'The member judges by users and roles of before, and applies or refuses what the others do not.',
-    seeds: 150,
+    seeds: 1000,
     edits: [edit('auth/auth-store.js', 'this.permissions.forget();', '')],
   },
   {

@@ -67,7 +67,7 @@ export const snapshots = [
   {
     name: 'snapshot is put in place during a defragmentation',
     why: 'The defragmentation gives the name of the database back to what was there before the snapshot.',
-    seeds: 100,
+    seeds: 2000,
     edits: [edit('member/member.js', 'await state.backend.retire();', '')],
   },
   {

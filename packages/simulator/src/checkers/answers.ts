@@ -97,7 +97,8 @@ function* checkOccurrences(operations: readonly Operation[], replay: Replay): It
   for (const [content, group] of groups) {
     const entries = replay.withContent(content);
     const [first] = group as [Operation];
-    if (entries.length > group.length) {
+    // Members compact by themselves, too, when they are told to.
+    if (entries.length > group.length && first.request.method !== 'compact') {
       yield `${nameOf(first)} was made ${times(group.length)}, but is in the log ${times(entries.length)}: ${entries.map(placeOf).join(', ')}`;
     }
     const effects = entries.filter(({ isChange }) => isChange);
