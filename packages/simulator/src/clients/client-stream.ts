@@ -40,7 +40,17 @@ export class ClientStream<Request, Response> {
     this.machine = machine;
     this.method = method;
     this.handlers = handlers;
-    this.toServer(() => this.open(token));
+    this.toServer(
+      () => this.open(token),
+      () => this.listen(),
+    );
+  }
+
+  /** A machine that is held, and then goes down, never opens what came to it. */
+  private listen(): void {
+    this.stopListening = this.machine.onDown(() =>
+      this.toClient(() => this.end(GrpcStatus.unavailable, 'connection reset')),
+    );
   }
 
   /** On the machine. */
@@ -50,9 +60,6 @@ export class ClientStream<Request, Response> {
       this.toClient(() => this.end(GrpcStatus.unavailable, 'connection refused'));
       return;
     }
-    this.stopListening = machine.onDown(() =>
-      this.toClient(() => this.end(GrpcStatus.unavailable, 'connection reset')),
-    );
     const metadata = token === undefined ? [] : ([['token', token]] as const);
     const stream = machine.grpc.local.stream(method.path, { metadata });
     this.serverEnd = stream;
@@ -90,12 +97,15 @@ export class ClientStream<Request, Response> {
     this.handlers.end(code, text);
   }
 
-  private toServer(action: () => void): void {
+  private toServer(action: () => void, onArrival = () => {}): void {
     if (this.isOver || this.isBroken) return;
     const { machine, network, client } = this;
     const isSent = network.segment(client, machine.name, () => {
       if (!machine.isAlive) this.end(GrpcStatus.unavailable, 'connection refused');
-      else machine.at(network.scheduler.nowMs, action);
+      else {
+        onArrival();
+        machine.at(network.scheduler.nowMs, action);
+      }
     });
     if (!isSent) this.breakOff();
   }
