@@ -128,6 +128,9 @@ export class Database {
       const isNew = !readOnly && (await isUnborn(file, newPageSize));
       const meta = isNew ? await initializeFile(file, newPageSize) : await readMeta(file);
       if (isNew) await disk.syncDirectory(directoryOf(path));
+      // A process that was killed may have left its last root in the memory of the system alone. Before that is durable, no page that it has
+      // given free may be written over: a loss of power would bring back the root before it.
+      else if (!readOnly) await file.datasync();
       if (meta.highWaterMark * meta.pageSize > file.size()) {
         throw bboltError(
           'bbolt/invalid',

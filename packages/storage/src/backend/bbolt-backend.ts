@@ -95,8 +95,6 @@ class BboltBackend implements Backend {
   /** The current batch is to be committed as soon as may be. */
   private isDue = false;
   private isRunning = false;
-  /** What was there at the opening may be in the memory of the system alone: a process that was killed wrote it and did not sync it. */
-  private isSynced = false;
   /** While the file is being defragmented. */
   private pause: Promise<void> | undefined;
   /** Another database is about to have the name of the file. */
@@ -213,7 +211,7 @@ class BboltBackend implements Backend {
 
   commit(): Promise<void> {
     if (this.state !== 'open') return Promise.reject(this.stateError());
-    if (this.isClean() && !this.isDue && this.isSynced) return this.frozenCommitted();
+    if (this.isClean() && !this.isDue) return this.frozenCommitted();
     this.currentDone ??= new Deferred();
     const { promise } = this.currentDone;
     this.isDue = true;
@@ -278,7 +276,6 @@ class BboltBackend implements Backend {
       const transaction = this.database.beginWrite();
       await writeBatch(transaction, batch, new Slice(this.clock));
       await transaction.commit();
-      this.isSynced = true;
       this.reopen();
       this.committedIndex = batch.consistentIndex;
       this.frozen = undefined;
