@@ -135,12 +135,13 @@ export class Admin {
     const known = (await this.members()).find(({ peerUrls }) => peerUrls.includes(machine.url));
     if (known === undefined) return false;
     const others = this.world.machines.filter((other) => other !== machine);
+    let mayBeGone = false;
     for (let tries = 0; ; tries++) {
       const outcome = await this.anywhere(Cluster.methods.MemberRemove, { id: known.id }, others);
       this.note(`remove ${machine.name}: ${textOf(outcome)}`);
       if (outcome.kind === 'ok' || (outcome.kind === 'refused' && outcome.code === GrpcStatus.notFound)) break;
-      // An answer that did not come leaves it open whether it is removed.
-      const mayBeGone = outcome.kind === 'unknown';
+      // An answer that did not come leaves it open whether it is removed, whatever is said later.
+      mayBeGone ||= outcome.kind === 'unknown';
       if (tries >= triesMax && !mayBeGone) return false;
       await this.pause();
     }
