@@ -1,5 +1,6 @@
 import type { ErrorSymbol } from '@quorate/api';
 import { equalBytes } from '@quorate/base';
+import { readOldRequest } from '@quorate/machine';
 import { type Entry, EntryType } from '@quorate/raft';
 import type { TimedEntry, Violation } from '../history/history.ts';
 
@@ -81,7 +82,10 @@ export class Agreement {
     this.violations.push({ checker: 'agreement', text });
   }
 
-  /** All applied entries from the first on; without data where they do nothing to keys: changes of membership, and what a user may not. */
+  /**
+   * All applied entries from the first on; without data where they do nothing to keys: changes of membership, attributes in the form of version
+   * 2 (of a member whose database forgot the cluster's version), and what a user may not.
+   */
   log(): TimedEntry[] {
     const log: TimedEntry[] = [];
     for (let index = 1; index < this.known.length; index++) {
@@ -91,7 +95,8 @@ export class Agreement {
         break;
       }
       const { term, data, appliedMs, isMembership, refusal } = known;
-      const isNothing = isMembership || (refusal !== undefined && authRefusals.has(refusal));
+      const isRefused = refusal !== undefined && authRefusals.has(refusal);
+      const isNothing = isMembership || isRefused || readOldRequest(data) !== undefined;
       log.push({ index, term, data: isNothing ? new Uint8Array(0) : data, appliedMs });
     }
     return log;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { etcdserverpb } from '@quorate/api';
+import { encodeV2Attributes } from '@quorate/machine';
 import { createEntry, EntryType } from '@quorate/raft';
 import type { LeaseRecord, TimedEntry } from '../history/history.ts';
 import { Agreement, type Outcome } from './agreement.ts';
@@ -11,8 +12,9 @@ import { checkPermissions } from './permissions.ts';
 const configuration = '[1] and learners []';
 const opened = { revision: 1, authRevision: 1, configuration };
 
-function entryOf(index: number, term = 2, text = 'x') {
-  return createEntry(term, index, EntryType.Normal, new TextEncoder().encode(text));
+function entryOf(index: number, term = 2, id = 1n) {
+  const data = etcdserverpb.InternalRaftRequest.encode(etcdserverpb.InternalRaftRequest.create({ id }));
+  return createEntry(term, index, EntryType.Normal, data);
 }
 
 function outcome(revision: number, refusal?: Outcome['refusal']): Outcome {
@@ -36,9 +38,20 @@ describe('agreement', () => {
     );
   });
 
+  test('attributes in the form of version 2 are nothing to keys', () => {
+    const agreement = new Agreement();
+    const attributes = encodeV2Attributes(7n, 2n, 'm2', ['http://localhost:1']);
+    agreement.applied('a', 1, entryOf(1), outcome(2), opened);
+    agreement.applied('a', 2, createEntry(2, 2, EntryType.Normal, attributes), outcome(2), opened);
+    assert.deepEqual(
+      agreement.log().map(({ data }) => data.length > 0),
+      [true, false],
+    );
+  });
+
   const cases: readonly [string, (agreement: Agreement) => void, RegExp][] = [
     ['another term', (one) => one.applied('b', 2, entryOf(1, 3), outcome(2), opened), /another entry at 1/],
-    ['other data', (one) => one.applied('b', 2, entryOf(1, 2, 'y'), outcome(2), opened), /another entry at 1/],
+    ['other data', (one) => one.applied('b', 2, entryOf(1, 2, 7n), outcome(2), opened), /another entry at 1/],
     ['another revision', (one) => one.applied('b', 2, entryOf(1), outcome(3), opened), /at revision 3 after entry 1/],
     [
       'another outcome',

@@ -116,6 +116,8 @@ export class Admin {
     if (this.isReplacing || isOtherRotten || machines.length < 3) return;
     this.isReplacing = true;
     try {
+      // As long as it answers for its hashes, members that compare theirs when they start do not start.
+      if (this.world.doubts.has(machine)) this.world.retire(machine);
       this.world.leaving.add(machine);
       if (!(await this.remove(machine))) return;
       if (isStale && !this.world.rotten.has(machine)) await this.runStale(machine, staleMs);

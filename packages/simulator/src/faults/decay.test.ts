@@ -62,6 +62,19 @@ test('a machine whose database rotted is found by a check, apart from clients un
   assert.ok(found.alarms > 0, 'no alarm was raised');
 });
 
+test('a machine in doubt that is to be replaced does not keep another from starting, which compares their hashes', async () => {
+  const faults: Fault[] = [
+    { atMs: 500, kind: 'rot-database', machine: 2, bits: 12, forMs: 6_000 },
+    { atMs: 900, kind: 'crash', machine: 1, mode: 'synced', downMs: 300 },
+    { atMs: 1_000, kind: 'replace', machine: 2, asLearner: false, isStale: false },
+  ];
+  // In these, keys or values have rotted, and no page.
+  for (const seed of [16, 27, 41]) {
+    const lines = await traceOf(quiet(seed, faults, ['--feature-gates=InitialCorruptCheck=true']));
+    assert.equal(count(lines, /m2 wipe/), 1, `seed ${seed}`);
+  }
+});
+
 test('a write that went elsewhere is noticed when the file is read again, or does not matter', async () => {
   const noticed = { log: 0, database: 0 };
   for (let seed = 1; seed <= 6; seed++) {

@@ -12,8 +12,7 @@ const { CORRUPT } = etcdserverpb.AlarmType;
 
 /**
  * What an administrator does about a machine in doubt. Its member refuses to start, or gives up, which {@link World.onRottenDown} hears of;
- * or a check of the others raises the alarm; or, after `forMs`, it is replaced without a sign. It is stopped first: as long as it answers
- * for its hashes, members that compare theirs when they start do not start.
+ * or a check of the others raises the alarm; or, after `forMs`, it is replaced without a sign.
  */
 export async function watchOver(
   world: World,
@@ -32,7 +31,6 @@ export async function watchOver(
     break;
   }
   while (doubts.has(machine)) {
-    if (!admin.isReplacing) world.retire(machine);
     await admin.replace({ machine, asLearner: false, isStale: false });
     if (doubts.has(machine)) await scheduler.delay(lookMs);
   }

@@ -3,6 +3,7 @@ import { ClientPort, type Login, textOf } from '../clients/client-port.ts';
 import { ClientStream } from '../clients/client-stream.ts';
 import type { Machine } from '../cluster/machine.ts';
 import type { World } from '../cluster/world.ts';
+import { AlarmDuty } from '../faults/alarm-duty.ts';
 import type { LeaderChange, VigilPlan } from '../scenario.ts';
 import type { VigilLease } from './check-vigil.ts';
 
@@ -32,12 +33,14 @@ export class Vigil {
   private readonly world: World;
   private readonly plan: VigilPlan;
   private readonly port: ClientPort;
+  private readonly duty: AlarmDuty;
   private turns = 0;
 
   constructor(world: World, plan: VigilPlan, login: Login | undefined) {
     this.world = world;
     this.plan = plan;
     this.port = new ClientPort('vigil', world.network, login);
+    this.duty = new AlarmDuty(world, login);
   }
 
   /** Until all leases have ended, or should have long ago. */
@@ -71,6 +74,8 @@ export class Vigil {
     }
     this.crashAll();
     while (!world.isSettled()) await world.scheduler.delay(retryMs);
+    // A check that waited for a slow member may have named one that was replaced long ago, and then nothing can be revoked.
+    while (!(await this.duty.lower(etcdserverpb.AlarmType.CORRUPT))) await world.scheduler.delay(retryMs);
   }
 
   private crashAll(): void {
