@@ -156,14 +156,13 @@ function serve(
   const { grpc } = machine;
   return new Promise((resolve, reject) => {
     if (grpc === undefined) return;
-    const isAlive = () => machine.isAlive && machine.currentLife === life;
     const metadata = token === undefined ? [] : ([['token', token]] as const);
     grpc.local.unary(path, bytes, { timeoutMs: settings.timeoutMs, metadata }).then(
       (answer) => {
-        if (isAlive()) resolve(answer);
+        if (machine.lives(life)) resolve(answer);
       },
       (error: unknown) => {
-        if (isAlive()) reject(error);
+        if (machine.lives(life)) reject(error);
       },
     );
   });

@@ -134,11 +134,16 @@ export class Machine implements Host {
     return this.life;
   }
 
+  /** Whether that life of it still goes on. */
+  lives(life: number): boolean {
+    return this.isUp && this.life === life;
+  }
+
   at(atMs: number, callback: () => void): Timer {
     const { life } = this;
     let timer: Timer;
     const run = () => {
-      if (this.life !== life || !this.isUp) return;
+      if (!this.lives(life)) return;
       if (this.heldUntilMs > this.scheduler.nowMs) timer = this.scheduler.at(this.heldUntilMs, run);
       else this.run(life, callback);
     };
@@ -200,16 +205,16 @@ export class Machine implements Host {
       },
       this.config(),
     );
-    if (this.life !== life || !this.isUp) return;
+    if (!this.lives(life)) return;
     const grpc = createGrpcServer({ clock, logger }, { streamHighWaterBytes });
     member.serveOn(grpc);
     await member.checkInitially();
-    if (this.life !== life || !this.isUp) return;
+    if (!this.lives(life)) return;
     this.running = { member, grpc };
     this.deps.onOpen(this);
     trace.note(this.name, `open, applied ${member.appliedIndex()} revision ${member.revision()}`);
     await member.start();
-    if (this.life !== life || !this.isUp) return;
+    if (!this.lives(life)) return;
     this.isServing = true;
     trace.note(this.name, 'serves');
   }
@@ -233,7 +238,7 @@ export class Machine implements Host {
   }
 
   private gaveUp(life: number, error: unknown): void {
-    if (this.life !== life || !this.isUp) return;
+    if (!this.lives(life)) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const code = error instanceof CodedError ? error.code : undefined;
     const isUnmeant = unmeant.some((kind) => error instanceof kind);

@@ -28,7 +28,7 @@ export function misdirect(
     const { currentLife } = machine;
     const crashMs = machine.member?.isLeader() === true ? 0 : fault.crashMs;
     world.scheduler.after(crashMs, () => {
-      if (!machine.isAlive || machine.currentLife !== currentLife) return;
+      if (!machine.lives(currentLife)) return;
       world.expectCrash(machine, mode, downMs);
       machine.crash('planned');
     });

@@ -56,7 +56,7 @@ export class PeerWays implements PeerNetwork {
 
   /** Whether the machine still lives the life that this is part of. */
   get isAlive(): boolean {
-    return !this.stopped && this.machine.isAlive && this.machine.currentLife === this.life;
+    return !this.stopped && this.machine.lives(this.life);
   }
 
   setPeer(id: bigint, urls: readonly string[]): void {
@@ -199,19 +199,26 @@ function askPeer<Answer>(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { scheduler } = network;
-    const back = (settle: () => void) => void machine.at(scheduler.nowMs, settle);
+    const { currentLife } = machine;
+    // What a life that has ended had asked for does not go on in the next one.
+    const back = (settle: () => void) => {
+      if (machine.lives(currentLife)) machine.at(scheduler.nowMs, settle);
+    };
     const fail = (text: string) => reject(new CodedError('peer/unreachable', text));
     machine.at(scheduler.nowMs + timeoutMs, () => fail('timed out'));
     if (peer === undefined) return back(() => fail('no such host'));
     network.segment(machine.name, peer.name, () => {
       if (!peer.isAlive) return back(() => fail('connection refused'));
       peer.at(scheduler.nowMs, () => {
-        const { member } = peer;
+        const { member, currentLife: life } = peer;
         if (member === undefined) return;
+        const answer = (settle: () => void) => {
+          if (peer.lives(life)) network.segment(peer.name, machine.name, () => back(settle));
+        };
         Promise.resolve()
           .then(() => question(member))
-          .then((answer) => network.segment(peer.name, machine.name, () => back(() => resolve(answer))))
-          .catch((error: unknown) => network.segment(peer.name, machine.name, () => back(() => reject(error))));
+          .then((found) => answer(() => resolve(found)))
+          .catch((error: unknown) => answer(() => reject(error)));
       });
     });
   });

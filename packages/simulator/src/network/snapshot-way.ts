@@ -54,8 +54,11 @@ function remotely<Result>(
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const { scheduler } = network;
+    const { currentLife } = here;
     let isOver = false;
+    // What a life that has ended had asked for does not go on in the next one.
     const settle = (how: () => void) => {
+      if (!here.lives(currentLife)) return;
       here.at(scheduler.nowMs, () => {
         if (isOver) return;
         isOver = true;
@@ -66,8 +69,7 @@ function remotely<Result>(
     const look = () => {
       here.at(scheduler.nowMs + silenceMs, () => {
         if (isOver) return;
-        if (!there.isAlive || there.currentLife !== life || network.isCut(here.name, there.name))
-          lost('the way is cut');
+        if (!there.lives(life) || network.isCut(here.name, there.name)) lost('the way is cut');
         else look();
       });
     };
@@ -81,10 +83,14 @@ function remotely<Result>(
     const isSent = network.segment(here.name, there.name, () => {
       if (!there.isAlive) return lost('connection refused');
       there.at(scheduler.nowMs, () => {
+        const { currentLife: answering } = there;
+        const answer = (how: () => void) => {
+          if (there.lives(answering)) back(how);
+        };
         Promise.resolve()
           .then(action)
-          .then((result) => back(() => resolve(result)))
-          .catch((error: unknown) => back(() => reject(error)));
+          .then((result) => answer(() => resolve(result)))
+          .catch((error: unknown) => answer(() => reject(error)));
       });
     });
     over(isSent);
