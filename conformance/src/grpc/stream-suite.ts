@@ -17,6 +17,14 @@ function key(text: string): Buffer {
   return Buffer.from(text, 'latin1');
 }
 
+/**
+ * Whether a stream has a sort target without an order. etcd then sorts each chunk, and goes on behind the key that came last: keys come twice,
+ * or never, and are counted so. Ours come in the order of keys.
+ */
+function isSortedByChunk({ sort_order: order, sort_target: target }: Message): boolean {
+  return order === 0 && target !== 0;
+}
+
 /** Chunks may be cut anywhere: what they join to must be the same, and the same as the unary answer. */
 async function compareStream(pair: ServerPair, name: string, request: Message): Promise<void> {
   const answers = await pair.both((connection) => connection.serverStream('KV.RangeStream', request));
@@ -25,9 +33,11 @@ async function compareStream(pair: ServerPair, name: string, request: Message): 
   if (answers.reference.end.code !== 'OK') return;
   const reference = joinChunks(answers.reference.messages);
   const underTest = joinChunks(answers.underTest.messages);
-  pair.check(`${name}: joined`, reference.text, underTest.text, context);
+  const isSorted = isSortedByChunk(request);
+  if (!isSorted) pair.check(`${name}: joined`, reference.text, underTest.text, context);
   pair.check(`${name}: chunks`, reference.problems.join('\n'), underTest.problems.join('\n'), context);
-  const unary = await pair.connection('underTest').unary('KV.Range', request);
+  const same = isSorted ? { ...request, sort_target: 0 } : request;
+  const unary = await pair.connection('underTest').unary('KV.Range', same);
   if (unary.ok) pair.check(`${name}: as the unary answer`, canonicalMessage(unary.message), underTest.text, context);
 }
 
