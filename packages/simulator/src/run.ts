@@ -66,6 +66,8 @@ const workLimitMs = 600_000;
 const healLimitMs = 60_000;
 /** Leases that last for long have ended by then. */
 const vigilLimitMs = 10_000_000;
+/** Tries to save a snapshot of a healed cluster. */
+const savesMax = 5;
 const callTimeoutMs = 10_000;
 const retryMs = 200;
 
@@ -264,11 +266,14 @@ class Run {
     const { scenario, world, nemesis } = this;
     const { restore } = scenario;
     if (this.isBroken || restore === undefined) return;
-    const { snapshots } = nemesis.archive;
+    const { archive } = nemesis;
+    const { snapshots } = archive;
     let found: readonly Violation[] | undefined;
     const play = async () => {
       const sound = world.machines.find((machine) => !world.rotten.has(machine));
-      if (snapshots.length === 0 && sound !== undefined) await nemesis.archive.save(sound, 0);
+      // A proposal is lost on its way at times, that of a login, too.
+      for (let tries = 0; tries < savesMax && sound !== undefined && snapshots.length === 0; tries++)
+        await archive.save(sound, 0);
       for (const machine of world.machines) world.retire(machine);
       const [snapshot] = snapshots;
       if (snapshot === undefined) return [{ checker: 'restore', text: 'no snapshot is to be had' }];
