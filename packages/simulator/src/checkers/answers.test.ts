@@ -137,6 +137,13 @@ test('stale reads, by what clients and watches knew before', () => {
   assert.deepEqual(timesOf(concurrent.withLast(setRevision(2))), []);
 });
 
+test('what a client asks at one time may be answered in another order', () => {
+  const scene = new Scene().call(put('a', '1')).call(put('b', '2'), { returnedMs: 50 }).call(range('a'));
+  assert.deepEqual(timesOf(scene.withLast(setRevision(2))), []);
+  const after = new Scene().call(put('a', '1')).call(put('b', '2'), { returnedMs: 30 }).call(range('a'));
+  assert.match(timesOf(after.withLast(setRevision(2))).join(), /is stale: it tells revision 2, but 3 was known/);
+});
+
 test('serializable reads may be stale, but not go back at one member', () => {
   const scene = new Scene()
     .call(put('a', '1'))
