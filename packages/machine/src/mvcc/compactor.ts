@@ -115,7 +115,7 @@ export class Compactor {
     for (const { revision, hashFrom } of jobs) {
       if (hashFrom === undefined || this.stopped) continue;
       const hash = await hashForCompaction(this.store, revision, hashFrom, () => this.stopped);
-      if (hash !== undefined) hashes.push({ hash, compactRevision: hashFrom, hashRevision: revision });
+      if (hash !== undefined) hashes.push({ ...hash, compactRevision: hashFrom, hashRevision: revision });
     }
     return hashes;
   }

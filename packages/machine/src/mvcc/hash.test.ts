@@ -89,6 +89,23 @@ test('a compaction after one that is not finished leaves no hash', async () => {
   assert.equal(typeof second === 'object' && second.compactRevision, 7);
 });
 
+test('where no key is left by a deletion exactly there, both know what the other hash is', async () => {
+  const machine = await TestMachine.open(new NodeClock());
+  const { store } = machine;
+  machine.put('a', '1');
+  machine.put('b', '2');
+  machine.compact(3);
+  await store.whenCompacted();
+  machine.txn({ success: [deleteOp('a'), deleteOp('b')] });
+  const before = await hashKeys(store, 0);
+  machine.compact(store.currentRevision);
+  await store.whenCompacted();
+  const after = await hashKeys(store, store.currentRevision);
+  assert.ok(typeof before === 'object' && typeof after === 'object');
+  assert.notEqual(before.hash, after.hash);
+  assert.deepEqual(before, { ...after, hash: after.otherHash, otherHash: after.hash });
+});
+
 test('the newest ten hashes are kept', async () => {
   const machine = await TestMachine.open(new NodeClock());
   const { store } = machine;

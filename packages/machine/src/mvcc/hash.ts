@@ -12,6 +12,11 @@ export interface KeyHashResult {
   readonly hashRevision: number;
   /** The store's revision then. */
   readonly currentRevision: number;
+  /**
+   * Where it is another one: what a member with the same data answers when it is the one of the two that has compacted at this revision, or has
+   * not. In a compaction a tombstone exactly there counts as something that stays (as in etcd), which matters when no key exists.
+   */
+  readonly otherHash?: number;
 }
 
 const sliceMs = 2;
@@ -36,10 +41,14 @@ export async function hashForCompaction(
   revision: number,
   compactRevision: number,
   isStopped: () => boolean,
-): Promise<number | undefined> {
+): Promise<Pick<KeyHashResult, 'hash' | 'otherHash'> | undefined> {
+  const isEmpty = !(await hasKeyAt(store, revision));
   // Unlike without compaction, a tombstone exactly there counts as something that stays.
-  const keepsAll = !hasTombstoneAt(store, revision) && !(await hasKeyAt(store, revision));
-  return hashRecords(store, revision, compactRevision, keepsAll, isStopped);
+  const keepsTombstone = hasTombstoneAt(store, revision);
+  const hash = await hashRecords(store, revision, compactRevision, isEmpty && !keepsTombstone, isStopped);
+  if (hash === undefined || !isEmpty || !keepsTombstone) return hash === undefined ? undefined : { hash };
+  const otherHash = await hashRecords(store, revision, compactRevision, true, isStopped);
+  return otherHash === undefined ? undefined : { hash, otherHash };
 }
 
 /**
@@ -61,7 +70,10 @@ async function hashAtRevision(store: MvccStore, revision: number): Promise<KeyHa
     const keepsAll = !(await hasKeyAt(store, hashRevision));
     const hash = await hashRecords(store, hashRevision, compactRevision, keepsAll, () => pin.lost);
     if (hash === undefined) return 'ErrGRPCCompacted';
-    return { hash, compactRevision, hashRevision, currentRevision };
+    const result = { hash, compactRevision, hashRevision, currentRevision };
+    if (!keepsAll || !hasTombstoneAt(store, hashRevision)) return result;
+    const otherHash = await hashRecords(store, hashRevision, compactRevision, false, () => pin.lost);
+    return otherHash === undefined ? 'ErrGRPCCompacted' : { ...result, otherHash };
   } finally {
     store.pins.release(pin);
     store.metrics.hashSeconds.observe((store.clock.nowMs() - startedMs) / 1000);

@@ -7,10 +7,11 @@ import { CorruptionCheck } from './corruption-check.ts';
 import type { PeerHashAnswer } from './peer-hashes.ts';
 import { UpkeepWorld } from './testing/upkeep-world.ts';
 
-/** `revision/compact revision/hash`, the revision of the hash being that of the store. */
+/** `revision/compact revision/hash`, and `/other hash` where there is one; the revision of the hash is that of the store. */
 function hashOf(text: string): KeyHashResult {
-  const [revision = 0, compactRevision = 0, hash = 0] = text.split('/').map(Number);
-  return { hash, compactRevision, hashRevision: revision, currentRevision: revision };
+  const [revision = 0, compactRevision = 0, hash = 0, otherHash] = text.split('/').map(Number);
+  const result = { hash, compactRevision, hashRevision: revision, currentRevision: revision };
+  return otherHash === undefined ? result : { ...result, otherHash };
 }
 
 /** Of members 2, 3 ...; anything that is no hash is the reason why there is none. */
@@ -78,6 +79,23 @@ for (const [peers, line] of initial) {
     ]);
   });
 }
+
+test('a peer that has compacted at the revision, or has not yet, has the same data', async () => {
+  const own = '9/3/77/78';
+  const run = checkOf([hashOf(own)], peersOf('9/3/78', '9/3/77', '9/3/78'));
+  await run.check.initially();
+  await run.check.periodically();
+  run.store(own);
+  await run.check.compactions();
+  assert.deepEqual(run.raised, []);
+  assert.equal(run.world.lines.at(-2), 'successfully checked hash on whole cluster');
+  const other = checkOf([hashOf(own)], peersOf('9/3/79', '9/3/77', '9/3/78'));
+  await assert.rejects(other.check.initially());
+  await other.check.periodically();
+  other.store(own);
+  await other.check.compactions();
+  assert.deepEqual(other.raised, [2n, 2n]);
+});
 
 test('at the start: another hash at the same compaction ends it, whoever is right', async () => {
   const { check, world } = checkOf([hashOf('9/3/77')], peersOf('9/3/77', '12/3/78'));

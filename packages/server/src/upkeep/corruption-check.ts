@@ -2,6 +2,7 @@ import type { ErrorSymbol } from '@quorate/api';
 import { CodedError, type Logger } from '@quorate/base';
 import { type CompactionHash, type KeyHashResult, memberIdText } from '@quorate/machine';
 import { formatDuration } from '../config/duration.ts';
+import type { PeerHash } from '../peer/peer-client.ts';
 import type { PeerHashAnswer } from './peer-hashes.ts';
 
 export interface CorruptionCheckDeps {
@@ -53,7 +54,7 @@ export class CorruptionCheck {
   /** What is to be said of a peer's answer at the start; a member that is not reached was spoken of already. */
   private compareInitially(own: KeyHashResult, { hash, reason }: PeerHashAnswer): string | undefined {
     if (hash !== undefined) {
-      if (hash.hash === own.hash) return undefined;
+      if (isSame(own, hash)) return undefined;
       return hash.compactRevision === own.compactRevision
         ? differentHash
         : 'found different compact revision values from remote peer';
@@ -108,7 +109,7 @@ export class CorruptionCheck {
     const follower = { 'follower-peer-id': memberIdText(id) };
     const isAhead = hash.revision > second.currentRevision;
     const isCompactedFurther = hash.compactRevision > second.compactRevision;
-    const isDifferent = hash.compactRevision === first.compactRevision && hash.hash !== first.hash;
+    const isDifferent = hash.compactRevision === first.compactRevision && !isSame(first, hash);
     if (isAhead) {
       const fields = { 'leader-revision': second.currentRevision, 'follower-revision': hash.revision, ...follower };
       logger.warn("revision from follower must be less than or equal to leader's", fields);
@@ -159,7 +160,8 @@ export class CorruptionCheck {
         continue;
       }
       checked++;
-      membersByHash.set(hash.hash, [...(membersByHash.get(hash.hash) ?? []), id]);
+      const found = isSame(own, hash) ? own.hash : hash.hash;
+      membersByHash.set(found, [...(membersByHash.get(found) ?? []), id]);
     }
     if (membersByHash.size > 1) {
       this.raiseMismatch(own, membersByHash, peers.length + 1);
@@ -213,6 +215,11 @@ export class CorruptionCheck {
 }
 
 const differentHash = 'found different hash values from remote peer';
+
+/** Of the two, only one may have compacted at the revision yet. */
+function isSame(own: CompactionHash, { hash }: PeerHash): boolean {
+  return hash === own.hash || hash === own.otherHash;
+}
 
 function ownFields({ hash, hashRevision, compactRevision }: KeyHashResult): Record<string, unknown> {
   return {

@@ -97,7 +97,13 @@ export class Agreement {
       const { term, data, appliedMs, isMembership, refusal } = known;
       const isRefused = refusal !== undefined && authRefusals.has(refusal);
       const isNothing = isMembership || isRefused || readOldRequest(data) !== undefined;
-      log.push({ index, term, data: isNothing ? new Uint8Array(0) : data, appliedMs });
+      log.push({
+        index,
+        term,
+        data: isNothing ? new Uint8Array(0) : data,
+        appliedMs,
+        isRefused: refusal !== undefined,
+      });
     }
     return log;
   }

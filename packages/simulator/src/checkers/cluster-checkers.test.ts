@@ -126,6 +126,8 @@ describe('leases', () => {
     assert.match(texts(lease({ renewals: late }), revoked(3_000)), /ended at 3000/);
     const after = [{ sentMs: 3_100, answeredMs: 3_200, ttlSeconds: 2 }];
     assert.match(texts(lease({ renewals: after }), revoked(3_000)), /was renewed at 3100/);
+    const refused = revoked(3_000).map((entry) => ({ ...entry, isRefused: true }));
+    assert.equal(texts(lease({ renewals: after }), refused), '');
     const losses = [{ sentMs: 1_500, answeredMs: 1_600 }];
     assert.match(texts(lease({ losses }), []), /never was/);
     assert.match(texts(lease({ losses }), revoked(3_000)), /before it ended/);

@@ -41,11 +41,11 @@ export function checkLeases(leases: readonly LeaseRecord[], log: readonly TimedE
   return violations;
 }
 
-/** The end of each lease in the log, the first of them. */
+/** The end of each lease in the log, the first of them. A revoke that is refused (as all are while corruption is suspected) ends nothing. */
 export function revocationsOf(log: readonly TimedEntry[]): Map<bigint, Revocation> {
   const revocations = new Map<bigint, Revocation>();
-  for (const { index, data, appliedMs } of log) {
-    if (data.length === 0) continue;
+  for (const { index, data, appliedMs, isRefused } of log) {
+    if (data.length === 0 || isRefused === true) continue;
     const { leaseRevoke } = etcdserverpb.InternalRaftRequest.decode(data);
     if (leaseRevoke === undefined || revocations.has(leaseRevoke.id)) continue;
     revocations.set(leaseRevoke.id, { index, atMs: appliedMs });

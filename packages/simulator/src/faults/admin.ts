@@ -141,7 +141,10 @@ export class Admin {
     for (let tries = 0; ; tries++) {
       const outcome = await this.anywhere(Cluster.methods.MemberRemove, { id: known.id }, others);
       this.note(`remove ${machine.name}: ${textOf(outcome)}`);
-      if (outcome.kind === 'ok' || (outcome.kind === 'refused' && outcome.code === GrpcStatus.notFound)) break;
+      if (outcome.kind === 'ok') break;
+      // A member that is behind may not know it yet.
+      const isUnknown = outcome.kind === 'refused' && outcome.code === GrpcStatus.notFound;
+      if (isUnknown && (await this.members()).every(({ id }) => id !== known.id)) break;
       // An answer that did not come leaves it open whether it is removed, whatever is said later.
       mayBeGone ||= outcome.kind === 'unknown';
       if (tries >= triesMax && !mayBeGone) return false;

@@ -107,6 +107,8 @@ export interface AppliedEntry {
 export interface TimedEntry extends AppliedEntry {
   /** When the first member applied it. */
   readonly appliedMs: number;
+  /** Whether nothing came of it but an error. */
+  readonly isRefused?: boolean;
 }
 
 /** What clients of keys and watches saw. */
