@@ -182,7 +182,7 @@ export const durability = [
   {
     name: 'two defragmentations at once',
     why: 'Each rewrites the file, and what is committed in between goes to the one that is thrown away.',
-    seeds: 50,
+    seeds: 100,
     edits: [
       edit(
         'backend/bbolt-backend.js',

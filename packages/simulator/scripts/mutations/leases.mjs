@@ -12,7 +12,7 @@ export const leases = [
   {
     name: 'expired lease is revived',
     why: 'Its revoke is in the log already, and takes from the holder what the renewal has promised.',
-    seeds: 300,
+    seeds: 450,
     edits: [
       edit(
         'lease/lease-expiry.js',
@@ -24,7 +24,7 @@ export const leases = [
   {
     name: 'old leader hands its revokes to the next one',
     why: 'What it took for expired while its disk was stalled has been renewed there. (Ours until the simulator found it.)',
-    seeds: 500,
+    seeds: 1000,
     edits: [
       edit(
         'member/leadership.js',

@@ -12,7 +12,7 @@ export const snapshots = [
   {
     name: 'received database is not synced',
     why: 'A power failure tears the database that a snapshot is made of.',
-    seeds: 450,
+    seeds: 600,
     edits: [
       edit(
         'snap/snapshot-store.js',
