@@ -348,7 +348,8 @@ async function randomAuth(pair: ServerPair, seed: number): Promise<void> {
   await player.setUp();
   await player.play(STEPS);
   await player.compareAll();
-  // Users and roles outlive a restart, simple tokens do not.
+  // Users and roles outlive a restart; simple tokens do not, unless the log gives them again: what is in the database by then is not read again.
+  await player.send({ as: 'root', name: 'defragment', method: 'Maintenance.Defragment', request: {}, ok: true });
   await pair.restart('kill');
   await player.play(5);
   await player.compareAll();
