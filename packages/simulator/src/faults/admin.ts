@@ -216,7 +216,15 @@ export class Admin {
     world.setFlags(machine, [`--initial-cluster=${cluster}`, '--initial-cluster-state=existing']);
     world.joining.add(machine);
     world.employ(machine);
-    while (!machine.isServing) await this.pause();
+    while (!machine.isServing) {
+      await this.pause();
+      // Asked a member that was behind who it is, and is now the one that was removed: it never serves. (As with etcd's.)
+      const { member } = machine;
+      if (member === undefined || own === undefined || member.memberId === own.id) continue;
+      world.retire(machine);
+      machine.wipe();
+      world.employ(machine);
+    }
     world.joining.delete(machine);
     if (own?.isLearner === true) await this.promote(machine, own.id, others);
   }
