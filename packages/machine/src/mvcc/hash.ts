@@ -19,6 +19,8 @@ export interface KeyHashResult {
   readonly otherHash?: number;
 }
 
+type Hashes = Pick<KeyHashResult, 'hash' | 'otherHash'>;
+
 const sliceMs = 2;
 const recordsPerLook = 64;
 
@@ -41,14 +43,8 @@ export async function hashForCompaction(
   revision: number,
   compactRevision: number,
   isStopped: () => boolean,
-): Promise<Pick<KeyHashResult, 'hash' | 'otherHash'> | undefined> {
-  const isEmpty = !(await hasKeyAt(store, revision));
-  // Unlike without compaction, a tombstone exactly there counts as something that stays.
-  const keepsTombstone = hasTombstoneAt(store, revision);
-  const hash = await hashRecords(store, revision, compactRevision, isEmpty && !keepsTombstone, isStopped);
-  if (hash === undefined || !isEmpty || !keepsTombstone) return hash === undefined ? undefined : { hash };
-  const otherHash = await hashRecords(store, revision, compactRevision, true, isStopped);
-  return otherHash === undefined ? undefined : { hash, otherHash };
+): Promise<Hashes | undefined> {
+  return hashBothWays(store, revision, compactRevision, true, isStopped);
 }
 
 /**
@@ -67,17 +63,31 @@ async function hashAtRevision(store: MvccStore, revision: number): Promise<KeyHa
   const pin = store.pins.add(compactRevision);
   const startedMs = store.clock.nowMs();
   try {
-    const keepsAll = !(await hasKeyAt(store, hashRevision));
-    const hash = await hashRecords(store, hashRevision, compactRevision, keepsAll, () => pin.lost);
-    if (hash === undefined) return 'ErrGRPCCompacted';
-    const result = { hash, compactRevision, hashRevision, currentRevision };
-    if (!keepsAll || !hasTombstoneAt(store, hashRevision)) return result;
-    const otherHash = await hashRecords(store, hashRevision, compactRevision, false, () => pin.lost);
-    return otherHash === undefined ? 'ErrGRPCCompacted' : { ...result, otherHash };
+    const hashes = await hashBothWays(store, hashRevision, compactRevision, false, () => pin.lost);
+    return hashes === undefined ? 'ErrGRPCCompacted' : { ...hashes, compactRevision, hashRevision, currentRevision };
   } finally {
     store.pins.release(pin);
     store.metrics.hashSeconds.observe((store.clock.nowMs() - startedMs) / 1000);
   }
+}
+
+/** The hash in a compaction or without one, and where it differs the other one of the two. */
+async function hashBothWays(
+  store: MvccStore,
+  revision: number,
+  compactRevision: number,
+  inCompaction: boolean,
+  isBroken: () => boolean,
+): Promise<Hashes | undefined> {
+  const isEmpty = !(await hasKeyAt(store, revision));
+  // Only in a compaction a tombstone exactly there counts as something that stays.
+  const differs = isEmpty && hasTombstoneAt(store, revision);
+  const keepsAll = isEmpty && !(differs && inCompaction);
+  const hash = await hashRecords(store, revision, compactRevision, keepsAll, isBroken);
+  if (hash === undefined) return undefined;
+  if (!differs) return { hash };
+  const otherHash = await hashRecords(store, revision, compactRevision, !keepsAll, isBroken);
+  return otherHash === undefined ? undefined : { hash, otherHash };
 }
 
 async function hashRecords(

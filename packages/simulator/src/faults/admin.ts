@@ -218,7 +218,7 @@ export class Admin {
     world.employ(machine);
     while (!machine.isServing) {
       await this.pause();
-      // Asked a member that was behind who it is, and is now the one that was removed: it never serves. (As with etcd's.)
+      // Asked a member that was behind who it is, and is now the one that was removed: it never serves.
       const { member } = machine;
       if (member === undefined || own === undefined || member.memberId === own.id) continue;
       world.retire(machine);
