@@ -1,6 +1,6 @@
 import type { Clock } from '@quorate/base';
 import type { History } from '../mvcc/contract.ts';
-import type { CatchUpGroup } from './catch-up-group.ts';
+import type { BatchPart, CatchUpGroup } from './catch-up-group.ts';
 import { Cohort } from './cohort.ts';
 import type { EventBatch } from './event-batch.ts';
 import type { Interest } from './interest-index.ts';
@@ -241,28 +241,28 @@ export class CatchUp {
     }
   }
 
-  /** Sends the batch. Watchers whose stream was full before it, or is full now with more to come, leave the cohort. */
+  /** Sends the batch, in as many responses as it takes. */
   private flush(group: CatchUpGroup, isLast: boolean): void {
-    const { events, revisions, cohort } = group;
-    const unsent = group.unsentRevision;
-    const next = group.readRevision;
-    if (events.length > 0) {
-      const history = this.host.history;
-      this.batch.begin(history, events, revisions, history.currentRevision);
+    const history = this.host.history;
+    const end = group.readRevision;
+    for (const part of group.parts(history, this.options.batchBytesMax)) {
+      this.batch.begin(history, part.events, part.revisions, history.currentRevision, part.previous);
+      this.send(group, part, isLast && part.nextRevision === end);
+      this.batch.end();
+      if (group.watchers.length === 0) break;
     }
+    group.clearBatch();
+  }
+
+  /** Watchers whose stream was full before the part, or is full now with more to come, leave the cohort. */
+  private send(group: CatchUpGroup, part: BatchPart, isLast: boolean): void {
     for (let i = group.watchers.length - 1; i >= 0; i--) {
       const watcher = group.watchers[i] as Watcher;
-      let from = unsent;
-      if (events.length > 0 && watcher.stream.hasRoom()) {
-        watcher.stream.sendEvents(watcher, this.batch);
-        from = next;
-      }
-      if (watcher.stream.isFull && !(isLast && from === next)) {
-        cohort.remove(watcher, group);
-        this.host.becomeBlocked(watcher, from);
-      }
+      const takes = watcher.stream.hasRoom();
+      if (takes) watcher.stream.sendEvents(watcher, this.batch);
+      if (!watcher.stream.isFull || (takes && isLast)) continue;
+      group.cohort.remove(watcher, group);
+      this.host.becomeBlocked(watcher, takes ? part.nextRevision : (part.revisions[0] as number));
     }
-    if (events.length > 0) this.batch.end();
-    group.clearBatch();
   }
 }

@@ -28,6 +28,7 @@ export class EventBatch {
   private events: readonly StoreEvent[] = [];
   /** Of each event; undefined when all are of `headerRevision`. */
   private revisions: readonly number[] | undefined = undefined;
+  private previous: readonly (Uint8Array | undefined)[] | undefined = undefined;
   private headerRevision = 0;
   /** What stands between head and body: nothing, but where the body is a key-value of the store. */
   private readonly fronts: Uint8Array[] = new Array(variantCount).fill(emptyBytes);
@@ -43,16 +44,21 @@ export class EventBatch {
     this.encoder = encoder;
   }
 
-  /** Starts over. `revisions` gives that of each event where they differ from `headerRevision`. */
+  /**
+   * Starts over. `revisions` gives that of each event where they differ from `headerRevision`, `previous` the key-value before
+   * each where those are read already.
+   */
   begin(
     history: History,
     events: readonly StoreEvent[],
     revisions: readonly number[] | undefined,
     headerRevision: number,
+    previous?: readonly (Uint8Array | undefined)[],
   ): void {
     this.history = history;
     this.events = events;
     this.revisions = revisions;
+    this.previous = previous;
     this.headerRevision = headerRevision;
     for (let i = 0; i < variantCount; i++) this.bodies[i] = undefined;
     this.responseVariant = -1;
@@ -62,6 +68,7 @@ export class EventBatch {
   end(): void {
     this.events = [];
     this.revisions = undefined;
+    this.previous = undefined;
     this.responseHead = emptyBytes;
     this.responseTail = emptyBytes;
     for (let i = 0; i < variantCount; i++) this.bodies[i] = undefined;
@@ -103,21 +110,26 @@ export class EventBatch {
   }
 
   private makeBody(variant: number): Uint8Array {
-    let events = this.events;
-    let revisions = this.revisions;
+    let { events, revisions, previous } = this;
     if ((variant & filters) !== 0) {
       const all = events;
-      const allRevisions = revisions;
-      revisions = allRevisions?.filter((_, i) => isWanted(variant, all[i] as StoreEvent));
-      events = all.filter((event) => isWanted(variant, event));
+      const wanted = (_: unknown, i: number) => isWanted(variant, all[i] as StoreEvent);
+      revisions = revisions?.filter(wanted);
+      previous = previous?.filter(wanted);
+      events = all.filter(wanted);
     }
     this.counts[variant] = events.length;
-    const body = this.encode(variant, events, revisions);
+    const body = this.encode(variant, events, revisions, previous);
     this.bodies[variant] = body;
     return body;
   }
 
-  private encode(variant: number, events: readonly StoreEvent[], revisions: readonly number[] | undefined): Uint8Array {
+  private encode(
+    variant: number,
+    events: readonly StoreEvent[],
+    revisions: readonly number[] | undefined,
+    previous: readonly (Uint8Array | undefined)[] | undefined,
+  ): Uint8Array {
     this.fronts[variant] = emptyBytes;
     if (events.length === 0) return emptyBytes;
     const [event] = events as [StoreEvent];
@@ -127,11 +139,12 @@ export class EventBatch {
       this.fronts[variant] = encodeFront(event, this.encoder);
       return event.keyValue;
     }
-    return encodeEvents(events, hasPrevious ? this.previous(events, revisions) : undefined, this.encoder);
+    const before = hasPrevious ? (previous ?? this.readPrevious(events, revisions)) : undefined;
+    return encodeEvents(events, before, this.encoder);
   }
 
   /** The key-values before the events, read now (spec 4.1: at send time). */
-  private previous(
+  private readPrevious(
     events: readonly StoreEvent[],
     revisions: readonly number[] | undefined,
   ): (Uint8Array | undefined)[] {

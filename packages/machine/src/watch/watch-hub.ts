@@ -29,7 +29,10 @@ export interface WatchHubOptions {
   readonly changesPerSliceMax?: number;
   /** Most revisions in one response of catch-up. */
   readonly revisionsPerBatchMax?: number;
-  /** Key-value bytes after which a batch of catch-up is sent before it has all its revisions. */
+  /**
+   * Key-value bytes, previous ones included, of one response of catch-up that has more than one revision. A stream whose client
+   * reads nothing may hold one response whatever the others hold: it is what each of many such streams costs.
+   */
   readonly batchBytesMax?: number;
 }
 
@@ -39,7 +42,7 @@ const defaults: Required<WatchHubOptions> = {
   sliceMs: 2,
   changesPerSliceMax: 8192,
   revisionsPerBatchMax: 1000,
-  batchBytesMax: 1024 * 1024,
+  batchBytesMax: 64 * 1024,
 };
 
 /**
